@@ -1,0 +1,81 @@
+# dcx_pricing
+#
+#   make && make install && make installcheck   the PGXS way, against any running server
+#   make demo, psql, stop, test, bench          a throwaway cluster of our own (test/cluster)
+#   make format, check-format, arrows           the source itself (.ci/run runs the last two)
+
+EXTENSION = dcx_pricing
+MODULE_big = $(EXTENSION)
+
+c_files = $(wildcard $(EXTENSION).c src/*.c src/*.h)
+OBJS = $(patsubst %.c,%.o,$(filter %.c,$(c_files)))
+
+PG_CPPFLAGS = -I$(libpq_srcdir)
+# Calls from one of our files to another go straight, not through the table for symbols that others may replace.
+SHLIB_LINK = $(libpq) -Wl,-Bsymbolic-functions
+
+# Asked for by .ci/run, not forced on every compiler. The server's headers count as system headers, so that only
+# our own code is judged; callbacks have arguments they do not use.
+ifdef WERROR
+PG_CFLAGS = -Wall -Wextra -Werror -Wno-unused-parameter -isystem $(includedir_server)
+endif
+
+# The install script: one part per module, in the order their objects need each other.
+PARTS = attach pricebook vm wallet updated_at
+
+version := $(shell sed -n "s/^default_version *= *'\(.*\)'.*/\1/p" $(EXTENSION).control)
+base_script := sql/$(EXTENSION)--$(version).sql
+part_files := $(PARTS:%=sql/parts/%.sql)
+
+DATA_built = $(base_script)
+DATA = $(filter-out $(base_script),$(wildcard sql/*--*.sql))
+
+# pg_regress takes sql/foo.sql for test/sql/foo.sql, and a part that is not listed would never be installed.
+astray := $(foreach file,$(wildcard sql/*.sql),$(if $(findstring --,$(file)),,$(file)))
+unlisted := $(filter-out $(part_files),$(wildcard sql/parts/*.sql))
+$(if $(astray),$(error $(astray): directly in sql/ belong only files with -- in their names))
+$(if $(unlisted),$(error $(unlisted): not among PARTS))
+
+REGRESS = fixtures
+REGRESS_OPTS = --inputdir=test
+ISOLATION = $(sort $(notdir $(basename $(wildcard test/specs/*_race.spec))))
+ISOLATION_OPTS = --inputdir=test --outputdir=.
+# PGXS runs these in installcheck where TAP_TESTS is set. Only test/cluster sets it: they start servers of their own.
+PROVE_TESTS = test/t/*.pl
+
+# `make demo` and `make test` work before there is any PostgreSQL; the rest says what it lacks. pg_config and PGXS
+# come with Debian's client packages already, so it is the server's headers that tell.
+PG_CONFIG ?= pg_config
+ifneq ($(wildcard $(shell $(PG_CONFIG) --includedir-server 2>/dev/null)/postgres.h),)
+override autodepend := yes
+PGXS := $(shell $(PG_CONFIG) --pgxs)
+include $(PGXS)
+else
+all install uninstall installcheck clean:
+	@echo "$(PG_CONFIG) does not lead to a PostgreSQL with server headers (postgresql-server-dev-NN)." >&2
+	@echo "Name one with PG_CONFIG=/path/to/pg_config; make demo and make test install one." >&2
+	@exit 1
+endif
+
+# The Makefile too: the order of the parts is here.
+$(base_script): $(part_files) $(EXTENSION).control Makefile
+	{ printf '%s\n\n' '\echo Use "CREATE EXTENSION $(EXTENSION)" to load this file. \quit'; cat $(part_files); } >$@
+
+.PHONY: demo psql stop test bench format check-format arrows
+
+demo psql stop test:
+	@test/cluster $@
+
+bench:
+	@test/cluster run test/bench/run
+
+CLANG_FORMAT ?= clang-format
+
+format:
+	$(CLANG_FORMAT) -i $(c_files)
+
+check-format:
+	$(CLANG_FORMAT) --dry-run --Werror $(c_files)
+
+arrows:
+	@test/arrows
