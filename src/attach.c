@@ -1,0 +1,591 @@
+/*
+ * attach.c
+ *		Attaches a catalog: from a URL to foreign tables that pricing reads, and back.
+ *
+ * All or nothing: whatever fails fails the statement, and the transaction takes back what was
+ * made. Everything runs as the caller, who owns what is made.
+ */
+#include "postgres.h"
+
+#include "binding.h"
+#include "catalog.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_class.h"
+#include "conninfo.h"
+#include "errcodes.h"
+#include "fmgr.h"
+#include "foreign.h"
+#include "foreign/foreign.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "nodes/makefuncs.h"
+#include "query.h"
+#include "relation.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/lsyscache.h"
+
+/* A server made by attach is called this and the name of the schema. */
+#define SERVER_PREFIX "dcx_"
+
+/* The remote schema, where the URL names none. */
+#define REMOTE_SCHEMA "public"
+
+/* One attach under way. */
+typedef struct Attachment
+{
+	FunctionCallInfo fcinfo;
+	const char		*schema;		/* here */
+	const char		*server;		/* NULL: adopt what is in the schema */
+	const char		*remote_schema; /* there */
+	const char		*database;		/* there */
+	List			*tables;		/* there: DcxRemoteTable */
+	List			*ignored;		/* parameters of the URL that nobody took */
+	List			*made;			/* "server", "mapping", "schema" */
+} Attachment;
+
+/*
+ * A connection string may hold a password: until the level ends, the statement is not written to
+ * the server log, where the caller may decide that, and no error shows what called it.
+ */
+static int
+begin_secrecy(ErrorContextCallback **callers)
+{
+	int level = NewGUCNestLevel();
+
+	(void) set_config_option("log_min_error_statement",
+							 "panic",
+							 superuser() ? PGC_SUSET : PGC_USERSET,
+							 PGC_S_SESSION,
+							 GUC_ACTION_SAVE,
+							 true,
+							 DEBUG5,
+							 false);
+	*callers = error_context_stack;
+	error_context_stack = NULL;
+	return level;
+}
+
+static void
+end_secrecy(int level, ErrorContextCallback *callers)
+{
+	error_context_stack = callers;
+	AtEOXact_GUC(false, level);
+}
+
+/* The schema in which the function that runs is, and the extension with it. */
+static char *
+own_schema(FunctionCallInfo fcinfo)
+{
+	return get_namespace_name(get_func_namespace(fcinfo->flinfo->fn_oid));
+}
+
+/* What a server is given where the URL says nothing of it: a dead remote costs seconds. */
+static List *
+server_tuning(bool pgbouncer)
+{
+	List *tuning = NIL;
+
+	tuning = lappend(tuning, dcx_foreign_option("connect_timeout", "3"));
+	tuning = lappend(tuning, dcx_foreign_option("tcp_user_timeout", "5000"));
+	tuning = lappend(tuning, dcx_foreign_option("keepalives", "1"));
+	tuning = lappend(tuning, dcx_foreign_option("keepalives_idle", "5"));
+	tuning = lappend(tuning, dcx_foreign_option("keepalives_interval", "2"));
+	tuning = lappend(tuning, dcx_foreign_option("keepalives_count", "3"));
+	tuning = lappend(tuning, dcx_foreign_option("application_name", "dcx_pricing"));
+	tuning = lappend(tuning, dcx_foreign_option("fetch_size", "10000"));
+	/* pgbouncer refuses a connection that brings options. */
+	if (!pgbouncer)
+		tuning = lappend(tuning,
+						 dcx_foreign_option("options",
+											"-c statement_timeout=5s"
+											" -c idle_session_timeout=10min"));
+	return tuning;
+}
+
+static void
+need_schema(Attachment *attachment)
+{
+	CreateSchemaStmt *statement;
+
+	if (OidIsValid(get_namespace_oid(attachment->schema, true)))
+		return;
+
+	statement = makeNode(CreateSchemaStmt);
+	statement->schemaname = pstrdup(attachment->schema);
+	dcx_query_utility((Node *) statement);
+	attachment->made = lappend(attachment->made, "schema");
+}
+
+/* Server and user mapping from a connection string. */
+static void
+use_conninfo(Attachment *attachment, const char *source)
+{
+	DcxConninfo conninfo = dcx_conninfo_parse(source);
+
+	if (strlen(attachment->schema) + strlen(SERVER_PREFIX) >= NAMEDATALEN)
+		ereport(ERROR,
+				errcode(ERRCODE_NAME_TOO_LONG),
+				errmsg("the name of schema \"%s\" is too long", attachment->schema),
+				errdetail("The server is called %s and the schema's name.", SERVER_PREFIX));
+	attachment->server = psprintf("%s%s", SERVER_PREFIX, attachment->schema);
+	attachment->remote_schema = conninfo.schema ? conninfo.schema : REMOTE_SCHEMA;
+	attachment->ignored = conninfo.ignored;
+
+	if (dcx_foreign_set_server(attachment->server,
+							   conninfo.server_options,
+							   server_tuning(conninfo.pgbouncer)))
+		attachment->made = lappend(attachment->made, "server");
+	if (dcx_foreign_set_mapping(attachment->server, conninfo.user_options))
+		attachment->made = lappend(attachment->made, "mapping");
+}
+
+/* A server that exists, which is left as it is. */
+static void
+use_server(Attachment *attachment, const char *server)
+{
+	Oid oid = dcx_foreign_server(server);
+
+	if (!OidIsValid(oid))
+		ereport(ERROR,
+				errcode(ERRCODE_UNDEFINED_OBJECT),
+				errmsg("there is no server \"%s\"", server),
+				errhint("The source is a URL (postgresql://user:password@host:port/database), "
+						"key=value pairs, or the name of a server that exists; NULL adopts what "
+						"is in the schema."));
+	if (!dcx_foreign_has_mapping(oid, GetUserId()))
+		ereport(ERROR,
+				errcode(ERRCODE_UNDEFINED_OBJECT),
+				errmsg("role \"%s\" has no user mapping for server \"%s\"",
+					   GetUserNameFromId(GetUserId(), false),
+					   server),
+				errhint("CREATE USER MAPPING FOR %s SERVER %s OPTIONS (user '...', "
+						"password '...').",
+						quote_identifier(GetUserNameFromId(GetUserId(), false)),
+						quote_identifier(server)));
+	attachment->server = server;
+	attachment->remote_schema = REMOTE_SCHEMA;
+}
+
+static const DcxRemoteTable *
+find_remote_table(const Attachment *attachment, const char *name)
+{
+	ListCell *lc;
+
+	foreach(lc, attachment->tables)
+	{
+		const DcxRemoteTable *table = lfirst(lc);
+
+		if (strcmp(table->name, name) == 0)
+			return table;
+	}
+	return NULL;
+}
+
+static char *
+join_names(List *names, int most)
+{
+	StringInfoData joined;
+	ListCell	  *lc;
+
+	initStringInfo(&joined);
+	foreach(lc, names)
+	{
+		if (foreach_current_index(lc) == most)
+		{
+			appendStringInfo(&joined, " and %d more", list_length(names) - most);
+			break;
+		}
+		appendStringInfo(&joined, "%s%s", joined.len ? ", " : "", (char *) lfirst(lc));
+	}
+	return joined.len ? joined.data : "none";
+}
+
+static void
+wrong_database(const Attachment *attachment)
+{
+	List	 *expected = NIL;
+	List	 *found = NIL;
+	ListCell *lc;
+
+	for (int i = 0; i < DCX_AAS_TABLES; i++)
+		expected = lappend(expected, pstrdup(dcx_aas_tables[i].name));
+	foreach(lc, attachment->tables)
+		found = lappend(found, ((DcxRemoteTable *) lfirst(lc))->name);
+
+	ereport(ERROR,
+			errcode(ERRCODE_UNDEFINED_TABLE),
+			errmsg("database \"%s\" is not a product catalog", attachment->database),
+			errdetail("Expected in its schema \"%s\": %s. Found: %s.",
+					  attachment->remote_schema,
+					  join_names(expected, DCX_AAS_TABLES),
+					  join_names(found, 20)),
+			errhint("Check the database in the URL, its schema= parameter, and that the tables "
+					"are there."));
+}
+
+static void
+put_row(const Attachment *attachment, Oid relation, int64 rows, const char *note)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) attachment->fcinfo->resultinfo;
+	Datum		   values[3];
+	bool		   nulls[3] = {false};
+
+	values[0] = CStringGetTextDatum(dcx_relation_name(relation));
+	values[1] = Int64GetDatum(rows);
+	values[2] = CStringGetTextDatum(note);
+	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+}
+
+/* Makes or completes the foreign table of a remote one; returns what there is to say of it. */
+static char *
+import_table(const Attachment *attachment, const DcxRemoteTable *remote, bool *made)
+{
+	Oid			   schema = get_namespace_oid(attachment->schema, false);
+	Oid			   relation = get_relname_relid(remote->name, schema);
+	StringInfoData note;
+	ListCell	  *lc;
+
+	initStringInfo(&note);
+	*made = !OidIsValid(relation);
+	if (*made)
+	{
+		dcx_foreign_create_table(attachment->schema,
+								 remote->name,
+								 attachment->server,
+								 attachment->remote_schema,
+								 remote->name,
+								 remote->columns,
+								 list_make2(dcx_foreign_option("updatable", "false"),
+											dcx_foreign_option("truncatable", "false")));
+		appendStringInfo(&note, "foreign table on server %s", attachment->server);
+	}
+	else
+	{
+		List *added;
+
+		if (get_rel_relkind(relation) != RELKIND_FOREIGN_TABLE ||
+			GetForeignTable(relation)->serverid != dcx_foreign_server(attachment->server))
+			ereport(ERROR,
+					errcode(ERRCODE_DUPLICATE_TABLE),
+					errmsg("%s exists and is not a foreign table of server \"%s\"",
+						   dcx_relation_name(relation),
+						   attachment->server),
+					errhint("dcx_attach_aas(NULL, '%s') adopts it as it is; another schema as the "
+							"second argument leaves it alone.",
+							attachment->schema));
+		dcx_foreign_set_table(relation, attachment->remote_schema, remote->name);
+		added = dcx_foreign_add_columns(relation, remote->columns);
+		appendStringInfo(&note, "already a foreign table on server %s", attachment->server);
+		if (added != NIL)
+			appendStringInfo(&note, "; columns added: %s", join_names(added, 20));
+	}
+
+	foreach(lc, remote->columns)
+	{
+		const DcxRemoteColumn *column = lfirst(lc);
+
+		if (column->foreign)
+			appendStringInfo(&note,
+							 "; column %s is text here (type %s there)",
+							 quote_identifier(column->name),
+							 quote_identifier(column->foreign));
+	}
+	return note.data;
+}
+
+/* What goes into the note of the first table: how the remote is otherwise. */
+static void
+append_remote_note(const Attachment *attachment, StringInfo note)
+{
+	int others = list_length(attachment->tables);
+
+	for (int i = 0; i < DCX_AAS_TABLES; i++)
+		if (find_remote_table(attachment, dcx_aas_tables[i].name))
+			others--;
+		else
+			appendStringInfo(note, "; there is no table %s", dcx_aas_tables[i].name);
+	appendStringInfo(note,
+					 "; database %s has %d other table%s",
+					 attachment->database,
+					 others,
+					 others == 1 ? "" : "s");
+	if (attachment->ignored != NIL)
+		appendStringInfo(note, "; ignored in the URL: %s", join_names(attachment->ignored, 20));
+}
+
+/* Binds a relation after seeing that it can be read, and reports it. */
+static void
+bind(const Attachment *attachment, const DcxCatalogTable *table, Oid relation, bool made,
+	 const char *note)
+{
+	List *what = made ? list_make1("relation") : NIL;
+
+	/* What holds all of them together goes with the one that is always there. */
+	if (table->needed)
+		what = list_concat(what, attachment->made);
+
+	dcx_relation_check_owner(relation);
+	dcx_catalog_check_columns(table, relation);
+	dcx_binding_put(DCX_CATALOG_AAS, table->name, relation, NIL, what);
+	put_row(attachment, relation, dcx_catalog_count(relation), note);
+}
+
+/* Makes foreign tables of what the server has and binds them. */
+static void
+attach_server(Attachment *attachment)
+{
+	need_schema(attachment);
+	attachment->tables = dcx_foreign_remote_tables(attachment->server,
+												   attachment->schema,
+												   attachment->remote_schema,
+												   unconstify(char **, &attachment->database));
+	for (int i = 0; i < DCX_AAS_TABLES; i++)
+	{
+		const DcxCatalogTable *table = &dcx_aas_tables[i];
+		const DcxRemoteTable  *remote = find_remote_table(attachment, table->name);
+		StringInfoData		   note;
+		bool				   made;
+
+		if (!remote && table->needed)
+			wrong_database(attachment);
+		if (!remote)
+			continue;
+
+		initStringInfo(&note);
+		appendStringInfoString(&note, import_table(attachment, remote, &made));
+		if (table->needed)
+			append_remote_note(attachment, &note);
+		bind(attachment,
+			 table,
+			 get_relname_relid(table->name, get_namespace_oid(attachment->schema, false)),
+			 made,
+			 note.data);
+	}
+}
+
+static const char *
+kind_of(Oid relation)
+{
+	switch (get_rel_relkind(relation))
+	{
+		case RELKIND_RELATION:
+			return "table";
+		case RELKIND_PARTITIONED_TABLE:
+			return "partitioned table";
+		case RELKIND_VIEW:
+			return "view";
+		case RELKIND_MATVIEW:
+			return "materialized view";
+		case RELKIND_FOREIGN_TABLE:
+			return "foreign table";
+		default:
+			return NULL;
+	}
+}
+
+/* Binds what is in the schema already. */
+static void
+adopt_schema(const Attachment *attachment)
+{
+	Oid schema = get_namespace_oid(attachment->schema, true);
+
+	for (int i = 0; i < DCX_AAS_TABLES; i++)
+	{
+		const DcxCatalogTable *table = &dcx_aas_tables[i];
+		Oid relation = OidIsValid(schema) ? get_relname_relid(table->name, schema) : InvalidOid;
+
+		if (OidIsValid(relation) && kind_of(relation))
+			bind(attachment, table, relation, false, psprintf("adopted %s", kind_of(relation)));
+		else if (table->needed)
+			ereport(ERROR,
+					errcode(ERRCODE_UNDEFINED_TABLE),
+					errmsg("there is nothing to adopt: schema \"%s\" has no relation \"%s\"",
+						   attachment->schema,
+						   table->name),
+					errhint("Give a source: dcx_attach_aas('postgresql://user:password@host:port/"
+							"database'), or the schema where it is: dcx_attach_aas(NULL, "
+							"'schema')."));
+	}
+}
+
+/* dcx_attach_aas(source text, schema text) */
+PG_FUNCTION_INFO_V1(dcx_attach_aas);
+Datum
+dcx_attach_aas(PG_FUNCTION_ARGS)
+{
+	Attachment			  attachment = {.fcinfo = fcinfo};
+	ErrorContextCallback *callers;
+	int					  secrecy = begin_secrecy(&callers);
+	DcxRun				  run;
+
+	InitMaterializedSRF(fcinfo, 0);
+	if (PG_ARGISNULL(1))
+		ereport(ERROR, errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("schema must not be NULL"));
+	attachment.schema = text_to_cstring(PG_GETARG_TEXT_PP(1));
+
+	dcx_run_begin(&run, InvalidOid);
+	if (PG_ARGISNULL(0))
+		adopt_schema(&attachment);
+	else
+	{
+		char *source = text_to_cstring(PG_GETARG_TEXT_PP(0));
+
+		if (!GetForeignServerByName(source, true) && dcx_conninfo_recognize(source))
+		{
+			dcx_foreign_need_fdw(own_schema(fcinfo));
+			use_conninfo(&attachment, source);
+		}
+		else
+			use_server(&attachment, source);
+		attach_server(&attachment);
+	}
+	dcx_run_end(&run);
+
+	end_secrecy(secrecy, callers);
+	return (Datum) 0;
+}
+
+static void
+put_object(FunctionCallInfo fcinfo, const char *object)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	Datum		   values[1];
+	bool		   nulls[1] = {false};
+
+	values[0] = CStringGetTextDatum(object);
+	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+}
+
+static bool
+was_made(const DcxBound *bound, const char *what)
+{
+	ListCell *lc;
+
+	foreach(lc, bound->made)
+		if (strcmp(lfirst(lc), what) == 0)
+			return true;
+	return false;
+}
+
+/* Whether anything uses the server besides the mapping of its owner. */
+static bool
+server_is_used(Oid server, Oid owner)
+{
+	static const Oid types[] = {OIDOID, OIDOID};
+	Datum			 values[2];
+
+	values[0] = ObjectIdGetDatum(server);
+	values[1] = ObjectIdGetDatum(owner);
+	return dcx_query_execute("SELECT FROM pg_foreign_table WHERE ftserver = $1"
+							 " UNION ALL"
+							 " SELECT FROM pg_user_mappings WHERE srvid = $1 AND umuser <> $2",
+							 2,
+							 types,
+							 values,
+							 NULL) > 0;
+}
+
+static bool
+schema_is_used(Oid schema)
+{
+	static const Oid types[] = {OIDOID};
+	Datum			 values[1];
+
+	values[0] = ObjectIdGetDatum(schema);
+	return dcx_query_execute("SELECT FROM pg_depend"
+							 " WHERE refclassid = 'pg_namespace'::regclass AND refobjid = $1",
+							 1,
+							 types,
+							 values,
+							 NULL) > 0;
+}
+
+/* Drops what attach made for the catalog as a whole, as far as nothing else uses it. */
+static void
+drop_surroundings(FunctionCallInfo fcinfo, const DcxBound *bound, Oid owner, Oid server, Oid schema)
+{
+	if (was_made(bound, "server") && OidIsValid(server))
+	{
+		char *name = GetForeignServer(server)->servername;
+
+		if (server_is_used(server, owner))
+			put_object(fcinfo,
+					   psprintf("server %s is kept: other objects use it", quote_identifier(name)));
+		else
+		{
+			if (was_made(bound, "mapping"))
+			{
+				dcx_foreign_drop_mapping(name, owner);
+				put_object(fcinfo,
+						   psprintf("user mapping for %s on server %s",
+									quote_identifier(GetUserNameFromId(owner, false)),
+									quote_identifier(name)));
+			}
+			dcx_foreign_drop(OBJECT_FOREIGN_SERVER, list_make1(makeString(name)));
+			put_object(fcinfo, psprintf("server %s", quote_identifier(name)));
+		}
+	}
+	if (was_made(bound, "schema") && !schema_is_used(schema))
+	{
+		char *name = get_namespace_name(schema);
+
+		dcx_foreign_drop(OBJECT_SCHEMA, list_make1(makeString(name)));
+		put_object(fcinfo, psprintf("schema %s", quote_identifier(name)));
+	}
+}
+
+/* Undoes one binding: a relation that attach made is dropped, any other is let go. */
+static void
+undo(FunctionCallInfo fcinfo, const DcxBound *bound)
+{
+	Oid	  owner = dcx_relation_owner(bound->relation);
+	Oid	  schema = get_rel_namespace(bound->relation);
+	Oid	  server = InvalidOid;
+	char *name = dcx_relation_name(bound->relation);
+
+	if (!OidIsValid(owner))
+	{
+		put_object(fcinfo, psprintf("binding of %s", name));
+		return;
+	}
+	if (get_rel_relkind(bound->relation) == RELKIND_FOREIGN_TABLE)
+		server = GetForeignTable(bound->relation)->serverid;
+
+	if (was_made(bound, "relation"))
+	{
+		dcx_foreign_drop(OBJECT_FOREIGN_TABLE,
+						 list_make2(makeString(get_namespace_name(schema)),
+									makeString(get_rel_name(bound->relation))));
+		put_object(fcinfo, psprintf("foreign table %s", name));
+	}
+	else
+		put_object(fcinfo, psprintf("binding of %s", name));
+
+	drop_surroundings(fcinfo, bound, owner, server, schema);
+}
+
+/* dcx_detach(what text) */
+PG_FUNCTION_INFO_V1(dcx_detach);
+Datum
+dcx_detach(PG_FUNCTION_ARGS)
+{
+	char	 *what = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	List	 *removed;
+	ListCell *lc;
+	DcxRun	  run;
+
+	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
+	dcx_run_begin(&run, InvalidOid);
+	removed = dcx_binding_remove(what);
+	if (removed == NIL)
+		ereport(ERROR,
+				errcode(DCX_ERRCODE_NOT_ATTACHED),
+				errmsg("nothing is attached as \"%s\"", what),
+				errhint("What is attached stands in dcx.binding, column catalog: 'aas' or "
+						"'wallet'."));
+	foreach(lc, removed)
+		undo(fcinfo, lfirst(lc));
+	dcx_run_end(&run);
+	return (Datum) 0;
+}

@@ -1,0 +1,235 @@
+/*
+ * binding.c
+ *		Which relation stands for what: the rows of dcx.binding.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "binding.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_namespace.h"
+#include "catalog/pg_type.h"
+#include "miscadmin.h"
+#include "query.h"
+#include "relation.h"
+#include "storage/lmgr.h"
+#include "utils/acl.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/syscache.h"
+#include "utils/varlena.h"
+
+#define BINDING_SCHEMA "dcx"
+#define BINDING_TABLE  "binding"
+
+/* dcx.binding, or InvalidOid. */
+static Oid
+binding_table(void)
+{
+	Oid schema = get_namespace_oid(BINDING_SCHEMA, true);
+
+	return OidIsValid(schema) ? get_relname_relid(BINDING_TABLE, schema) : InvalidOid;
+}
+
+void
+dcx_binding_read(DcxBinding *binding)
+{
+	static DcxPlan	 plan;
+	static const Oid types[] = {TEXTOID, TEXTOID};
+	Datum			 values[2];
+	DcxSource		 source;
+	DcxStamp		 stamp;
+	DcxRun			 run;
+	Oid				 table = binding_table();
+
+	binding->stamp.valid = false;
+	binding->attached = false;
+	if (!OidIsValid(table))
+		return;
+
+	LockRelationOid(table, AccessShareLock);
+	if (!OidIsValid(dcx_relation_owner(table)))
+		return;
+
+	source = dcx_source_of(table);
+	if (source.kind != DCX_SOURCE_TABLES || source.nrelations != 1)
+		ereport(ERROR,
+				errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				errmsg("%s.%s is not a plain table", BINDING_SCHEMA, BINDING_TABLE));
+	stamp = dcx_stamp_now(&source);
+
+	dcx_run_begin(&run, dcx_relation_owner(table));
+	values[0] = CStringGetTextDatum(binding->catalog);
+	values[1] = CStringGetTextDatum(binding->part);
+	if (dcx_query_select(&plan,
+						 "SELECT relation::oid, attached_at, columns[1]::name, columns[2]::name"
+						 "  FROM dcx.binding WHERE catalog = $1 AND part = $2",
+						 2,
+						 types,
+						 values,
+						 1) == 1)
+	{
+		bool isnull;
+
+		binding->relation = DatumGetObjectId(dcx_query_value(0, 1, &isnull));
+		binding->version = DatumGetTimestampTz(dcx_query_value(0, 2, &isnull));
+		for (int i = 0; i < DCX_BINDING_COLUMNS; i++)
+		{
+			Datum name = dcx_query_value(0, 3 + i, &isnull);
+
+			namestrcpy(&binding->columns[i], isnull ? "" : NameStr(*DatumGetName(name)));
+		}
+		binding->attached = true;
+	}
+	dcx_run_end(&run);
+
+	binding->table = table;
+	binding->source = source;
+	binding->source.relations = &binding->table;
+	binding->stamp = stamp;
+}
+
+/* Refuses what belongs to somebody else: he could change what we trust, or be the one we run as. */
+static void
+check_trusted_owner(Oid owner, const char *what)
+{
+	if (owner != GetUserId() && !superuser_arg(owner))
+		ereport(ERROR,
+				errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				errmsg("%s belongs to role \"%s\"", what, GetUserNameFromId(owner, false)),
+				errdetail("It has to belong to you or to a superuser, since prices and money are "
+						  "looked up through it."),
+				errhint("Attach as that role, or have a superuser take it over."));
+}
+
+/* dcx.binding, made where it is missing. */
+static void
+need_binding_table(void)
+{
+	Oid schema = get_namespace_oid(BINDING_SCHEMA, true);
+	Oid table;
+
+	if (!OidIsValid(schema))
+	{
+		dcx_query_execute("CREATE SCHEMA dcx", 0, NULL, NULL, NULL);
+		dcx_query_execute("COMMENT ON SCHEMA dcx IS 'dcx_pricing: what is attached'",
+						  0,
+						  NULL,
+						  NULL,
+						  NULL);
+		schema = get_namespace_oid(BINDING_SCHEMA, false);
+	}
+	else
+	{
+		HeapTuple tuple = SearchSysCache1(NAMESPACEOID, ObjectIdGetDatum(schema));
+		Oid		  owner;
+
+		if (!HeapTupleIsValid(tuple))
+			elog(ERROR, "cache lookup failed for schema %u", schema);
+		owner = ((Form_pg_namespace) GETSTRUCT(tuple))->nspowner;
+		ReleaseSysCache(tuple);
+		check_trusted_owner(owner, "schema \"dcx\"");
+	}
+
+	table = get_relname_relid(BINDING_TABLE, schema);
+	if (OidIsValid(table))
+		check_trusted_owner(dcx_relation_owner(table), "table dcx.binding");
+	else
+	{
+		dcx_query_execute("CREATE TABLE dcx.binding ("
+						  "  catalog text NOT NULL,"
+						  "  part text NOT NULL,"
+						  "  relation regclass NOT NULL,"
+						  "  columns text[],"
+						  "  made text[] NOT NULL,"
+						  "  attached_by text NOT NULL DEFAULT current_user,"
+						  "  attached_at timestamptz NOT NULL DEFAULT clock_timestamp(),"
+						  "  PRIMARY KEY (catalog, part))",
+						  0,
+						  NULL,
+						  NULL,
+						  NULL);
+		dcx_query_execute("COMMENT ON TABLE dcx.binding IS 'dcx_pricing: which relation stands for "
+						  "what, written by dcx_attach_aas() and dcx_attach_wallet(); made: what "
+						  "attach created, and dcx_detach() drops'",
+						  0,
+						  NULL,
+						  NULL,
+						  NULL);
+	}
+}
+
+static Datum
+text_array(List *strings)
+{
+	Datum	 *elements = palloc(sizeof(Datum) * Max(list_length(strings), 1));
+	int		  n = 0;
+	ListCell *lc;
+
+	foreach(lc, strings)
+		elements[n++] = CStringGetTextDatum(lfirst(lc));
+	return PointerGetDatum(construct_array(elements, n, TEXTOID, -1, false, TYPALIGN_INT));
+}
+
+void
+dcx_binding_put(const char *catalog, const char *part, Oid relation, List *columns, List *made)
+{
+	static const Oid types[] = {TEXTOID, TEXTOID, OIDOID, TEXTARRAYOID, TEXTARRAYOID};
+	Datum			 values[5];
+
+	need_binding_table();
+
+	values[0] = CStringGetTextDatum(catalog);
+	values[1] = CStringGetTextDatum(part);
+	values[2] = ObjectIdGetDatum(relation);
+	values[3] = text_array(columns);
+	values[4] = text_array(made);
+
+	/* What attach made once remains its own, when it is attached again or merely adopted. */
+	dcx_query_execute("INSERT INTO dcx.binding AS b (catalog, part, relation, columns, made)"
+					  " VALUES ($1, $2, $3, nullif($4, '{}'), $5)"
+					  " ON CONFLICT (catalog, part) DO UPDATE"
+					  "    SET relation = excluded.relation, columns = excluded.columns,"
+					  "        attached_by = excluded.attached_by,"
+					  "        attached_at = excluded.attached_at,"
+					  "        made = CASE WHEN b.relation <> excluded.relation THEN excluded.made"
+					  "               ELSE ARRAY(SELECT unnest(b.made) UNION"
+					  "                          SELECT unnest(excluded.made)) END",
+					  5,
+					  types,
+					  values,
+					  NULL);
+}
+
+List *
+dcx_binding_remove(const char *catalog)
+{
+	static const Oid types[] = {TEXTOID};
+	Datum			 values[1];
+	List			*removed = NIL;
+	uint64			 n;
+
+	if (!OidIsValid(binding_table()))
+		return NIL;
+
+	values[0] = CStringGetTextDatum(catalog);
+	n = dcx_query_execute("WITH gone AS (DELETE FROM dcx.binding WHERE catalog = $1 RETURNING *)"
+						  " SELECT relation::oid, array_to_string(made, ',')"
+						  "   FROM gone ORDER BY 'server' = ANY (made), part",
+						  1,
+						  types,
+						  values,
+						  NULL);
+	for (uint64 i = 0; i < n; i++)
+	{
+		DcxBound *bound = palloc0(sizeof(DcxBound));
+		bool	  isnull;
+
+		bound->relation = DatumGetObjectId(dcx_query_value(i, 1, &isnull));
+		SplitIdentifierString(dcx_query_text(i, 2), ',', &bound->made);
+		removed = lappend(removed, bound);
+	}
+	return removed;
+}

@@ -1,0 +1,64 @@
+/*
+ * binding.h
+ *		Which relation stands for what: the rows of dcx.binding.
+ *
+ * Attach writes them; catalog and wallet read them. The table belongs to whoever attached first,
+ * is kept by pg_dump and survives DROP EXTENSION. What was read of it is remembered under the
+ * exactness rule, as everything else.
+ */
+#ifndef DCX_BINDING_H
+#define DCX_BINDING_H
+
+#include "nodes/pg_list.h"
+#include "snapshot.h"
+
+#define DCX_BINDING_COLUMNS 2
+
+/*
+ * One binding, static in the room that uses it, which sets the first two fields. The others are
+ * dcx_binding_get()'s; they are plain values and hold until its next call.
+ */
+typedef struct DcxBinding
+{
+	const char *catalog;
+	const char *part;
+	bool		attached;
+	Oid			relation;					  /* may be gone meanwhile */
+	TimestampTz version;					  /* when attach wrote the row: never the same twice */
+	NameData	columns[DCX_BINDING_COLUMNS]; /* the names the relation has for what we call ... */
+	DcxStamp	stamp;						  /* the read of dcx.binding behind all this */
+	DcxSource	source;
+	Oid			table;
+} DcxBinding;
+
+/* Reads the row anew, as the owner of dcx.binding. Call dcx_binding_get(). */
+extern void dcx_binding_read(DcxBinding *binding);
+
+/* Brings the binding up to date with the active snapshot. */
+static inline void
+dcx_binding_get(DcxBinding *binding)
+{
+	if (unlikely(!dcx_stamp_holds(&binding->stamp, &binding->source)))
+		dcx_binding_read(binding);
+}
+
+/*
+ * Inside a run, as the caller: writes a binding, after making dcx.binding where it is missing.
+ * A schema or a table that belongs to neither the caller nor a superuser is refused (42501).
+ * columns: names of columns, or NIL. made: what attach made of it, as dcx.binding.made.
+ */
+extern void dcx_binding_put(const char *catalog, const char *part, Oid relation, List *columns,
+							List *made);
+
+/*
+ * Inside a run, as the caller: removes the bindings of a catalog. Returns them as a list of
+ * DcxBound, the needed one last; NIL when nothing was attached.
+ */
+typedef struct DcxBound
+{
+	Oid	  relation;
+	List *made; /* of C strings */
+} DcxBound;
+extern List *dcx_binding_remove(const char *catalog);
+
+#endif /* DCX_BINDING_H */

@@ -1,0 +1,286 @@
+/*
+ * catalog.c
+ *		Reads an attached catalog relation into rows, as its owner.
+ */
+#include "postgres.h"
+
+#include "catalog.h"
+#include "catalog/namespace.h"
+#include "errcodes.h"
+#include "query.h"
+#include "relation.h"
+#include "storage/lmgr.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+
+#define PRODUCTS  (&dcx_aas_tables[0])
+#define TEMPLATES (&dcx_aas_tables[2])
+
+const DcxCatalogTable dcx_aas_tables[DCX_AAS_TABLES] = {
+	{"products", true, 3, {{"code", false, true}, {"title", false, false}, {"price", true, true}}},
+	{"categories", false, 1, {{"id", false, true}}},
+	{"terraform_vm_config",
+	 false,
+	 7,
+	 {{"id", false, true},
+	  {"name", false, true},
+	  {"group", false, false},
+	  {"osType", false, false},
+	  {"vcpus", true, true},
+	  {"memory", true, true},
+	  {"disk", true, true}}},
+};
+
+static DcxBinding products = {.catalog = DCX_CATALOG_AAS, .part = "products"};
+static DcxBinding templates = {.catalog = DCX_CATALOG_AAS, .part = "terraform_vm_config"};
+
+/* Nothing attached: say which call would. */
+static void
+not_attached(const DcxCatalogTable *table)
+{
+	Oid	 schema = get_namespace_oid(DCX_CATALOG_AAS, true);
+	bool adoptable = OidIsValid(schema) && OidIsValid(get_relname_relid(table->name, schema));
+
+	ereport(ERROR,
+			errcode(DCX_ERRCODE_NOT_ATTACHED),
+			errmsg("no catalog is attached"),
+			errdetail("Pricing needs the relation \"%s\" of the product catalog.", table->name),
+			adoptable ? errhint("%s.%s exists: SELECT * FROM dcx_attach_aas() attaches it.",
+								DCX_CATALOG_AAS,
+								table->name) :
+						errhint("SELECT * FROM dcx_attach_aas('postgresql://user:password@host:"
+								"port/database') attaches one."));
+}
+
+static void
+get_bound(DcxBinding *binding, const DcxCatalogTable *table)
+{
+	dcx_binding_get(binding);
+	if (unlikely(!binding->attached))
+		not_attached(table);
+}
+
+const DcxBinding *
+dcx_catalog_bound_products(void)
+{
+	get_bound(&products, PRODUCTS);
+	return &products;
+}
+
+void
+dcx_catalog_check_columns(const DcxCatalogTable *table, Oid relation)
+{
+	for (int i = 0; i < table->ncolumns; i++)
+	{
+		const DcxCatalogColumn *column = &table->columns[i];
+		AttrNumber				attnum = get_attnum(relation, column->name);
+
+		if (attnum == InvalidAttrNumber && column->needed)
+			ereport(ERROR,
+					errcode(ERRCODE_UNDEFINED_COLUMN),
+					errmsg("%s has no column \"%s\"", dcx_relation_name(relation), column->name),
+					errdetail("Columns found: %s.", dcx_relation_columns(relation)),
+					errhint("Pricing reads it by that name. A view with the names it expects can "
+							"be attached in its place."));
+		if (attnum != InvalidAttrNumber && column->number &&
+			!dcx_relation_type_is_number(get_atttype(relation, attnum)))
+			ereport(ERROR,
+					errcode(ERRCODE_DATATYPE_MISMATCH),
+					errmsg("column \"%s\" of %s is not a number",
+						   column->name,
+						   dcx_relation_name(relation)),
+					errdetail("It is of type %s.", format_type_be(get_atttype(relation, attnum))),
+					errhint("A view that casts it can be attached in its place."));
+	}
+}
+
+/* The SELECT of a table's columns, in their order; NULL for one that the relation lacks. */
+static char *
+select_columns(const DcxCatalogTable *table, Oid relation)
+{
+	StringInfoData sql;
+
+	initStringInfo(&sql);
+	for (int i = 0; i < table->ncolumns; i++)
+	{
+		const DcxCatalogColumn *column = &table->columns[i];
+
+		appendStringInfo(&sql,
+						 "%s%s::%s",
+						 i == 0 ? "SELECT " : ", ",
+						 get_attnum(relation, column->name) == InvalidAttrNumber ?
+							 "NULL" :
+							 quote_identifier(column->name),
+						 column->number ? "numeric" : "text");
+	}
+	appendStringInfo(&sql, " FROM %s", dcx_relation_name(relation));
+	return sql.data;
+}
+
+/* Whether an error says that the remote server is out of reach. */
+static bool
+is_outage(const ErrorData *error)
+{
+	if (ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_CONNECTION_EXCEPTION)
+		return true;
+
+	switch (error->sqlerrcode)
+	{
+		case ERRCODE_ADMIN_SHUTDOWN:
+		case ERRCODE_CRASH_SHUTDOWN:
+		case ERRCODE_CANNOT_CONNECT_NOW:
+		case ERRCODE_DATABASE_DROPPED:
+		case ERRCODE_IDLE_SESSION_TIMEOUT:
+			return true;
+		case ERRCODE_QUERY_CANCELED:
+			/* The remote's time-out, unless it is this backend that was told to stop. */
+			return !error->funcname || strcmp(error->funcname, "ProcessInterrupts") != 0;
+		default:
+			return false;
+	}
+}
+
+void
+dcx_catalog_rethrow(MemoryContext context)
+{
+	ErrorData *error;
+
+	MemoryContextSwitchTo(context);
+	error = CopyErrorData();
+
+	if (is_outage(error))
+	{
+		FlushErrorState();
+		error->detail = error->detail ? psprintf("%s: %s", error->message, error->detail) :
+										psprintf("%s.", error->message);
+		error->message = pstrdup("the catalog cannot be reached");
+		error->hint = pstrdup("Its host and port are meant as seen from this database server. "
+							  "dcx_attach_aas() with another URL changes them.");
+		error->sqlerrcode = DCX_ERRCODE_UNREACHABLE;
+		ReThrowError(error);
+	}
+	PG_RE_THROW();
+}
+
+/* Locks the bound relation for reading; where it is gone, says so. */
+static void
+lock_bound(const DcxBinding *binding, const DcxCatalogTable *table)
+{
+	LockRelationOid(binding->relation, AccessShareLock);
+	if (!OidIsValid(dcx_relation_owner(binding->relation)))
+		ereport(ERROR,
+				errcode(DCX_ERRCODE_NOT_ATTACHED),
+				errmsg("the attached relation \"%s\" has been dropped", table->name),
+				errhint("Attach again: SELECT * FROM dcx_attach_aas() adopts what is in schema "
+						"\"%s\", dcx_attach_aas('postgresql://...') makes it anew.",
+						DCX_CATALOG_AAS));
+}
+
+/* Executes the SELECT of a table's columns inside a run; the remote's silence is ZD008. */
+static uint64
+select_rows(const DcxCatalogTable *table, Oid relation, DcxPlan *plan)
+{
+	MemoryContext	context = CurrentMemoryContext;
+	volatile uint64 nrows = 0;
+
+	dcx_catalog_check_columns(table, relation);
+	PG_TRY();
+	{
+		nrows = dcx_query_select(plan, select_columns(table, relation), 0, NULL, NULL, 0);
+	}
+	PG_CATCH();
+	{
+		dcx_catalog_rethrow(context);
+	}
+	PG_END_TRY();
+	return nrows;
+}
+
+DcxProductRow *
+dcx_catalog_products(int *nrows, DcxSource *source, DcxStamp *stamp)
+{
+	static DcxPlan	  plan;
+	const DcxBinding *binding = dcx_catalog_bound_products();
+	MemoryContext	  context = CurrentMemoryContext;
+	DcxProductRow	 *rows;
+	DcxRun			  run;
+
+	lock_bound(binding, PRODUCTS);
+	*source = dcx_source_of(binding->relation);
+	*stamp = dcx_stamp_now(source);
+
+	dcx_run_begin(&run, dcx_relation_owner(binding->relation));
+	*nrows = select_rows(PRODUCTS, binding->relation, &plan);
+	if (*nrows == 0 && source->kind == DCX_SOURCE_FOREIGN)
+		ereport(ERROR,
+				errcode(DCX_ERRCODE_UNREACHABLE),
+				errmsg("the catalog has no products at all"),
+				errdetail("%s answered with no row, which is taken for an outage.",
+						  dcx_relation_name(binding->relation)),
+				errhint("See whether it is the right database, and whether its data is there."));
+
+	rows = MemoryContextAllocHuge(context, sizeof(DcxProductRow) * Max(*nrows, 1));
+	for (int i = 0; i < *nrows; i++)
+	{
+		rows[i].code = dcx_query_text(i, 1);
+		rows[i].title = dcx_query_text(i, 2);
+		rows[i].price = dcx_query_numeric(i, 3);
+	}
+	dcx_run_end(&run);
+
+	return rows;
+}
+
+DcxTemplateRow *
+dcx_catalog_templates(int *nrows)
+{
+	static DcxPlan	plan;
+	MemoryContext	context = CurrentMemoryContext;
+	DcxTemplateRow *rows;
+	DcxRun			run;
+
+	get_bound(&templates, TEMPLATES);
+	lock_bound(&templates, TEMPLATES);
+
+	dcx_run_begin(&run, dcx_relation_owner(templates.relation));
+	*nrows = select_rows(TEMPLATES, templates.relation, &plan);
+	rows = MemoryContextAllocHuge(context, sizeof(DcxTemplateRow) * Max(*nrows, 1));
+	for (int i = 0; i < *nrows; i++)
+	{
+		rows[i].id = dcx_query_text(i, 1);
+		rows[i].name = dcx_query_text(i, 2);
+		rows[i].group = dcx_query_text(i, 3);
+		rows[i].os_type = dcx_query_text(i, 4);
+		rows[i].vcpus = dcx_query_numeric(i, 5);
+		rows[i].memory = dcx_query_numeric(i, 6);
+		rows[i].disk = dcx_query_numeric(i, 7);
+	}
+	dcx_run_end(&run);
+
+	return rows;
+}
+
+int64
+dcx_catalog_count(Oid relation)
+{
+	MemoryContext  context = CurrentMemoryContext;
+	volatile int64 count = 0;
+	DcxRun		   run;
+
+	dcx_run_begin(&run, dcx_relation_owner(relation));
+	PG_TRY();
+	{
+		char *sql = psprintf("SELECT count(*) FROM %s", dcx_relation_name(relation));
+		bool  isnull;
+
+		dcx_query_execute(sql, 0, NULL, NULL, NULL);
+		count = DatumGetInt64(dcx_query_value(0, 1, &isnull));
+	}
+	PG_CATCH();
+	{
+		dcx_catalog_rethrow(context);
+	}
+	PG_END_TRY();
+	dcx_run_end(&run);
+	return count;
+}

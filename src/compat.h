@@ -1,0 +1,33 @@
+/*
+ * compat.h
+ *		Every difference between PostgreSQL 15, 16, 17 and 18 that this project meets.
+ *
+ * Call sites are written for the newest major; what an older one lacks is made up here.
+ */
+#ifndef DCX_COMPAT_H
+#define DCX_COMPAT_H
+
+#include "storage/proc.h"
+
+#if PG_VERSION_NUM < 150000 || PG_VERSION_NUM >= 190000
+#error "dcx_pricing supports PostgreSQL 15 to 18"
+#endif
+
+/* The backend-local number of the top-level transaction moved within PGPROC in 17. */
+#if PG_VERSION_NUM >= 170000
+#define DCX_MY_LXID (MyProc->vxid.lxid)
+#else
+#define DCX_MY_LXID (MyProc->lxid)
+#endif
+
+/* The module's name and version, for pg_get_loaded_modules(), since 18. */
+#if PG_VERSION_NUM < 180000
+#define PG_MODULE_MAGIC_EXT(...) PG_MODULE_MAGIC
+#endif
+
+/* Stands before the declaration since 18; until then only what stood behind it. */
+#if PG_VERSION_NUM < 180000
+#define pg_noreturn __attribute__((noreturn))
+#endif
+
+#endif /* DCX_COMPAT_H */

@@ -1,0 +1,511 @@
+/*
+ * foreign.c
+ *		Makes and alters postgres_fdw's objects: server, user mapping, foreign tables.
+ */
+#include "postgres.h"
+
+#include "catalog.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_foreign_server.h"
+#include "catalog/pg_namespace.h"
+#include "catalog/pg_type.h"
+#include "catalog/pg_user_mapping.h"
+#include "commands/defrem.h"
+#include "foreign.h"
+#include "foreign/foreign.h"
+#include "miscadmin.h"
+#include "nodes/makefuncs.h"
+#include "query.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/syscache.h"
+
+#define FDW_NAME "postgres_fdw"
+
+DefElem *
+dcx_foreign_option(const char *name, const char *value)
+{
+	return makeDefElem(pstrdup(name), (Node *) makeString(pstrdup(value)), -1);
+}
+
+static DefElem *
+find_option(List *options, const char *name)
+{
+	ListCell *lc;
+
+	foreach(lc, options)
+	{
+		DefElem *option = lfirst_node(DefElem, lc);
+
+		if (strcmp(option->defname, name) == 0)
+			return option;
+	}
+	return NULL;
+}
+
+/*
+ * What turns the options an object has into the wanted ones: SET or ADD each wanted one, and DROP
+ * the others, except those in keep. NIL when all is as wanted.
+ */
+static List *
+option_changes(List *have, List *want, List *keep)
+{
+	List	 *changes = NIL;
+	ListCell *lc;
+
+	foreach(lc, want)
+	{
+		DefElem *wanted = copyObject(lfirst_node(DefElem, lc));
+		DefElem *present = find_option(have, wanted->defname);
+
+		if (present && strcmp(defGetString(present), defGetString(wanted)) == 0)
+			continue;
+		wanted->defaction = present ? DEFELEM_SET : DEFELEM_ADD;
+		changes = lappend(changes, wanted);
+	}
+	foreach(lc, have)
+	{
+		DefElem *present = lfirst_node(DefElem, lc);
+
+		if (find_option(want, present->defname) || find_option(keep, present->defname))
+			continue;
+		changes =
+			lappend(changes, makeDefElemExtended(NULL, present->defname, NULL, DEFELEM_DROP, -1));
+	}
+	return changes;
+}
+
+void
+dcx_foreign_need_fdw(const char *schema)
+{
+	CreateExtensionStmt *statement;
+
+	if (OidIsValid(get_foreign_data_wrapper_oid(FDW_NAME, true)))
+		return;
+
+	statement = makeNode(CreateExtensionStmt);
+	statement->extname = FDW_NAME;
+	statement->options = list_make1(dcx_foreign_option("schema", schema));
+	dcx_query_utility((Node *) statement);
+}
+
+Oid
+dcx_foreign_server(const char *server)
+{
+	ForeignServer *found = GetForeignServerByName(server, true);
+
+	if (!found)
+		return InvalidOid;
+	if (found->fdwid != get_foreign_data_wrapper_oid(FDW_NAME, true))
+		ereport(ERROR,
+				errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				errmsg("server \"%s\" is not a server of %s", server, FDW_NAME),
+				errhint("Name a server made with FOREIGN DATA WRAPPER %s.", FDW_NAME));
+	return found->serverid;
+}
+
+/*
+ * Refuses when the connection that this transaction already uses is not the altered server's any
+ * more: it would go on reading from the old one until the end of the transaction.
+ */
+static void
+check_not_in_use(const char *server)
+{
+	static const Oid types[] = {TEXTOID};
+	Datum			 values[1];
+	char			*schema;
+
+	dcx_query_execute("SELECT quote_ident(n.nspname) FROM pg_extension e"
+					  "  JOIN pg_namespace n ON n.oid = e.extnamespace"
+					  " WHERE e.extname = 'postgres_fdw'",
+					  0,
+					  NULL,
+					  NULL,
+					  NULL);
+	schema = dcx_query_text(0, 1);
+
+	values[0] = CStringGetTextDatum(server);
+	if (dcx_query_execute(psprintf("SELECT FROM %s.postgres_fdw_get_connections()"
+								   " WHERE server_name = $1 AND NOT valid",
+								   schema),
+						  1,
+						  types,
+						  values,
+						  NULL) > 0)
+		ereport(ERROR,
+				errcode(ERRCODE_OBJECT_IN_USE),
+				errmsg("server \"%s\" has been read from in this transaction", server),
+				errdetail("Until its end the transaction reads from where it did so far."),
+				errhint("COMMIT or ROLLBACK, then attach."));
+}
+
+bool
+dcx_foreign_set_server(const char *server, List *connection, List *tuning)
+{
+	Oid		  oid = dcx_foreign_server(server);
+	ListCell *lc;
+
+	if (!OidIsValid(oid))
+	{
+		CreateForeignServerStmt *statement = makeNode(CreateForeignServerStmt);
+
+		statement->servername = pstrdup(server);
+		statement->fdwname = FDW_NAME;
+		statement->options = list_copy(connection);
+		foreach(lc, tuning)
+		{
+			DefElem *option = lfirst_node(DefElem, lc);
+
+			if (!find_option(connection, option->defname))
+				statement->options = lappend(statement->options, option);
+		}
+		dcx_query_utility((Node *) statement);
+		return true;
+	}
+	else
+	{
+		AlterForeignServerStmt *statement = makeNode(AlterForeignServerStmt);
+		List				   *have = GetForeignServer(oid)->options;
+		List				   *want = list_copy(connection);
+
+		/* What was tuned by hand stays as it is. */
+		foreach(lc, tuning)
+		{
+			DefElem *option = lfirst_node(DefElem, lc);
+
+			if (!find_option(connection, option->defname) && !find_option(have, option->defname))
+				want = lappend(want, option);
+		}
+		statement->servername = pstrdup(server);
+		statement->options = option_changes(have, want, tuning);
+		if (statement->options == NIL)
+			return false;
+		dcx_query_utility((Node *) statement);
+		check_not_in_use(server);
+		return false;
+	}
+}
+
+static RoleSpec *
+role_spec(Oid role)
+{
+	RoleSpec *spec = makeNode(RoleSpec);
+
+	spec->roletype = ROLESPEC_CSTRING;
+	spec->rolename = GetUserNameFromId(role, false);
+	spec->location = -1;
+	return spec;
+}
+
+bool
+dcx_foreign_set_mapping(const char *server, List *options)
+{
+	Oid role = GetUserId();
+	Oid oid = dcx_foreign_server(server);
+
+	if (!SearchSysCacheExists2(USERMAPPINGUSERSERVER,
+							   ObjectIdGetDatum(role),
+							   ObjectIdGetDatum(oid)))
+	{
+		CreateUserMappingStmt *statement = makeNode(CreateUserMappingStmt);
+
+		statement->user = role_spec(role);
+		statement->servername = pstrdup(server);
+		statement->options = options;
+		dcx_query_utility((Node *) statement);
+		return true;
+	}
+	else
+	{
+		AlterUserMappingStmt *statement = makeNode(AlterUserMappingStmt);
+		List *by_administrator = list_make1(dcx_foreign_option("password_required", "false"));
+
+		statement->user = role_spec(role);
+		statement->servername = pstrdup(server);
+		statement->options =
+			option_changes(GetUserMapping(role, oid)->options, options, by_administrator);
+		if (statement->options == NIL)
+			return false;
+		dcx_query_utility((Node *) statement);
+		check_not_in_use(server);
+		return false;
+	}
+}
+
+bool
+dcx_foreign_has_mapping(Oid server, Oid role)
+{
+	return SearchSysCacheExists2(USERMAPPINGUSERSERVER,
+								 ObjectIdGetDatum(role),
+								 ObjectIdGetDatum(server)) ||
+		   SearchSysCacheExists2(USERMAPPINGUSERSERVER,
+								 ObjectIdGetDatum(InvalidOid),
+								 ObjectIdGetDatum(server));
+}
+
+static ColumnDef *
+column_def(const DcxRemoteColumn *column)
+{
+	ColumnDef *def = makeColumnDef(column->name, column->type, column->typmod, InvalidOid);
+
+	if (column->not_null)
+	{
+		Constraint *constraint = makeNode(Constraint);
+
+		constraint->contype = CONSTR_NOTNULL;
+		constraint->location = -1;
+		constraint->initially_valid = true;
+		def->constraints = list_make1(constraint);
+	}
+	return def;
+}
+
+void
+dcx_foreign_create_table(const char *schema, const char *table, const char *server,
+						 const char *remote_schema, const char *remote_table, List *columns,
+						 List *options)
+{
+	CreateForeignTableStmt *statement = makeNode(CreateForeignTableStmt);
+	ListCell			   *lc;
+
+	statement->base.relation = makeRangeVar(pstrdup(schema), pstrdup(table), -1);
+	foreach(lc, columns)
+		statement->base.tableElts = lappend(statement->base.tableElts, column_def(lfirst(lc)));
+	statement->base.oncommit = ONCOMMIT_NOOP;
+	statement->servername = pstrdup(server);
+	statement->options = list_concat(list_make2(dcx_foreign_option("schema_name", remote_schema),
+												dcx_foreign_option("table_name", remote_table)),
+									 options);
+	dcx_query_utility((Node *) statement);
+}
+
+/* ALTER FOREIGN TABLE with one subcommand. */
+static void
+alter_table(Oid relation, AlterTableType type, Node *definition)
+{
+	AlterTableStmt *statement = makeNode(AlterTableStmt);
+	AlterTableCmd  *command = makeNode(AlterTableCmd);
+
+	command->subtype = type;
+	command->def = definition;
+	command->behavior = DROP_RESTRICT;
+
+	statement->relation =
+		makeRangeVar(get_namespace_name(get_rel_namespace(relation)), get_rel_name(relation), -1);
+	statement->objtype = OBJECT_FOREIGN_TABLE;
+	statement->cmds = list_make1(command);
+	dcx_query_utility((Node *) statement);
+}
+
+List *
+dcx_foreign_add_columns(Oid relation, List *columns)
+{
+	List	 *added = NIL;
+	ListCell *lc;
+
+	foreach(lc, columns)
+	{
+		DcxRemoteColumn *column = lfirst(lc);
+
+		if (get_attnum(relation, column->name) != InvalidAttrNumber)
+			continue;
+		alter_table(relation, AT_AddColumn, (Node *) column_def(column));
+		added = lappend(added, pstrdup(column->name));
+	}
+	return added;
+}
+
+void
+dcx_foreign_set_table(Oid relation, const char *remote_schema, const char *remote_table)
+{
+	List *have = GetForeignTable(relation)->options;
+	List *changes = option_changes(have,
+								   list_make2(dcx_foreign_option("schema_name", remote_schema),
+											  dcx_foreign_option("table_name", remote_table)),
+								   have);
+
+	if (changes != NIL)
+		alter_table(relation, AT_GenericOptions, (Node *) changes);
+}
+
+/* The remote's system catalogs, with the columns that are asked for. */
+typedef struct RemoteCatalog
+{
+	const char *local;
+	const char *schema;
+	const char *table;
+	struct
+	{
+		const char *name;
+		Oid			type;
+	} columns[6];
+} RemoteCatalog;
+
+static const RemoteCatalog remote_catalogs[] = {
+	{"dcx_remote_class",
+	 "pg_catalog",
+	 "pg_class",
+	 {{"oid", OIDOID}, {"relname", NAMEOID}, {"relnamespace", OIDOID}, {"relkind", CHAROID}}},
+	{"dcx_remote_attribute",
+	 "pg_catalog",
+	 "pg_attribute",
+	 {{"attrelid", OIDOID},
+	  {"attname", NAMEOID},
+	  {"atttypid", OIDOID},
+	  {"attnum", INT2OID},
+	  {"atttypmod", INT4OID},
+	  {"attnotnull", BOOLOID}}},
+	{"dcx_remote_type",
+	 "pg_catalog",
+	 "pg_type",
+	 {{"oid", OIDOID}, {"typname", NAMEOID}, {"typnamespace", OIDOID}}},
+	{"dcx_remote_namespace", "pg_catalog", "pg_namespace", {{"oid", OIDOID}, {"nspname", NAMEOID}}},
+	{"dcx_remote_database",
+	 "information_schema",
+	 "information_schema_catalog_name",
+	 {{"catalog_name", NAMEOID}}},
+};
+
+static void
+create_remote_catalog(const RemoteCatalog *catalog, const char *server, const char *schema)
+{
+	List *columns = NIL;
+
+	for (size_t i = 0; i < lengthof(catalog->columns) && catalog->columns[i].name; i++)
+	{
+		DcxRemoteColumn *column = palloc0(sizeof(DcxRemoteColumn));
+
+		column->name = catalog->columns[i].name;
+		column->type = catalog->columns[i].type;
+		column->typmod = -1;
+		columns = lappend(columns, column);
+	}
+	dcx_foreign_create_table(schema,
+							 catalog->local,
+							 server,
+							 catalog->schema,
+							 catalog->table,
+							 columns,
+							 NIL);
+}
+
+/* The column of row i of the query below; a type that is not built in is text here. */
+static DcxRemoteColumn *
+remote_column(uint64 i)
+{
+	DcxRemoteColumn *column = palloc0(sizeof(DcxRemoteColumn));
+	char			*type_name = dcx_query_text(i, 3);
+	bool			 isnull;
+
+	column->name = dcx_query_text(i, 2);
+	column->typmod = DatumGetInt32(dcx_query_value(i, 5, &isnull));
+	column->not_null = DatumGetBool(dcx_query_value(i, 6, &isnull));
+	if (DatumGetBool(dcx_query_value(i, 4, &isnull)))
+		column->type = GetSysCacheOid2(TYPENAMENSP,
+									   Anum_pg_type_oid,
+									   CStringGetDatum(type_name),
+									   ObjectIdGetDatum(PG_CATALOG_NAMESPACE));
+	if (!OidIsValid(column->type))
+	{
+		column->type = TEXTOID;
+		column->typmod = -1;
+		column->foreign = type_name;
+	}
+	return column;
+}
+
+static List *
+read_remote_tables(const char *local_schema, const char *remote_schema, char **database)
+{
+	static const Oid types[] = {TEXTOID};
+	Datum			 values[1];
+	const char		*schema = quote_identifier(local_schema);
+	List			*tables = NIL;
+	DcxRemoteTable	*table = NULL;
+	uint64			 n;
+
+	dcx_query_execute(psprintf("SELECT catalog_name::text FROM %s.dcx_remote_database", schema),
+					  0,
+					  NULL,
+					  NULL,
+					  NULL);
+	*database = dcx_query_text(0, 1);
+
+	values[0] = CStringGetTextDatum(remote_schema);
+	n = dcx_query_execute(
+		psprintf("SELECT c.relname::text, a.attname::text, t.typname::text,"
+				 "       tn.nspname = 'pg_catalog', a.atttypmod, a.attnotnull"
+				 "  FROM %1$s.dcx_remote_namespace n"
+				 "  JOIN %1$s.dcx_remote_class c ON c.relnamespace = n.oid"
+				 "  JOIN %1$s.dcx_remote_attribute a ON a.attrelid = c.oid"
+				 "  JOIN %1$s.dcx_remote_type t ON t.oid = a.atttypid"
+				 "  JOIN %1$s.dcx_remote_namespace tn ON tn.oid = t.typnamespace"
+				 " WHERE n.nspname = $1::name AND c.relkind IN ('r', 'p', 'v', 'm', 'f')"
+				 "   AND a.attnum > 0"
+				 " ORDER BY c.relname, a.attnum",
+				 schema),
+		1,
+		types,
+		values,
+		NULL);
+	for (uint64 i = 0; i < n; i++)
+	{
+		char *name = dcx_query_text(i, 1);
+
+		if (!table || strcmp(table->name, name) != 0)
+		{
+			table = palloc0(sizeof(DcxRemoteTable));
+			table->name = name;
+			tables = lappend(tables, table);
+		}
+		table->columns = lappend(table->columns, remote_column(i));
+	}
+	return tables;
+}
+
+List *
+dcx_foreign_remote_tables(const char *server, const char *local_schema, const char *remote_schema,
+						  char **database)
+{
+	MemoryContext context = CurrentMemoryContext;
+	List *volatile tables = NIL;
+
+	for (size_t i = 0; i < lengthof(remote_catalogs); i++)
+		create_remote_catalog(&remote_catalogs[i], server, local_schema);
+	PG_TRY();
+	{
+		tables = read_remote_tables(local_schema, remote_schema, database);
+	}
+	PG_CATCH();
+	{
+		dcx_catalog_rethrow(context);
+	}
+	PG_END_TRY();
+	for (size_t i = 0; i < lengthof(remote_catalogs); i++)
+		dcx_foreign_drop(OBJECT_FOREIGN_TABLE,
+						 list_make2(makeString(pstrdup(local_schema)),
+									makeString(pstrdup(remote_catalogs[i].local))));
+	return tables;
+}
+
+void
+dcx_foreign_drop(ObjectType type, List *name)
+{
+	DropStmt *statement = makeNode(DropStmt);
+
+	statement->removeType = type;
+	/* A qualified name is a list of its own, a plain one stands for itself. */
+	statement->objects = list_length(name) > 1 ? list_make1(name) : list_make1(linitial(name));
+	statement->behavior = DROP_RESTRICT;
+	dcx_query_utility((Node *) statement);
+}
+
+void
+dcx_foreign_drop_mapping(const char *server, Oid role)
+{
+	DropUserMappingStmt *statement = makeNode(DropUserMappingStmt);
+
+	statement->user = role_spec(role);
+	statement->servername = pstrdup(server);
+	dcx_query_utility((Node *) statement);
+}

@@ -1,0 +1,192 @@
+/*
+ * money.c
+ *		Exact decimals: prices, quantities, and the sum of their products.
+ */
+#include "postgres.h"
+
+#include "common/int.h"
+#include "fmgr.h"
+#include "money.h"
+#include "utils/builtins.h"
+
+/* Money is shown with cents, always. */
+#define DISPLAY_SCALE 2
+
+/*
+ * A price of up to six decimals below 10^9 is kept as a scaled integer. That leaves room for
+ * quantities of four digits at least before 64 bits are full; beyond that numeric takes over.
+ */
+#define SMALL_SCALE 6
+#define SMALL_LIMIT INT64CONST(1000000000)
+
+static const int64 power_of_ten[SMALL_SCALE + 1] = {1, 10, 100, 1000, 10000, 100000, 1000000};
+
+static int
+min_scale(Numeric value)
+{
+	return DatumGetInt32(DirectFunctionCall1(numeric_min_scale, NumericGetDatum(value)));
+}
+
+static Numeric
+round_to(Numeric value, int scale)
+{
+	return DatumGetNumeric(
+		DirectFunctionCall2(numeric_round, NumericGetDatum(value), Int32GetDatum(scale)));
+}
+
+static int
+compare(Numeric a, Numeric b)
+{
+	return DatumGetInt32(DirectFunctionCall2(numeric_cmp, NumericGetDatum(a), NumericGetDatum(b)));
+}
+
+void
+dcx_price_set(DcxPrice *price, Numeric value)
+{
+	int scale = Max(min_scale(value), DISPLAY_SCALE);
+
+	Assert(!numeric_is_nan(value) && !numeric_is_inf(value));
+
+	price->value = value;
+	price->scale = scale;
+	price->small = scale <= SMALL_SCALE && compare(value, int64_to_numeric(SMALL_LIMIT)) < 0;
+
+	if (price->small)
+	{
+		Datum scaled = DirectFunctionCall2(numeric_mul,
+										   NumericGetDatum(value),
+										   NumericGetDatum(int64_to_numeric(power_of_ten[scale])));
+
+		price->mantissa = DatumGetInt64(DirectFunctionCall1(numeric_int8, scaled));
+	}
+}
+
+static void
+refuse_quantity(const char *name, const char *value)
+{
+	ereport(ERROR,
+			errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			errmsg("%s must be a finite number", name),
+			errdetail("%s is %s.", name, value));
+}
+
+DcxQuantity
+dcx_quantity_from_fraction(const char *name, float8 value)
+{
+	DcxQuantity quantity = {0};
+
+	if (isnan(value) || isinf(value))
+		refuse_quantity(name, isnan(value) ? "NaN" : value > 0 ? "Infinity" : "-Infinity");
+	quantity.fraction = DatumGetNumeric(DirectFunctionCall1(float8_numeric, Float8GetDatum(value)));
+	return quantity;
+}
+
+DcxQuantity
+dcx_quantity_from_numeric(const char *name, Numeric value)
+{
+	DcxQuantity quantity = {0};
+	bool		out_of_range;
+	int32		scale;
+	int32		n;
+
+	if (unlikely(numeric_is_nan(value) || numeric_is_inf(value)))
+		refuse_quantity(name,
+						DatumGetCString(DirectFunctionCall1(numeric_out, NumericGetDatum(value))));
+
+	/* Without decimals it is whole; with some it may be so all the same. */
+	scale = DatumGetInt32(DirectFunctionCall1(numeric_scale, NumericGetDatum(value)));
+	n = numeric_int4_opt_error(value, &out_of_range);
+	if (!out_of_range && (scale == 0 || compare(int64_to_numeric(n), value) == 0))
+		quantity.n = n;
+	else
+		quantity.fraction = value;
+
+	return quantity;
+}
+
+int
+dcx_quantity_fraction_sign(const DcxQuantity *quantity)
+{
+	return compare(quantity->fraction, int64_to_numeric(0));
+}
+
+static Numeric
+quantity_value(const DcxQuantity *quantity)
+{
+	return quantity->fraction ? quantity->fraction : int64_to_numeric(quantity->n);
+}
+
+Numeric
+dcx_quantity_numeric(const DcxQuantity *quantity)
+{
+	Numeric value = quantity_value(quantity);
+
+	return DatumGetNumeric(DirectFunctionCall1(numeric_trim_scale, NumericGetDatum(value)));
+}
+
+Numeric
+dcx_money_display(Numeric value)
+{
+	return round_to(value, Max(min_scale(value), DISPLAY_SCALE));
+}
+
+Numeric
+dcx_money_cents(Numeric value)
+{
+	return round_to(value, 2);
+}
+
+/* The sum in 64-bit integers; false where it does not fit them. */
+static bool
+sum_small(const DcxTerm *terms, int nterms, int64 *sum, int *scale)
+{
+	*scale = DISPLAY_SCALE;
+	for (int i = 0; i < nterms; i++)
+	{
+		if (!terms[i].price->small || terms[i].quantity.fraction)
+			return false;
+		*scale = Max(*scale, terms[i].price->scale);
+	}
+
+	*sum = 0;
+	for (int i = 0; i < nterms; i++)
+	{
+		const DcxPrice *price = terms[i].price;
+		int64			amount;
+
+		if (pg_mul_s64_overflow(price->mantissa, terms[i].quantity.n, &amount) ||
+			(price->scale < *scale &&
+			 pg_mul_s64_overflow(amount, power_of_ten[*scale - price->scale], &amount)) ||
+			pg_add_s64_overflow(*sum, amount, sum))
+			return false;
+	}
+
+	while (*scale > DISPLAY_SCALE && *sum % 10 == 0)
+	{
+		*sum /= 10;
+		(*scale)--;
+	}
+	return true;
+}
+
+Numeric
+dcx_money_sum(const DcxTerm *terms, int nterms)
+{
+	int64 small;
+	int	  scale;
+	Datum sum;
+
+	if (likely(sum_small(terms, nterms, &small, &scale)))
+		return int64_div_fast_to_numeric(small, scale);
+
+	sum = NumericGetDatum(int64_to_numeric(0));
+	for (int i = 0; i < nterms; i++)
+	{
+		Datum amount = DirectFunctionCall2(numeric_mul,
+										   NumericGetDatum(terms[i].price->value),
+										   NumericGetDatum(quantity_value(&terms[i].quantity)));
+
+		sum = DirectFunctionCall2(numeric_add, sum, amount);
+	}
+	return dcx_money_display(DatumGetNumeric(sum));
+}

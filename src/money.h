@@ -1,0 +1,96 @@
+/*
+ * money.h
+ *		Exact decimals: prices, quantities, and the sum of their products.
+ *
+ * Whole quantities of ordinary prices are computed as scaled 64-bit integers; whatever does not
+ * fit is computed as numeric. Both give the same digits: the value exactly, shown with at least
+ * two decimals and with more only where the value has more. Nothing here reads a table, a cache
+ * or a clock.
+ */
+#ifndef DCX_MONEY_H
+#define DCX_MONEY_H
+
+#include <math.h>
+
+#include "utils/numeric.h"
+
+/* A price as a price book keeps it. Finite and not negative; the book sees to that. */
+typedef struct DcxPrice
+{
+	Numeric value; /* the price */
+	bool	small; /* true when the next two stand for it as well */
+	int		scale; /* value = mantissa / 10^scale; 2 at least */
+	int64	mantissa;
+} DcxPrice;
+
+/* How much of a product: finite, of any sign. */
+typedef struct DcxQuantity
+{
+	Numeric fraction; /* the quantity, where it is not whole or too large for n; else NULL */
+	int64	n;		  /* the quantity, where it is a whole number */
+} DcxQuantity;
+
+/* One product of a sum: a price and how much of it. */
+typedef struct DcxTerm
+{
+	const DcxPrice *price;
+	DcxQuantity		quantity;
+} DcxTerm;
+
+/*
+ * Prepares a price. value must be finite and is kept, not copied: it has to live as long as the
+ * price.
+ */
+extern void dcx_price_set(DcxPrice *price, Numeric value);
+
+/* What is not a whole number up to 2^53; call dcx_quantity_from_float8(). */
+extern DcxQuantity dcx_quantity_from_fraction(const char *name, float8 value);
+
+/*
+ * Reads an argument as a quantity. A float8 that is a whole number up to 2^53 is that number;
+ * any other one is its 15-digit decimal, as float8::numeric. NaN and infinity are errors (22023)
+ * that call the argument by name.
+ */
+static inline DcxQuantity
+dcx_quantity_from_float8(const char *name, float8 value)
+{
+	if (likely(fabs(value) <= 9007199254740992.0))
+	{
+		DcxQuantity quantity = {.n = (int64) value};
+
+		if (likely((float8) quantity.n == value))
+			return quantity;
+	}
+	return dcx_quantity_from_fraction(name, value);
+}
+extern DcxQuantity dcx_quantity_from_numeric(const char *name, Numeric value);
+
+/* The sign of a quantity that is not whole; call dcx_quantity_sign(). */
+extern int dcx_quantity_fraction_sign(const DcxQuantity *quantity);
+
+/* Below 0, 0, or above 0. */
+static inline int
+dcx_quantity_sign(const DcxQuantity *quantity)
+{
+	if (unlikely(quantity->fraction != NULL))
+		return dcx_quantity_fraction_sign(quantity);
+	return quantity->n > 0 ? 1 : quantity->n < 0 ? -1 : 0;
+}
+
+/* The quantity as numeric, without trailing zeros. May be the very one in the quantity. */
+extern Numeric dcx_quantity_numeric(const DcxQuantity *quantity);
+
+/*
+ * The sum of price x quantity over the terms, exact and not rounded, with two decimals or as many
+ * as the value needs. A new value in the current memory context. Numbers beyond numeric's own
+ * range are numeric's error (22003).
+ */
+extern Numeric dcx_money_sum(const DcxTerm *terms, int nterms);
+
+/* A price as it is shown: two decimals, or as many as it needs. */
+extern Numeric dcx_money_display(Numeric value);
+
+/* An amount in whole cents: half a cent goes away from zero. */
+extern Numeric dcx_money_cents(Numeric value);
+
+#endif /* DCX_MONEY_H */

@@ -1,0 +1,373 @@
+/*
+ * pricebook.c
+ *		The price book in backend memory: code -> price and title.
+ *
+ * A book is one memory context that holds everything of it: the entries in the order they were
+ * read, and two hash tables over their codes, one to the letter and one without case.
+ */
+#include "postgres.h"
+
+#include "catalog.h"
+#include "common/hashfn.h"
+#include "errcodes.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "pricebook.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+
+/* How many product codes an error's hint lists. */
+#define CODES_LISTED 20
+
+/* Why the price of an entry cannot be used; a detail of an error. */
+typedef enum Defect
+{
+	DEFECT_NONE,
+	DEFECT_MISSING,
+	DEFECT_NAN,
+	DEFECT_INFINITE,
+	DEFECT_NEGATIVE,
+	DEFECT_DUPLICATE
+} Defect;
+
+static const char *const defect_detail[] = {
+	[DEFECT_NONE] = "",
+	[DEFECT_MISSING] = "It has no price.",
+	[DEFECT_NAN] = "Its price is NaN.",
+	[DEFECT_INFINITE] = "Its price is infinite.",
+	[DEFECT_NEGATIVE] = "Its price is negative.",
+	[DEFECT_DUPLICATE] = "Several products of the catalog have this code.",
+};
+
+typedef struct Entry
+{
+	DcxProduct product;
+	Defect	   defect;
+} Entry;
+
+typedef struct CodeKey
+{
+	const char *text;
+	uint32		length;
+} CodeKey;
+
+typedef struct CodeSlot
+{
+	CodeKey key;
+	Entry  *entry;
+	uint32	hash;
+	bool	several; /* without case: more than one code is written so */
+	char	status;
+} CodeSlot;
+
+#define SH_PREFIX			 codes
+#define SH_ELEMENT_TYPE		 CodeSlot
+#define SH_KEY_TYPE			 CodeKey
+#define SH_KEY				 key
+#define SH_HASH_KEY(tb, key) hash_bytes((const unsigned char *) (key).text, (key).length)
+#define SH_EQUAL(tb, a, b)	 ((a).length == (b).length && memcmp((a).text, (b).text, (a).length) == 0)
+#define SH_STORE_HASH
+#define SH_GET_HASH(tb, slot) (slot)->hash
+#define SH_SCOPE			  static inline
+#define SH_DECLARE
+#define SH_DEFINE
+#include "lib/simplehash.h"
+
+typedef struct Book
+{
+	DcxPriceBook  head; /* first, so that a pointer to the one is a pointer to the other */
+	MemoryContext context;
+	Oid			  relation; /* what it was read from */
+	TimestampTz	  version;	/* of the binding that said so */
+	bool		  quick;	/* read from tables, under the binding's own stamp: one check does */
+	DcxSource	  source;
+	DcxStamp	  stamp;
+	int			  nproducts; /* rows read */
+	int			  nameless;	 /* of which without a code */
+	int			  nentries;	 /* and the others */
+	Entry		 *entries;
+	codes_hash	 *exact;
+	codes_hash	 *folded;
+} Book;
+
+static Book *current_book = NULL;
+
+/* What this backend did so far, for dcx_price_book_stats(). */
+static int64 stat_loads = 0;
+static int64 stat_remote_reads = 0;
+static int64 stat_hits = 0;
+
+static void
+fold(char *to, const char *from, int length)
+{
+	for (int i = 0; i < length; i++)
+		to[i] = pg_ascii_tolower((unsigned char) from[i]);
+}
+
+static Defect
+defect_of(Numeric price)
+{
+	if (!price)
+		return DEFECT_MISSING;
+	if (numeric_is_nan(price))
+		return DEFECT_NAN;
+	if (numeric_is_inf(price))
+		return DEFECT_INFINITE;
+	if (DatumGetBool(DirectFunctionCall2(numeric_lt,
+										 NumericGetDatum(price),
+										 NumericGetDatum(int64_to_numeric(0)))))
+		return DEFECT_NEGATIVE;
+	return DEFECT_NONE;
+}
+
+/* Enters an entry under its code; in the book's memory context. */
+static void
+index_entry(Book *book, Entry *entry)
+{
+	CodeKey	  key = {entry->product.code, strlen(entry->product.code)};
+	char	 *folded = palloc(key.length + 1);
+	CodeSlot *slot;
+	bool	  found;
+
+	slot = codes_insert(book->exact, key, &found);
+	if (found)
+	{
+		slot->entry->defect = DEFECT_DUPLICATE;
+		pfree(folded);
+		return;
+	}
+	slot->entry = entry;
+
+	fold(folded, key.text, key.length);
+	key.text = folded;
+	slot = codes_insert(book->folded, key, &found);
+	slot->several = found;
+	if (found)
+		pfree(folded);
+	else
+		slot->entry = entry;
+}
+
+/* Turns a row into an entry of the book, whose memory the row's values are in. */
+static void
+add_row(Book *book, const DcxProductRow *row)
+{
+	Entry *entry;
+
+	if (!row->code || !*row->code)
+	{
+		book->nameless++;
+		return;
+	}
+
+	entry = &book->entries[book->nentries++];
+	entry->product.code = row->code;
+	entry->product.title = row->title ? row->title : row->code;
+	entry->defect = defect_of(row->price);
+	if (entry->defect == DEFECT_NONE)
+		dcx_price_set(&entry->product.price, row->price);
+	index_entry(book, entry);
+}
+
+/* Reads the catalog into a new book and puts it in the place of the old one. */
+static Book *
+load(const DcxBinding *binding)
+{
+	MemoryContext context =
+		AllocSetContextCreate(CurrentMemoryContext, "dcx price book", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext  caller = MemoryContextSwitchTo(context);
+	Book		  *book = palloc0(sizeof(Book));
+	DcxProductRow *rows;
+
+	book->context = context;
+	book->relation = binding->relation;
+	book->version = binding->version;
+	rows = dcx_catalog_products(&book->nproducts, &book->source, &book->stamp);
+	book->entries = palloc0(sizeof(Entry) * Max(book->nproducts, 1));
+	book->exact = codes_create(context, book->nproducts, NULL);
+	book->folded = codes_create(context, book->nproducts, NULL);
+	for (int i = 0; i < book->nproducts; i++)
+		add_row(book, &rows[i]);
+	pfree(rows);
+	MemoryContextSwitchTo(caller);
+
+	book->quick = book->source.kind == DCX_SOURCE_TABLES &&
+				  dcx_stamp_same(&book->stamp, &binding->stamp) &&
+				  book->version == binding->version;
+
+	/* Nothing below can fail. */
+	MemoryContextSetParent(context, TopMemoryContext);
+	if (current_book)
+		MemoryContextDelete(current_book->context);
+	current_book = book;
+	stat_loads++;
+	if (book->source.kind == DCX_SOURCE_FOREIGN)
+		stat_remote_reads++;
+
+	return book;
+}
+
+DcxPriceBook *
+dcx_pricebook_get(void)
+{
+	const DcxBinding *binding;
+
+	if (likely(current_book && current_book->quick && dcx_stamp_holds_quick(&current_book->stamp)))
+	{
+		stat_hits++;
+		return &current_book->head;
+	}
+
+	binding = dcx_catalog_bound_products();
+	if (likely(current_book && current_book->relation == binding->relation &&
+			   current_book->version == binding->version &&
+			   dcx_stamp_holds(&current_book->stamp, &current_book->source)))
+	{
+		stat_hits++;
+		return &current_book->head;
+	}
+	return &load(binding)->head;
+}
+
+static int
+compare_strings(const void *a, const void *b)
+{
+	return strcmp(*(char *const *) a, *(char *const *) b);
+}
+
+/* The usable names of a family, in order, as many as an error can show. */
+static char *
+names_on_offer(const Book *book, const DcxFamily *family)
+{
+	const char	 **names = palloc(sizeof(char *) * Max(book->nentries, 1));
+	int			   n = 0;
+	StringInfoData list;
+
+	for (int i = 0; i < book->nentries; i++)
+	{
+		const Entry *entry = &book->entries[i];
+
+		if (entry->defect == DEFECT_NONE &&
+			strncmp(entry->product.code, family->prefix, family->length) == 0)
+			names[n++] = entry->product.code + family->length;
+	}
+	qsort(names, n, sizeof(char *), compare_strings);
+
+	initStringInfo(&list);
+	for (int i = 0; i < Min(n, CODES_LISTED); i++)
+		appendStringInfo(&list, "%s%s", i ? ", " : "", names[i]);
+	if (n > CODES_LISTED)
+		appendStringInfo(&list, ", and %d more", n - CODES_LISTED);
+	return n ? list.data : pstrdup("none");
+}
+
+static void
+unknown(const Book *book, const DcxFamily *family, const char *name, const char *code)
+{
+	ereport(ERROR,
+			errcode(DCX_ERRCODE_UNKNOWN_PRODUCT),
+			errmsg("unknown %s \"%s\"", family->noun, name),
+			*code || !book->nameless ?
+				errdetail("The catalog has no product with the code \"%s\".", code) :
+				errdetail("The catalog has %d products without a code; they cannot be priced.",
+						  book->nameless),
+			errhint("On offer: %s.", names_on_offer(book, family)));
+}
+
+static void
+ambiguous(const DcxFamily *family, const char *name, const char *code)
+{
+	ereport(ERROR,
+			errcode(DCX_ERRCODE_UNUSABLE_PRICE),
+			errmsg("%s \"%s\" is ambiguous", family->noun, name),
+			errdetail("Several product codes differ from \"%s\" only in case.", code),
+			errhint("Write it exactly as the catalog does."));
+}
+
+static void
+unusable(const Entry *entry)
+{
+	ereport(ERROR,
+			errcode(DCX_ERRCODE_UNUSABLE_PRICE),
+			errmsg("product \"%s\" cannot be priced", entry->product.code),
+			errdetail_internal("%s", defect_detail[entry->defect]),
+			errhint("Correct it in the catalog; the other products can be priced meanwhile."));
+}
+
+/* The slow way: not to the letter, so without case, or an error that says what is wrong. */
+static const Entry *
+find_folded(const Book *book, const DcxFamily *family, CodeKey key)
+{
+	char	 *code = pnstrdup(key.text, key.length);
+	char	 *folded = palloc(key.length + 1);
+	CodeSlot *slot;
+
+	fold(folded, key.text, key.length);
+	key.text = folded;
+	slot = codes_lookup(book->folded, key);
+	if (!slot)
+		unknown(book, family, code + family->length, code);
+	if (slot->several)
+		ambiguous(family, code + family->length, code);
+	return slot->entry;
+}
+
+static const DcxProduct *
+find(const Book *book, const DcxFamily *family, const char *name, int length)
+{
+	char		 buffer[128];
+	char		*code = buffer;
+	CodeKey		 key;
+	CodeSlot	*slot;
+	const Entry *entry;
+
+	key.length = family->length + length;
+	if (key.length > sizeof(buffer))
+		code = palloc(key.length);
+	memcpy(code, family->prefix, family->length);
+	memcpy(code + family->length, name, length);
+	key.text = code;
+
+	slot = codes_lookup(book->exact, key);
+	entry = slot ? slot->entry : find_folded(book, family, key);
+	if (entry->defect != DEFECT_NONE)
+		unusable(entry);
+	return &entry->product;
+}
+
+const DcxProduct *
+dcx_pricebook_search(DcxPriceBook *book, const DcxFamily *family, const char *name, int length)
+{
+	const DcxProduct *product = find((Book *) book, family, name, length);
+
+	if (length > 0 && length <= DCX_RECENT_LENGTH)
+	{
+		DcxRecent *recent = dcx_pricebook_recent(book, family, name, length);
+
+		recent->family = family;
+		recent->product = product;
+		recent->length = length;
+		memcpy(recent->name, name, length);
+	}
+	return product;
+}
+
+/* dcx_price_book_stats(): what the price book of this backend did. */
+PG_FUNCTION_INFO_V1(dcx_price_book_stats);
+Datum
+dcx_price_book_stats(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	Datum		   values[5] = {0};
+	bool		   nulls[5] = {false};
+
+	InitMaterializedSRF(fcinfo, 0);
+	values[0] = CStringGetTextDatum(DCX_CATALOG_AAS);
+	values[1] = Int32GetDatum(current_book ? current_book->nproducts : 0);
+	nulls[1] = !current_book;
+	values[2] = Int64GetDatum(stat_loads);
+	values[3] = Int64GetDatum(stat_remote_reads);
+	values[4] = Int64GetDatum(stat_hits);
+	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+	return (Datum) 0;
+}

@@ -1,0 +1,156 @@
+/*
+ * snapshot.c
+ *		The exactness rule: may a value that was read earlier stand for a read now?
+ *
+ * The rule itself is in snapshot.h.
+ */
+#include "postgres.h"
+
+#include "access/table.h"
+#include "access/xlog.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_inherits.h"
+#include "snapshot.h"
+#include "storage/lmgr.h"
+#include "utils/rel.h"
+
+DcxSource
+dcx_source_of(Oid relid)
+{
+	DcxSource source = {.kind = DCX_SOURCE_TABLES, .logged = true};
+	List	 *relations = find_all_inheritors(relid, AccessShareLock, NULL);
+	ListCell *lc;
+
+	source.relations = palloc(sizeof(Oid) * list_length(relations));
+	foreach(lc, relations)
+	{
+		Relation relation = table_open(lfirst_oid(lc), NoLock);
+
+		source.relations[source.nrelations++] = RelationGetRelid(relation);
+		switch (relation->rd_rel->relkind)
+		{
+			case RELKIND_RELATION:
+			case RELKIND_MATVIEW:
+				source.logged = source.logged && RelationNeedsWAL(relation);
+				break;
+			case RELKIND_PARTITIONED_TABLE:
+				break;
+			case RELKIND_FOREIGN_TABLE:
+				source.kind = list_length(relations) == 1 ? DCX_SOURCE_FOREIGN : DCX_SOURCE_VIEW;
+				break;
+			default:
+				source.kind = DCX_SOURCE_VIEW;
+				break;
+		}
+		table_close(relation, NoLock);
+	}
+	list_free(relations);
+
+	return source;
+}
+
+/* Whether our transaction may have written the relation: no writer does with a weaker lock. */
+static bool
+write_locked(const DcxSource *source)
+{
+	for (int i = 0; i < source->nrelations; i++)
+		if (CheckRelationOidLockedByMe(source->relations[i], RowExclusiveLock, true))
+			return true;
+	return false;
+}
+
+DcxStamp
+dcx_stamp_now(const DcxSource *source)
+{
+	Snapshot snapshot = GetActiveSnapshot();
+	DcxStamp stamp = {0};
+
+	stamp.valid = snapshot->snapshot_type == SNAPSHOT_MVCC;
+	stamp.suboverflowed = snapshot->suboverflowed;
+	stamp.recovery = snapshot->takenDuringRecovery;
+	stamp.xmin = snapshot->xmin;
+	stamp.xmax = snapshot->xmax;
+	stamp.xcnt = snapshot->xcnt;
+	stamp.subxcnt = snapshot->subxcnt;
+	stamp.curcid = snapshot->curcid;
+	stamp.lxid = DCX_MY_LXID;
+	stamp.statement = GetCurrentStatementStartTimestamp();
+	stamp.written = ProcLastRecPtr;
+	stamp.has_xid = TransactionIdIsValid(GetTopTransactionIdIfAny());
+	stamp.write_locked = write_locked(source);
+	stamp.serializable = IsolationIsSerializable();
+	return stamp;
+}
+
+static bool
+same_snapshot(const DcxStamp *stamp)
+{
+	Snapshot now = GetActiveSnapshot();
+
+	return now->xmax == stamp->xmax && now->xmin == stamp->xmin && now->xcnt == stamp->xcnt &&
+		   now->subxcnt == stamp->subxcnt && now->suboverflowed == stamp->suboverflowed &&
+		   now->takenDuringRecovery == stamp->recovery;
+}
+
+static bool
+tables_hold(const DcxStamp *stamp, const DcxSource *source)
+{
+	bool same_transaction = stamp->lxid == DCX_MY_LXID;
+
+	if (!same_snapshot(stamp))
+		return false;
+
+	/* (a) nothing was written */
+	if (same_transaction && source->logged && stamp->curcid == GetActiveSnapshot()->curcid &&
+		stamp->written == ProcLastRecPtr)
+		return true;
+
+	/* (b) the relation was not written by us */
+	if (!same_transaction && (stamp->has_xid || stamp->serializable || IsolationIsSerializable()))
+		return false;
+	return !stamp->write_locked && !write_locked(source);
+}
+
+static bool
+foreign_holds(const DcxStamp *stamp, const DcxSource *source)
+{
+	if (stamp->lxid != DCX_MY_LXID || stamp->write_locked)
+		return false;
+
+	/* No command of the transaction has written anything: the usual case, and the quick one. */
+	if (GetCurrentCommandId(false) == FirstCommandId)
+		return true;
+	return !write_locked(source);
+}
+
+static bool
+view_holds(const DcxStamp *stamp)
+{
+	return stamp->lxid == DCX_MY_LXID && same_snapshot(stamp) &&
+		   stamp->statement == GetCurrentStatementStartTimestamp() && !stamp->has_xid &&
+		   !TransactionIdIsValid(GetTopTransactionIdIfAny());
+}
+
+bool
+dcx_stamp_holds_slow(const DcxStamp *stamp, const DcxSource *source)
+{
+	switch (source->kind)
+	{
+		case DCX_SOURCE_TABLES:
+			return tables_hold(stamp, source);
+		case DCX_SOURCE_FOREIGN:
+			return foreign_holds(stamp, source);
+		case DCX_SOURCE_VIEW:
+			return view_holds(stamp);
+	}
+	return false;
+}
+
+bool
+dcx_stamp_same(const DcxStamp *a, const DcxStamp *b)
+{
+	return a->valid && b->valid && a->xmin == b->xmin && a->xmax == b->xmax && a->xcnt == b->xcnt &&
+		   a->subxcnt == b->subxcnt && a->suboverflowed == b->suboverflowed &&
+		   a->recovery == b->recovery && a->lxid == b->lxid && a->has_xid == b->has_xid &&
+		   a->serializable == b->serializable;
+}

@@ -1,0 +1,331 @@
+/*
+ * vm.c
+ *		What a VM costs, line by line, and what the templates cost.
+ *
+ * Pure: a book and a specification in, decimals out. The book is asked for after everything else
+ * that could open a relation, and its contents are used before anything else can.
+ */
+#include "postgres.h"
+
+#include "catalog.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "pricebook.h"
+#include "utils/builtins.h"
+
+static const DcxFamily cpu_family = {"CPU_", 4, "CPU type"};
+static const DcxFamily storage_family = {"STORAGE_", 8, "storage type"};
+static const DcxFamily any_product = {"", 0, "product code"};
+
+static const char ram_code[] = "RAM_GB";
+
+/* The lines of a VM's quote: CPU, RAM, storage. */
+#define VM_LINES 3
+
+typedef struct Vm
+{
+	const char *cpu_type; /* as many bytes as the length says, no terminator */
+	int			cpu_type_length;
+	const char *storage_type;
+	int			storage_type_length;
+	DcxQuantity cpus;
+	DcxQuantity ram_gb;
+	DcxQuantity gb;
+} Vm;
+
+/* What is wrong with the size of a VM, and in which quantity; NULL when nothing is. */
+static inline const char *
+fault(const Vm *vm, const DcxQuantity **culprit)
+{
+	*culprit = &vm->cpus;
+	if (unlikely(vm->cpus.fraction != NULL || vm->cpus.n < 1))
+		return "cpus must be a whole number, 1 at least";
+	*culprit = &vm->ram_gb;
+	if (unlikely(dcx_quantity_sign(&vm->ram_gb) <= 0))
+		return "ram_gb must be above 0";
+	*culprit = &vm->gb;
+	if (unlikely(dcx_quantity_sign(&vm->gb) < 0))
+		return "gb must not be negative";
+	return NULL;
+}
+
+static char *
+quantity_text(const DcxQuantity *quantity)
+{
+	return DatumGetCString(
+		DirectFunctionCall1(numeric_out, NumericGetDatum(dcx_quantity_numeric(quantity))));
+}
+
+static void
+refuse_size(const char *message, const DcxQuantity *culprit)
+{
+	ereport(ERROR,
+			errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			errmsg_internal("%s", message),
+			errdetail("It is %s.", quantity_text(culprit)),
+			errhint("The arguments are: CPU type, number of CPUs, GB of RAM, storage type, "
+					"GB of storage."));
+}
+
+static inline void
+check_size(const Vm *vm)
+{
+	const DcxQuantity *culprit;
+	const char		  *message = fault(vm, &culprit);
+
+	if (unlikely(message != NULL))
+		refuse_size(message, culprit);
+}
+
+/* The lines of a VM of sane size, priced from the book; what is filled in points into it. */
+static pg_attribute_always_inline void
+price_lines(DcxPriceBook *book, const Vm *vm, DcxTerm terms[VM_LINES],
+			const DcxProduct *products[VM_LINES])
+{
+	products[0] = dcx_pricebook_find(book, &cpu_family, vm->cpu_type, vm->cpu_type_length);
+	products[1] = dcx_pricebook_find(book, &any_product, ram_code, sizeof(ram_code) - 1);
+	products[2] =
+		dcx_pricebook_find(book, &storage_family, vm->storage_type, vm->storage_type_length);
+
+	terms[0].price = &products[0]->price;
+	terms[0].quantity = vm->cpus;
+	terms[1].price = &products[1]->price;
+	terms[1].quantity = vm->ram_gb;
+	terms[2].price = &products[2]->price;
+	terms[2].quantity = vm->gb;
+}
+
+static inline void
+set_types(Vm *vm, const text *cpu_type, const text *storage_type)
+{
+	vm->cpu_type = VARDATA_ANY(cpu_type);
+	vm->cpu_type_length = VARSIZE_ANY_EXHDR(cpu_type);
+	vm->storage_type = VARDATA_ANY(storage_type);
+	vm->storage_type_length = VARSIZE_ANY_EXHDR(storage_type);
+}
+
+/* The five arguments (text, float8, float8, text, float8), checked. */
+static pg_attribute_always_inline void
+vm_from_float8(Vm *vm, FunctionCallInfo fcinfo)
+{
+	set_types(vm, PG_GETARG_TEXT_PP(0), PG_GETARG_TEXT_PP(3));
+	vm->cpus = dcx_quantity_from_float8("cpus", PG_GETARG_FLOAT8(1));
+	vm->ram_gb = dcx_quantity_from_float8("ram_gb", PG_GETARG_FLOAT8(2));
+	vm->gb = dcx_quantity_from_float8("gb", PG_GETARG_FLOAT8(4));
+	check_size(vm);
+}
+
+/* The five arguments (text, numeric, numeric, text, numeric), checked. */
+static pg_attribute_always_inline void
+vm_from_numeric(Vm *vm, FunctionCallInfo fcinfo)
+{
+	set_types(vm, PG_GETARG_TEXT_PP(0), PG_GETARG_TEXT_PP(3));
+	vm->cpus = dcx_quantity_from_numeric("cpus", PG_GETARG_NUMERIC(1));
+	vm->ram_gb = dcx_quantity_from_numeric("ram_gb", PG_GETARG_NUMERIC(2));
+	vm->gb = dcx_quantity_from_numeric("gb", PG_GETARG_NUMERIC(4));
+	check_size(vm);
+}
+
+static pg_attribute_always_inline Numeric
+vm_cost(DcxPriceBook *book, const Vm *vm)
+{
+	DcxTerm			  terms[VM_LINES];
+	const DcxProduct *products[VM_LINES];
+
+	price_lines(book, vm, terms, products);
+	return dcx_money_sum(terms, VM_LINES);
+}
+
+/* dcx_vm_cost(text, double precision, double precision, text, double precision) */
+PG_FUNCTION_INFO_V1(dcx_vm_cost_float8);
+Datum
+dcx_vm_cost_float8(PG_FUNCTION_ARGS)
+{
+	Vm vm;
+
+	vm_from_float8(&vm, fcinfo);
+	PG_RETURN_NUMERIC(vm_cost(dcx_pricebook_get(), &vm));
+}
+
+/* dcx_vm_cost(text, numeric, numeric, text, numeric) */
+PG_FUNCTION_INFO_V1(dcx_vm_cost_numeric);
+Datum
+dcx_vm_cost_numeric(PG_FUNCTION_ARGS)
+{
+	Vm vm;
+
+	vm_from_numeric(&vm, fcinfo);
+	PG_RETURN_NUMERIC(vm_cost(dcx_pricebook_get(), &vm));
+}
+
+static void
+put_quote(FunctionCallInfo fcinfo, const Vm *vm)
+{
+	ReturnSetInfo	 *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	DcxTerm			  terms[VM_LINES];
+	const DcxProduct *products[VM_LINES];
+
+	InitMaterializedSRF(fcinfo, 0);
+	price_lines(dcx_pricebook_get(), vm, terms, products);
+
+	for (int i = 0; i < VM_LINES; i++)
+	{
+		Datum values[6];
+		bool  nulls[6] = {false};
+
+		values[0] = Int32GetDatum(i + 1);
+		values[1] = CStringGetTextDatum(products[i]->code);
+		values[2] = CStringGetTextDatum(products[i]->title);
+		values[3] = NumericGetDatum(dcx_quantity_numeric(&terms[i].quantity));
+		values[4] = NumericGetDatum(dcx_money_display(products[i]->price.value));
+		values[5] = NumericGetDatum(dcx_money_sum(&terms[i], 1));
+		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+	}
+}
+
+/* dcx_vm_quote(text, double precision, double precision, text, double precision) */
+PG_FUNCTION_INFO_V1(dcx_vm_quote_float8);
+Datum
+dcx_vm_quote_float8(PG_FUNCTION_ARGS)
+{
+	Vm vm;
+
+	vm_from_float8(&vm, fcinfo);
+	put_quote(fcinfo, &vm);
+	return (Datum) 0;
+}
+
+/* dcx_vm_quote(text, numeric, numeric, text, numeric) */
+PG_FUNCTION_INFO_V1(dcx_vm_quote_numeric);
+Datum
+dcx_vm_quote_numeric(PG_FUNCTION_ARGS)
+{
+	Vm vm;
+
+	vm_from_numeric(&vm, fcinfo);
+	put_quote(fcinfo, &vm);
+	return (Datum) 0;
+}
+
+static Numeric
+product_cost(const text *code, DcxQuantity quantity)
+{
+	DcxTerm term;
+
+	if (dcx_quantity_sign(&quantity) < 0)
+		ereport(ERROR,
+				errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				errmsg("quantity must not be negative"),
+				errdetail("It is %s.", quantity_text(&quantity)),
+				errhint("The arguments are: product code, how much of it."));
+
+	term.quantity = quantity;
+	term.price = &dcx_pricebook_find(dcx_pricebook_get(),
+									 &any_product,
+									 VARDATA_ANY(code),
+									 VARSIZE_ANY_EXHDR(code))
+					  ->price;
+	return dcx_money_sum(&term, 1);
+}
+
+/* dcx_product_cost(text, double precision) */
+PG_FUNCTION_INFO_V1(dcx_product_cost_float8);
+Datum
+dcx_product_cost_float8(PG_FUNCTION_ARGS)
+{
+	DcxQuantity quantity = dcx_quantity_from_float8("quantity", PG_GETARG_FLOAT8(1));
+
+	PG_RETURN_NUMERIC(product_cost(PG_GETARG_TEXT_PP(0), quantity));
+}
+
+/* dcx_product_cost(text, numeric) */
+PG_FUNCTION_INFO_V1(dcx_product_cost_numeric);
+Datum
+dcx_product_cost_numeric(PG_FUNCTION_ARGS)
+{
+	DcxQuantity quantity = dcx_quantity_from_numeric("quantity", PG_GETARG_NUMERIC(1));
+
+	PG_RETURN_NUMERIC(product_cost(PG_GETARG_TEXT_PP(0), quantity));
+}
+
+/* A size of a template as a quantity; false where it is none. */
+static bool
+template_quantity(DcxQuantity *quantity, Numeric value)
+{
+	if (!value || numeric_is_nan(value) || numeric_is_inf(value))
+		return false;
+	*quantity = dcx_quantity_from_numeric("size", value);
+	return true;
+}
+
+/* The size of a template's VM; false, with a warning, where it has none that can be priced. */
+static bool
+template_size(Vm *vm, const DcxTemplateRow *row)
+{
+	const DcxQuantity *culprit;
+	const char		  *message = "a size is missing or not finite";
+
+	if (template_quantity(&vm->cpus, row->vcpus) && template_quantity(&vm->ram_gb, row->memory) &&
+		template_quantity(&vm->gb, row->disk))
+		message = fault(vm, &culprit);
+
+	if (message)
+		ereport(WARNING,
+				errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				errmsg("template \"%s\" cannot be priced", row->name ? row->name : row->id),
+				errdetail_internal("%s", message));
+	return !message;
+}
+
+static Datum
+text_or_null(const char *value, bool *isnull)
+{
+	*isnull = !value;
+	return value ? CStringGetTextDatum(value) : (Datum) 0;
+}
+
+static Datum
+numeric_or_null(Numeric value, bool *isnull)
+{
+	*isnull = !value;
+	return value ? NumericGetDatum(value) : (Datum) 0;
+}
+
+/* dcx_template_costs(cpu_type text, storage_type text) */
+PG_FUNCTION_INFO_V1(dcx_template_costs);
+Datum
+dcx_template_costs(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo  *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	Vm				vm = {0};
+	int				nrows;
+	DcxTemplateRow *rows;
+	DcxPriceBook   *book;
+
+	set_types(&vm, PG_GETARG_TEXT_PP(0), PG_GETARG_TEXT_PP(1));
+	InitMaterializedSRF(fcinfo, 0);
+
+	/* The templates first: reading them may run code that changes the book. */
+	rows = dcx_catalog_templates(&nrows);
+	book = dcx_pricebook_get();
+	for (int i = 0; i < nrows; i++)
+	{
+		Datum values[8];
+		bool  nulls[8] = {false};
+
+		values[0] = text_or_null(rows[i].id, &nulls[0]);
+		values[1] = text_or_null(rows[i].name, &nulls[1]);
+		values[2] = text_or_null(rows[i].group, &nulls[2]);
+		values[3] = text_or_null(rows[i].os_type, &nulls[3]);
+		values[5] = numeric_or_null(rows[i].memory, &nulls[5]);
+		values[6] = numeric_or_null(rows[i].disk, &nulls[6]);
+
+		nulls[7] = !template_size(&vm, &rows[i]);
+		values[7] = nulls[7] ? (Datum) 0 : NumericGetDatum(vm_cost(book, &vm));
+
+		nulls[4] = nulls[7] || vm.cpus.n > PG_INT32_MAX;
+		values[4] = nulls[4] ? (Datum) 0 : Int32GetDatum((int32) vm.cpus.n);
+		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+	}
+	return (Datum) 0;
+}
