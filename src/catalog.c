@@ -43,8 +43,8 @@ not_attached(const DcxCatalogTable *table)
 
 	ereport(ERROR,
 			errcode(DCX_ERRCODE_NOT_ATTACHED),
-			errmsg("no catalog is attached"),
-			errdetail("Pricing needs the relation \"%s\" of the product catalog.", table->name),
+			table->needed ? errmsg("no catalog is attached") :
+							errmsg("the attached catalog has no \"%s\"", table->name),
 			adoptable ? errhint("%s.%s exists: SELECT * FROM dcx_attach_aas() attaches it.",
 								DCX_CATALOG_AAS,
 								table->name) :
@@ -239,6 +239,7 @@ dcx_catalog_templates(int *nrows)
 	DcxTemplateRow *rows;
 	DcxRun			run;
 
+	dcx_catalog_bound_products();
 	get_bound(&templates, TEMPLATES);
 	lock_bound(&templates, TEMPLATES);
 

@@ -64,7 +64,7 @@ extern const DcxBinding *dcx_catalog_bound_products(void);
  * The whole relation, in the current memory context, under the active snapshot. source and stamp
  * (of the products): what was read and when, for the exactness rule. A remote server that cannot
  * be reached, breaks off, takes too long, or has no products at all is ZD008; a relation that is
- * gone or has lost a column we need is ZD007.
+ * gone is ZD007; one that has lost a column we need is 42703.
  */
 extern DcxProductRow  *dcx_catalog_products(int *nrows, DcxSource *source, DcxStamp *stamp);
 extern DcxTemplateRow *dcx_catalog_templates(int *nrows);

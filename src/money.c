@@ -67,7 +67,8 @@ refuse_quantity(const char *name, const char *value)
 	ereport(ERROR,
 			errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 			errmsg("%s must be a finite number", name),
-			errdetail("%s is %s.", name, value));
+			errdetail("It is %s.", value),
+			errhint("NULL stands for what is not known."));
 }
 
 DcxQuantity
@@ -108,6 +109,12 @@ int
 dcx_quantity_fraction_sign(const DcxQuantity *quantity)
 {
 	return compare(quantity->fraction, int64_to_numeric(0));
+}
+
+bool
+dcx_quantity_fraction_is_whole(const DcxQuantity *quantity)
+{
+	return min_scale(quantity->fraction) == 0;
 }
 
 static Numeric

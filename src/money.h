@@ -65,8 +65,9 @@ dcx_quantity_from_float8(const char *name, float8 value)
 }
 extern DcxQuantity dcx_quantity_from_numeric(const char *name, Numeric value);
 
-/* The sign of a quantity that is not whole; call dcx_quantity_sign(). */
-extern int dcx_quantity_fraction_sign(const DcxQuantity *quantity);
+/* Of a quantity that has a fraction; call dcx_quantity_sign() and dcx_quantity_is_whole(). */
+extern int	dcx_quantity_fraction_sign(const DcxQuantity *quantity);
+extern bool dcx_quantity_fraction_is_whole(const DcxQuantity *quantity);
 
 /* Below 0, 0, or above 0. */
 static inline int
@@ -75,6 +76,13 @@ dcx_quantity_sign(const DcxQuantity *quantity)
 	if (unlikely(quantity->fraction != NULL))
 		return dcx_quantity_fraction_sign(quantity);
 	return quantity->n > 0 ? 1 : quantity->n < 0 ? -1 : 0;
+}
+
+/* Whether it is a whole number, however large. */
+static inline bool
+dcx_quantity_is_whole(const DcxQuantity *quantity)
+{
+	return likely(!quantity->fraction) || dcx_quantity_fraction_is_whole(quantity);
 }
 
 /* The quantity as numeric, without trailing zeros. May be the very one in the quantity. */

@@ -63,6 +63,8 @@ make_plan(const char *sql, int nargs, const Oid *types)
 	if (!prepared)
 		elog(ERROR, "SPI_prepare failed: %s", SPI_result_code_string(SPI_result));
 	plan.sql = MemoryContextStrdup(TopMemoryContext, sql);
+	if (nargs > 0)
+		memcpy(plan.types, types, sizeof(Oid) * nargs);
 	SPI_keepplan(prepared);
 	plan.plan = prepared;
 	return plan;
@@ -75,7 +77,9 @@ dcx_query_select(DcxPlan *plan, const char *sql, int nargs, const Oid *types, Da
 	DcxPlan		 mine;
 	volatile int result = 0;
 
-	if (!plan->plan || strcmp(plan->sql, sql) != 0)
+	Assert(nargs <= DCX_PLAN_PARAMETERS);
+	if (!plan->plan || strcmp(plan->sql, sql) != 0 ||
+		(nargs > 0 && memcmp(plan->types, types, sizeof(Oid) * nargs) != 0))
 	{
 		drop_plan(plan);
 		*plan = make_plan(sql, nargs, types);

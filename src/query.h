@@ -26,17 +26,20 @@ typedef struct DcxRun
 extern void dcx_run_begin(DcxRun *run, Oid owner);
 extern void dcx_run_end(DcxRun *run);
 
+#define DCX_PLAN_PARAMETERS 2
+
 /* A statement prepared once and kept for the life of the backend. All zero: none yet. */
 typedef struct DcxPlan
 {
 	char *sql;
+	Oid	  types[DCX_PLAN_PARAMETERS];
 	void *plan;
 } DcxPlan;
 
 /*
  * Inside a run: executes sql read-only under the active snapshot and returns the number of rows,
- * at most limit (0: all). The plan is made anew when sql is another text than last time. Values
- * of the result are read by dcx_query_value() and live until the run ends.
+ * at most limit (0: all). The plan is made anew when the text or a parameter's type is another
+ * than last time. Values of the result are read by dcx_query_value() and live until the run ends.
  */
 extern uint64 dcx_query_select(DcxPlan *plan, const char *sql, int nargs, const Oid *types,
 							   Datum *values, uint64 limit);

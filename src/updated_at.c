@@ -238,6 +238,8 @@ find_targets(Oid schema, Oid relation, Oid function)
 		"  JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = $4 AND NOT a.attisdropped"
 		"  LEFT JOIN LATERAL (SELECT t.tgname, t.tgenabled FROM pg_trigger t"
 		"                      WHERE t.tgrelid = c.oid AND t.tgfoid = $3"
+		"                        AND (t.tgnargs = 0 OR t.tgargs ="
+		"                             convert_to($4, getdatabaseencoding()) || '\\x00'::bytea)"
 		"                      ORDER BY t.tgname LIMIT 1) ours ON true"
 		"  LEFT JOIN LATERAL (SELECT max(t.tgname::text COLLATE \"C\") AS last FROM pg_trigger t"
 		"                      WHERE t.tgrelid = c.oid AND t.tgfoid <> $3"

@@ -38,7 +38,7 @@ static inline const char *
 fault(const Vm *vm, const DcxQuantity **culprit)
 {
 	*culprit = &vm->cpus;
-	if (unlikely(vm->cpus.fraction != NULL || vm->cpus.n < 1))
+	if (unlikely(!dcx_quantity_is_whole(&vm->cpus) || dcx_quantity_sign(&vm->cpus) <= 0))
 		return "cpus must be a whole number, 1 at least";
 	*culprit = &vm->ram_gb;
 	if (unlikely(dcx_quantity_sign(&vm->ram_gb) <= 0))
@@ -258,7 +258,7 @@ template_quantity(DcxQuantity *quantity, Numeric value)
 	return true;
 }
 
-/* The size of a template's VM; false, with a warning, where it has none that can be priced. */
+/* Whether a template can be priced, with its size in vm; a warning says why not. */
 static bool
 template_size(Vm *vm, const DcxTemplateRow *row)
 {
@@ -272,9 +272,21 @@ template_size(Vm *vm, const DcxTemplateRow *row)
 	if (message)
 		ereport(WARNING,
 				errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				errmsg("template \"%s\" cannot be priced", row->name ? row->name : row->id),
-				errdetail_internal("%s", message));
+				errmsg("template \"%s\" cannot be priced: %s",
+					   row->name ? row->name : row->id,
+					   message));
 	return !message;
+}
+
+/* The number of CPUs as it is shown, NULL where it is no integer. */
+static Datum
+integer_or_null(Numeric value, bool *isnull)
+{
+	DcxQuantity quantity;
+
+	*isnull = !template_quantity(&quantity, value) || quantity.fraction != NULL ||
+			  quantity.n < PG_INT32_MIN || quantity.n > PG_INT32_MAX;
+	return *isnull ? (Datum) 0 : Int32GetDatum((int32) quantity.n);
 }
 
 static Datum
@@ -317,14 +329,13 @@ dcx_template_costs(PG_FUNCTION_ARGS)
 		values[1] = text_or_null(rows[i].name, &nulls[1]);
 		values[2] = text_or_null(rows[i].group, &nulls[2]);
 		values[3] = text_or_null(rows[i].os_type, &nulls[3]);
+		values[4] = integer_or_null(rows[i].vcpus, &nulls[4]);
 		values[5] = numeric_or_null(rows[i].memory, &nulls[5]);
 		values[6] = numeric_or_null(rows[i].disk, &nulls[6]);
 
 		nulls[7] = !template_size(&vm, &rows[i]);
 		values[7] = nulls[7] ? (Datum) 0 : NumericGetDatum(vm_cost(book, &vm));
 
-		nulls[4] = nulls[7] || vm.cpus.n > PG_INT32_MAX;
-		values[4] = nulls[4] ? (Datum) 0 : Int32GetDatum((int32) vm.cpus.n);
 		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 	}
 	return (Datum) 0;

@@ -64,7 +64,8 @@ check_column(Oid relation, const char *column, bool (*accepted)(Oid), const char
 					   column,
 					   dcx_relation_name(relation),
 					   format_type_be(type)),
-				errdetail("It can be of type %s.", types));
+				errdetail("It can be of type %s.", types),
+				errhint("A view that casts it can be attached in the table's place."));
 	return type;
 }
 
@@ -171,6 +172,9 @@ dcx_wallet_balance_of(const char *organisation)
 					   !balance				   ? "NULL" :
 					   numeric_is_nan(balance) ? "NaN" :
 												 "infinite"),
+				errdetail("It stands in column \"%s\" of %s.",
+						  NameStr(wallets.columns[1]),
+						  dcx_relation_name(wallets.relation)),
 				errhint("Correct the wallet; nothing can be afforded from it meanwhile."));
 	return balance;
 }
@@ -197,8 +201,8 @@ can_afford(const char *organisation, Numeric cost)
 				errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				errmsg("cost must not be negative"),
 				errdetail("It is %s.",
-						  DatumGetCString(
-							  DirectFunctionCall1(numeric_out, NumericGetDatum(cost)))));
+						  DatumGetCString(DirectFunctionCall1(numeric_out, NumericGetDatum(cost)))),
+				errhint("The arguments are: organisation, cost in rand."));
 
 	rounded = NumericGetDatum(dcx_money_cents(cost));
 	return DatumGetBool(DirectFunctionCall2(numeric_ge,

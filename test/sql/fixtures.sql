@@ -49,6 +49,9 @@ BEGIN
 EXCEPTION WHEN OTHERS OR query_canceled THEN
     GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT,
         detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
+    message := regexp_replace(message, '\m' || current_user || '\M', 'CURRENT_USER');
+    detail := regexp_replace(detail, '\m' || current_user || '\M', 'CURRENT_USER');
+    hint := regexp_replace(hint, '\m' || current_user || '\M', 'CURRENT_USER');
     detail := regexp_replace(detail, 'connection to server .* failed:', 'connection to server failed:');
     RETURN NEXT;
 END $$;

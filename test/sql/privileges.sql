@@ -1,0 +1,139 @@
+-- Who may do what, and as whom it runs.
+\getenv dir PG_ABS_SRCDIR
+\set connection :dir '/fixtures/connection.sql'
+\i :connection
+\c regress_dcx_main
+CREATE ROLE regress_dcx_user;
+CREATE ROLE regress_dcx_dba;
+SELECT count(*) FROM dcx_attach_aas(:'aas_url');
+SELECT count(*) FROM dcx_attach_wallet();
+
+-- What PUBLIC may call.
+SELECT p.oid::regprocedure AS function, has_function_privilege('regress_dcx_user', p.oid, 'EXECUTE') AS public
+  FROM pg_depend d JOIN pg_proc p ON p.oid = d.objid
+ WHERE d.refobjid = (SELECT oid FROM pg_extension WHERE extname = 'dcx_pricing') AND d.classid = 'pg_proc'::regclass
+ ORDER BY p.proname, p.oid::regprocedure::text COLLATE "C";
+
+-- Somebody without any right prices, and sees neither costs nor foreign tables nor bindings.
+SET ROLE regress_dcx_user;
+SELECT dcx_vm_cost('1GHZ', 2, 4, 'STANDARD', 40);
+SELECT * FROM dcx_vm_quote('1GHZ', 2, 4, 'STANDARD', 40);
+SELECT count(*) FROM dcx_template_costs('1GHZ', 'STANDARD');
+SELECT dcx_product_cost('BACKUP_GB', 10);
+SELECT cost FROM aas.products;
+TABLE dcx.binding;
+SELECT state, message FROM test.failure($$SELECT * FROM dcx_attach_aas()$$);
+SELECT state, message FROM test.failure($$SELECT * FROM dcx_attach_wallet()$$);
+SELECT state, message FROM test.failure($$SELECT * FROM dcx_attach_updated_at()$$);
+SELECT state, message FROM test.failure($$SELECT * FROM dcx_detach('aas')$$);
+-- A wallet is read as the caller.
+SELECT state, message FROM test.failure($$SELECT dcx_wallet_balance('org-acme')$$);
+RESET ROLE;
+GRANT SELECT ON "OrganisationWallet" TO regress_dcx_user;
+SET ROLE regress_dcx_user;
+SELECT dcx_wallet_balance('org-acme');
+RESET ROLE;
+
+-- Row-level security, also when one connection changes roles between calls.
+CREATE POLICY own ON "OrganisationWallet" FOR SELECT TO regress_dcx_user USING ("organisationId" = current_setting('test.org', true));
+CREATE POLICY all_of_them ON "OrganisationWallet" FOR SELECT TO regress_dcx_dba USING (true);
+GRANT SELECT ON "OrganisationWallet" TO regress_dcx_dba;
+ALTER TABLE "OrganisationWallet" ENABLE ROW LEVEL SECURITY;
+SELECT dcx_wallet_balance('org-globex');
+SET ROLE regress_dcx_user;
+SET test.org = 'org-acme';
+SELECT dcx_wallet_balance('org-acme');
+SELECT state, message FROM test.failure($$SELECT dcx_wallet_balance('org-globex')$$);
+SET ROLE regress_dcx_dba;
+SELECT dcx_wallet_balance('org-globex');
+SET ROLE regress_dcx_user;
+SELECT state, message FROM test.failure($$SELECT dcx_wallet_balance('org-globex')$$);
+SET test.org = 'org-globex';
+SELECT dcx_wallet_balance('org-globex');
+RESET ROLE;
+ALTER TABLE "OrganisationWallet" DISABLE ROW LEVEL SECURITY;
+
+-- Shadows on the search_path do not catch us: schemas before pg_catalog, and pg_temp.
+CREATE SCHEMA shadow;
+CREATE FUNCTION shadow.caught() RETURNS boolean LANGUAGE plpgsql AS $$BEGIN RAISE EXCEPTION 'caught'; END$$;
+CREATE FUNCTION shadow.text_eq(text, text) RETURNS boolean LANGUAGE sql AS 'SELECT shadow.caught()';
+CREATE OPERATOR shadow.= (LEFTARG = text, RIGHTARG = text, FUNCTION = shadow.text_eq);
+CREATE FUNCTION shadow.count() RETURNS bigint LANGUAGE sql AS 'SELECT shadow.caught()::int::bigint';
+CREATE FUNCTION shadow.format(text, name, name) RETURNS text LANGUAGE sql AS 'SELECT shadow.caught()::text';
+CREATE FUNCTION shadow.array_to_string(text[], text) RETURNS text LANGUAGE sql AS 'SELECT shadow.caught()::text';
+CREATE TABLE shadow.pg_class (oid oid, relname name);
+CREATE TABLE shadow.pg_trigger (tgrelid oid);
+CREATE DOMAIN shadow.numeric AS text CHECK (shadow.caught());
+CREATE TEMP TABLE pg_attribute (attrelid oid);
+CREATE TEMP TABLE binding (relation regclass);
+CREATE TEMP TABLE products (code text, price float8);
+SET search_path = shadow, pg_temp, pg_catalog, public;
+SELECT public.dcx_vm_cost('1GHZ', 2, 4, 'STANDARD', 40);
+SELECT pg_catalog.count(*) FROM public.dcx_template_costs('1GHZ', 'STANDARD');
+SELECT public.dcx_wallet_balance('org-acme'), public.dcx_wallet_can_afford('org-acme', 10);
+SELECT pg_catalog.count(*) FROM public.dcx_attach_aas(:'aas_url');
+SELECT relation FROM public.dcx_attach_wallet();
+SELECT relation, note FROM public.dcx_attach_updated_at('public."Role"');
+SELECT state FROM test.failure($$SELECT * FROM public.dcx_attach_wallet('no_such_table')$$);
+SELECT pg_catalog.count(*) FROM public.dcx_detach('wallet');
+SELECT pg_catalog.count(*) FROM public.dcx_detach('aas');
+RESET search_path;
+DROP TRIGGER zzz_dcx_updated_at ON "Role";
+\set VERBOSITY terse
+SET client_min_messages = warning;
+DROP SCHEMA shadow CASCADE;
+DISCARD TEMP;
+RESET client_min_messages;
+\set VERBOSITY default
+
+-- A catalog is read as its owner, with the owner's power and no more, whoever calls.
+CREATE SCHEMA aas AUTHORIZATION regress_dcx_dba;
+SET ROLE regress_dcx_dba;
+CREATE FUNCTION aas.who() RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE NOTICE 'current %, path %', current_user, current_setting('search_path');
+    RETURN 'RAM_GB';
+END $$;
+CREATE VIEW aas.products AS SELECT aas.who() AS code, 1.5 AS price;
+RESET ROLE;
+SELECT relation FROM dcx_attach_aas();
+SELECT dcx_product_cost('RAM_GB');
+SELECT current_user = session_user AS restored, current_setting('search_path');
+CREATE FUNCTION aas.leave() RETURNS text LANGUAGE plpgsql AS $$BEGIN SET ROLE regress_dcx_user; RETURN 'RAM_GB'; END$$;
+SET ROLE regress_dcx_dba;
+CREATE OR REPLACE VIEW aas.products AS SELECT aas.leave() AS code, 1.5 AS price;
+RESET ROLE;
+SELECT dcx_product_cost('RAM_GB');
+SELECT current_user = session_user AS restored;
+SET ROLE regress_dcx_dba;
+CREATE OR REPLACE VIEW aas.products AS SELECT dcx_product_cost('RAM_GB')::text AS code, 1.5 AS price;
+RESET ROLE;
+SET max_stack_depth = '200kB';
+SELECT state FROM test.failure($$SELECT dcx_product_cost('RAM_GB')$$);
+RESET max_stack_depth;
+SELECT count(*) FROM dcx_detach('aas');
+
+-- Only its owner attaches a relation: everybody reads it through him.
+GRANT EXECUTE ON FUNCTION dcx_attach_aas(text, text), dcx_attach_wallet(text, text, text), dcx_detach(text) TO regress_dcx_dba;
+CREATE SCHEMA foreign_owner;
+CREATE TABLE foreign_owner.products (code text, price numeric);
+GRANT USAGE ON SCHEMA foreign_owner TO regress_dcx_dba;
+GRANT SELECT ON foreign_owner.products TO regress_dcx_dba;
+SET ROLE regress_dcx_dba;
+SELECT * FROM test.failure($$SELECT * FROM dcx_attach_aas(NULL, 'foreign_owner')$$) \gx
+SELECT state, message FROM test.failure($$SELECT * FROM dcx_attach_wallet()$$);
+-- Nor does he write bindings that are a superuser's, or trust a schema dcx that is somebody else's.
+SELECT state, message FROM test.failure($$SELECT * FROM dcx_attach_aas(NULL, 'aas')$$);
+RESET ROLE;
+DROP SCHEMA dcx CASCADE;
+CREATE SCHEMA dcx AUTHORIZATION regress_dcx_user;
+SET ROLE regress_dcx_dba;
+SELECT * FROM test.failure($$SELECT * FROM dcx_attach_aas(NULL, 'aas')$$) \gx
+RESET ROLE;
+SELECT state, message FROM test.failure($$SELECT * FROM dcx_attach_aas(NULL, 'aas')$$);
+DROP SCHEMA dcx;
+
+SET client_min_messages = warning;
+DROP SCHEMA aas, foreign_owner CASCADE;
+DROP OWNED BY regress_dcx_dba, regress_dcx_user;
+DROP ROLE regress_dcx_dba, regress_dcx_user;

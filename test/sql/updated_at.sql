@@ -1,0 +1,136 @@
+-- The trigger that keeps "updatedAt".
+\c regress_dcx_main
+SELECT * FROM dcx_attach_updated_at();
+SELECT * FROM dcx_attach_updated_at();
+SELECT * FROM dcx_attach_updated_at('OrganisationWallet');
+SELECT * FROM test.failure($$SELECT * FROM dcx_attach_updated_at('nothing')$$) \gx
+SELECT * FROM test.failure($$SELECT * FROM dcx_attach_updated_at('vcenter_vm_data_vms')$$) \gx
+SELECT * FROM dcx_attach_updated_at('information_schema');
+
+-- A row that changes gets the server's time, whatever the client says; one that does not, keeps its own.
+BEGIN;
+UPDATE "OrganisationWallet" SET balance = balance + 1 WHERE "organisationId" = 'org-acme';
+UPDATE "OrganisationWallet" SET balance = balance + 1, "updatedAt" = '2001-01-01' WHERE "organisationId" = 'org-globex';
+UPDATE "OrganisationWallet" SET balance = balance WHERE "organisationId" = 'org-initech';
+UPDATE "OrganisationWallet" SET "updatedAt" = '2001-01-01', balance = balance WHERE "organisationId" = 'org-zero';
+SELECT "organisationId", "updatedAt" = (now() AT TIME ZONE 'UTC')::timestamp(3) AS now, "updatedAt" < '2001-01-02' AS wished
+  FROM "OrganisationWallet" WHERE "organisationId" IN ('org-acme', 'org-globex', 'org-initech', 'org-zero') ORDER BY 1;
+ROLLBACK;
+
+CREATE SCHEMA t;
+CREATE TABLE t.every (id int PRIMARY KEY, dropped int, note text, big text, twice int GENERATED ALWAYS AS (id * 2) STORED,
+    "updatedAt" timestamptz(3));
+ALTER TABLE t.every DROP COLUMN dropped;
+ALTER TABLE t.every ALTER big SET STORAGE EXTERNAL;
+SELECT * FROM dcx_attach_updated_at('t');
+INSERT INTO t.every (id, note, big, "updatedAt") VALUES (1, NULL, repeat('x', 10000), '2020-01-01'), (2, 'a', '', NULL);
+CREATE FUNCTION t.changed(statement text, start timestamptz DEFAULT '2020-01-01') RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    before t.every;
+    after t.every;
+BEGIN
+    UPDATE t.every SET "updatedAt" = start WHERE id = 1;
+    SELECT * INTO before FROM t.every WHERE id = 1;
+    EXECUTE statement;
+    SELECT * INTO after FROM t.every WHERE id = 1;
+    RETURN CASE WHEN after."updatedAt" IS NOT DISTINCT FROM before."updatedAt" THEN 'kept'
+                WHEN after."updatedAt" = now()::timestamptz(3) THEN 'now' ELSE after."updatedAt"::text END;
+END $$;
+SET timezone = 'Africa/Johannesburg';
+SELECT t.changed('UPDATE t.every SET note = NULL WHERE id = 1');
+SELECT t.changed('UPDATE t.every SET big = repeat(''x'', 10000) WHERE id = 1');
+SELECT t.changed('UPDATE t.every SET "updatedAt" = ''2021-01-01'' WHERE id = 1');
+SELECT t.changed('UPDATE t.every SET "updatedAt" = NULL WHERE id = 1') IS NULL AS wished;
+SELECT t.changed('UPDATE t.every SET note = ''x'' WHERE id = 1');
+SELECT t.changed('UPDATE t.every SET big = repeat(''y'', 10000) WHERE id = 1');
+-- Never backwards: a time ahead of the server's stays.
+SELECT t.changed('UPDATE t.every SET note = ''y'' WHERE id = 1', '2999-01-01 00:00+00');
+SELECT t.changed('UPDATE t.every SET note = ''z'' WHERE id = 1', 'infinity');
+SELECT t.changed('UPDATE t.every SET note = ''zz'', "updatedAt" = ''-infinity'' WHERE id = 1', '2999-01-01 00:00+00');
+SELECT t.changed('UPDATE t.every SET note = ''zzz'' WHERE id = 1', NULL);
+-- ON CONFLICT, MERGE
+SELECT t.changed('INSERT INTO t.every (id, note) VALUES (1, ''c'') ON CONFLICT (id) DO UPDATE SET note = excluded.note');
+SELECT t.changed('MERGE INTO t.every USING (VALUES (1, ''m'')) v (id, n) ON every.id = v.id WHEN MATCHED THEN UPDATE SET note = n');
+-- timestamp holds UTC, in the precision it has.
+CREATE TABLE t.precise (id int, p0 timestamp(0), "updatedAt" timestamp);
+CREATE TRIGGER p0 BEFORE UPDATE ON t.precise FOR EACH ROW EXECUTE FUNCTION dcx_set_updated_at('p0');
+SELECT * FROM dcx_attach_updated_at('t.precise');
+CREATE TABLE t.named (id int, "updatedAt" timestamp);
+CREATE TRIGGER own BEFORE UPDATE ON t.named FOR EACH ROW EXECUTE FUNCTION dcx_set_updated_at('updatedAt');
+SELECT * FROM dcx_attach_updated_at('t.named');
+INSERT INTO t.precise VALUES (1);
+BEGIN;
+UPDATE t.precise SET id = 2;
+SELECT p0 = (now() AT TIME ZONE 'UTC')::timestamp(0) AS p0, "updatedAt" = now() AT TIME ZONE 'UTC' AS updated_at FROM t.precise;
+COMMIT;
+RESET timezone;
+
+-- Last among the triggers that fire before an update, whatever the others are called.
+CREATE TABLE t.late (id int, "updatedAt" timestamptz);
+CREATE FUNCTION t.touch() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN NEW.id := coalesce(OLD.id, 0) + 1; RETURN NEW; END$$;
+CREATE TRIGGER zzzz BEFORE UPDATE ON t.late FOR EACH ROW EXECUTE FUNCTION t.touch();
+SELECT * FROM dcx_attach_updated_at('t.late');
+INSERT INTO t.late VALUES (1, '2020-01-01');
+UPDATE t.late SET id = id;
+SELECT id, "updatedAt" > '2020-01-02' AS moved FROM t.late;
+CREATE TRIGGER "~" BEFORE UPDATE ON t.late FOR EACH ROW EXECUTE FUNCTION t.touch();
+SELECT * FROM dcx_attach_updated_at('t.late');
+ALTER TABLE t.late DISABLE TRIGGER USER;
+SELECT * FROM dcx_attach_updated_at('t.late');
+
+-- Partitioned tables: the parent's trigger is the partitions'.
+CREATE TABLE t.parted (id int, note text, "updatedAt" timestamptz(3)) PARTITION BY RANGE (id);
+CREATE TABLE t.parted_low PARTITION OF t.parted FOR VALUES FROM (0) TO (10);
+CREATE TABLE t.parted_high ("updatedAt" timestamptz(3), note text, id int);
+ALTER TABLE t.parted ATTACH PARTITION t.parted_high FOR VALUES FROM (10) TO (20);
+SELECT relation, trigger, note FROM dcx_attach_updated_at('t') WHERE note = 'created';
+INSERT INTO t.parted VALUES (1, 'a', '2020-01-01'), (11, 'b', '2020-01-01'), (2, 'moves', '2020-01-01'), (3, 'c', '2020-01-01');
+UPDATE t.parted SET note = note || 'x' WHERE id IN (1, 11);
+UPDATE t.parted SET id = 12 WHERE id = 2;
+SELECT tableoid::regclass, id, note, "updatedAt" > '2020-01-02' AS moved FROM t.parted ORDER BY id;
+
+-- Wrong use.
+CREATE TABLE t.wrong (id int, "updatedAt" date);
+SELECT * FROM dcx_attach_updated_at('t.wrong');
+INSERT INTO t.wrong VALUES (1, NULL);
+CREATE TRIGGER w BEFORE UPDATE ON t.wrong FOR EACH ROW EXECUTE FUNCTION dcx_set_updated_at();
+SELECT * FROM test.failure('UPDATE t.wrong SET id = 2') \gx
+DROP TRIGGER w ON t.wrong;
+CREATE TRIGGER w BEFORE UPDATE ON t.wrong FOR EACH ROW EXECUTE FUNCTION dcx_set_updated_at('nothing');
+SELECT * FROM test.failure('UPDATE t.wrong SET id = 2') \gx
+DROP TRIGGER w ON t.wrong;
+CREATE TRIGGER w BEFORE UPDATE ON t.wrong FOR EACH ROW EXECUTE FUNCTION dcx_set_updated_at('a', 'b');
+SELECT * FROM test.failure('UPDATE t.wrong SET id = 2') \gx
+DROP TRIGGER w ON t.wrong;
+CREATE TRIGGER w BEFORE INSERT ON t.wrong FOR EACH ROW EXECUTE FUNCTION dcx_set_updated_at();
+SELECT * FROM test.failure('INSERT INTO t.wrong VALUES (3)') \gx
+DROP TRIGGER w ON t.wrong;
+CREATE TRIGGER w AFTER UPDATE ON t.wrong FOR EACH ROW EXECUTE FUNCTION dcx_set_updated_at();
+SELECT * FROM test.failure('UPDATE t.wrong SET id = 2') \gx
+DROP TRIGGER w ON t.wrong;
+CREATE TRIGGER w BEFORE UPDATE ON t.wrong FOR EACH STATEMENT EXECUTE FUNCTION dcx_set_updated_at();
+SELECT * FROM test.failure('UPDATE t.wrong SET id = 2') \gx
+DROP TRIGGER w ON t.wrong;
+SELECT * FROM test.failure('SELECT dcx_set_updated_at()');
+
+-- The same in the other two databases.
+\c regress_dcx_aas
+SELECT relation, note FROM dcx_attach_updated_at();
+BEGIN;
+UPDATE products SET price = 79 WHERE code = 'CPU_1GHZ';
+SELECT count(*) AS moved FROM products WHERE "updatedAt" = now()::timestamptz(3);
+ROLLBACK;
+\c regress_dcx_enetworks
+SELECT relation, note FROM dcx_attach_updated_at();
+BEGIN;
+UPDATE providers SET active = NOT active;
+SELECT count(*) AS moved FROM providers WHERE "updatedAt" = (now() AT TIME ZONE 'UTC')::timestamp(3);
+ROLLBACK;
+
+\c regress_dcx_main
+SELECT state, message FROM test.failure('DROP EXTENSION dcx_pricing');
+\set VERBOSITY terse
+SET client_min_messages = warning;
+DROP SCHEMA t CASCADE;
+DROP EXTENSION dcx_pricing CASCADE;
+CREATE EXTENSION dcx_pricing;
