@@ -60,6 +60,13 @@ SELECT code, price, "updatedAt" > now() - interval '1 minute' AS touched_just_no
 \c datacentrix_cloud_local
 SELECT dcx_vm_cost('1GHZ', 2, 4, 'STANDARD', 40) AS rand_per_month;
 
+\c aas_product_data
+UPDATE products SET price = 37 WHERE code = 'RAM_GB';
+\c datacentrix_cloud_local
+\echo '  And back again:'
+\echo
+SELECT dcx_vm_cost('1GHZ', 2, 4, 'STANDARD', 40) AS rand_per_month;
+
 \echo '==[ 7 ]== The platform''s two data-validation queries, unchanged, through the foreign tables.'
 \echo
 SET search_path = aas, public;
