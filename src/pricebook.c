@@ -19,30 +19,11 @@
 /* How many product codes an error's hint lists. */
 #define CODES_LISTED 20
 
-/* Why the price of an entry cannot be used; a detail of an error. */
-typedef enum Defect
-{
-	DEFECT_NONE,
-	DEFECT_MISSING,
-	DEFECT_NAN,
-	DEFECT_INFINITE,
-	DEFECT_NEGATIVE,
-	DEFECT_DUPLICATE
-} Defect;
-
-static const char *const defect_detail[] = {
-	[DEFECT_NONE] = "",
-	[DEFECT_MISSING] = "It has no price.",
-	[DEFECT_NAN] = "Its price is NaN.",
-	[DEFECT_INFINITE] = "Its price is infinite.",
-	[DEFECT_NEGATIVE] = "Its price is negative.",
-	[DEFECT_DUPLICATE] = "Several products of the catalog have this code.",
-};
-
 typedef struct Entry
 {
 	DcxProduct product;
-	Defect	   defect;
+	int		   rows;   /* how many rows have this code; more than one spoil it */
+	bool	   usable; /* the price is there, finite and not negative */
 } Entry;
 
 typedef struct CodeKey
@@ -104,20 +85,13 @@ fold(char *to, const char *from, int length)
 		to[i] = pg_ascii_tolower((unsigned char) from[i]);
 }
 
-static Defect
-defect_of(Numeric price)
+static bool
+is_usable(Numeric price)
 {
-	if (!price)
-		return DEFECT_MISSING;
-	if (numeric_is_nan(price))
-		return DEFECT_NAN;
-	if (numeric_is_inf(price))
-		return DEFECT_INFINITE;
-	if (DatumGetBool(DirectFunctionCall2(numeric_lt,
-										 NumericGetDatum(price),
-										 NumericGetDatum(int64_to_numeric(0)))))
-		return DEFECT_NEGATIVE;
-	return DEFECT_NONE;
+	return price && !numeric_is_nan(price) && !numeric_is_inf(price) &&
+		   DatumGetBool(DirectFunctionCall2(numeric_ge,
+											NumericGetDatum(price),
+											NumericGetDatum(int64_to_numeric(0))));
 }
 
 /* Enters an entry under its code; in the book's memory context. */
@@ -132,7 +106,7 @@ index_entry(Book *book, Entry *entry)
 	slot = codes_insert(book->exact, key, &found);
 	if (found)
 	{
-		slot->entry->defect = DEFECT_DUPLICATE;
+		slot->entry->rows++;
 		pfree(folded);
 		return;
 	}
@@ -163,8 +137,10 @@ add_row(Book *book, const DcxProductRow *row)
 	entry = &book->entries[book->nentries++];
 	entry->product.code = row->code;
 	entry->product.title = row->title ? row->title : row->code;
-	entry->defect = defect_of(row->price);
-	if (entry->defect == DEFECT_NONE)
+	entry->product.price.value = row->price;
+	entry->rows = 1;
+	entry->usable = is_usable(row->price);
+	if (entry->usable)
 		dcx_price_set(&entry->product.price, row->price);
 	index_entry(book, entry);
 }
@@ -247,7 +223,7 @@ names_on_offer(const Book *book, const DcxFamily *family)
 	{
 		const Entry *entry = &book->entries[i];
 
-		if (entry->defect == DEFECT_NONE &&
+		if (entry->usable && entry->rows == 1 &&
 			strncmp(entry->product.code, family->prefix, family->length) == 0)
 			names[n++] = entry->product.code + family->length;
 	}
@@ -287,10 +263,19 @@ ambiguous(const DcxFamily *family, const char *name, const char *code)
 static void
 unusable(const Entry *entry)
 {
+	const DcxProduct *product = &entry->product;
+
 	ereport(ERROR,
 			errcode(DCX_ERRCODE_UNUSABLE_PRICE),
-			errmsg("product \"%s\" cannot be priced", entry->product.code),
-			errdetail_internal("%s", defect_detail[entry->defect]),
+			errmsg("product \"%s\" cannot be priced", product->code),
+			entry->rows > 1 ?
+				errdetail("%d products of the catalog have this code.", entry->rows) :
+			!product->price.value ?
+				errdetail("It has no price.") :
+				errdetail("Its price is %s.",
+						  DatumGetCString(
+							  DirectFunctionCall1(numeric_out,
+												  NumericGetDatum(product->price.value)))),
 			errhint("Correct it in the catalog; the other products can be priced meanwhile."));
 }
 
@@ -330,7 +315,7 @@ find(const Book *book, const DcxFamily *family, const char *name, int length)
 
 	slot = codes_lookup(book->exact, key);
 	entry = slot ? slot->entry : find_folded(book, family, key);
-	if (entry->defect != DEFECT_NONE)
+	if (!entry->usable || entry->rows > 1)
 		unusable(entry);
 	return &entry->product;
 }
