@@ -224,6 +224,37 @@ wrong_database(const Attachment *attachment)
 					"are there."));
 }
 
+/* Refuses a remote table that lacks a column which pricing needs. */
+static void
+check_remote_columns(const Attachment *attachment, const DcxCatalogTable *table,
+					 const DcxRemoteTable *remote)
+{
+	List	 *found = NIL;
+	ListCell *lc;
+
+	foreach(lc, remote->columns)
+		found = lappend(found, unconstify(char *, ((DcxRemoteColumn *) lfirst(lc))->name));
+
+	for (int i = 0; i < table->ncolumns; i++)
+	{
+		const char *needed = table->columns[i].name;
+		bool		there = !table->columns[i].needed;
+
+		foreach(lc, found)
+			there = there || strcmp(lfirst(lc), needed) == 0;
+		if (!there)
+			ereport(ERROR,
+					errcode(ERRCODE_UNDEFINED_COLUMN),
+					errmsg("table \"%s\" of database \"%s\" has no column \"%s\"",
+						   table->name,
+						   attachment->database,
+						   needed),
+					errdetail("Columns found: %s.", join_names(found, 50)),
+					errhint("Pricing reads it by that name. A view with the names it expects can "
+							"be attached in its place."));
+	}
+}
+
 static void
 put_row(const Attachment *attachment, Oid relation, int64 rows, const char *note)
 {
@@ -351,6 +382,7 @@ attach_server(Attachment *attachment)
 			wrong_database(attachment);
 		if (!remote)
 			continue;
+		check_remote_columns(attachment, table, remote);
 
 		initStringInfo(&note);
 		appendStringInfoString(&note, import_table(attachment, remote, &made));

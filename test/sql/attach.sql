@@ -35,6 +35,15 @@ EXCEPT SELECT 'host=' || :'host' EXCEPT SELECT 'port=' || :'port' ORDER BY 1;
 ALTER FOREIGN TABLE aas.products DROP COLUMN profit;
 SELECT note FROM dcx_attach_aas(:'aas_url') WHERE relation = 'aas.products';
 
+-- One that it has lost.
+\c regress_dcx_aas
+ALTER TABLE terraform_vm_config RENAME disk TO disk_gb;
+\c regress_dcx_main
+SELECT * FROM test.failure(format($$SELECT * FROM dcx_attach_aas(%L)$$, :'aas_url')) \gx
+\c regress_dcx_aas
+ALTER TABLE terraform_vm_config RENAME disk_gb TO disk;
+\c regress_dcx_main
+
 -- The same in key=value form. Behind pgbouncer no options are sent.
 SELECT relation, rows FROM dcx_attach_aas(format(
     'host=%s port=%s dbname=regress_dcx_aas user=regress_dcx_aas password=''read@aas/39%%''',
