@@ -45,32 +45,26 @@ typedef struct Attachment
 } Attachment;
 
 /*
- * A connection string may hold a password: until the level ends, the statement is not written to
- * the server log, where the caller may decide that, and no error shows what called it.
+ * A connection string may hold a password. Until the end of the transaction no statement that
+ * fails is written to the server log, where the caller may decide that: what called us may fail
+ * after we are done. And no error of ours shows what called us; the caller puts back what this
+ * returns.
  */
-static int
-begin_secrecy(ErrorContextCallback **callers)
+static ErrorContextCallback *
+begin_secrecy(void)
 {
-	int level = NewGUCNestLevel();
+	ErrorContextCallback *callers = error_context_stack;
 
 	(void) set_config_option("log_min_error_statement",
 							 "panic",
 							 superuser() ? PGC_SUSET : PGC_USERSET,
 							 PGC_S_SESSION,
-							 GUC_ACTION_SAVE,
+							 GUC_ACTION_LOCAL,
 							 true,
 							 DEBUG5,
 							 false);
-	*callers = error_context_stack;
 	error_context_stack = NULL;
-	return level;
-}
-
-static void
-end_secrecy(int level, ErrorContextCallback *callers)
-{
-	error_context_stack = callers;
-	AtEOXact_GUC(false, level);
+	return callers;
 }
 
 /* The schema in which the function that runs is, and the extension with it. */
@@ -447,8 +441,7 @@ Datum
 dcx_attach_aas(PG_FUNCTION_ARGS)
 {
 	Attachment			  attachment = {.fcinfo = fcinfo};
-	ErrorContextCallback *callers;
-	int					  secrecy = begin_secrecy(&callers);
+	ErrorContextCallback *callers = begin_secrecy();
 	DcxRun				  run;
 
 	InitMaterializedSRF(fcinfo, 0);
@@ -474,7 +467,7 @@ dcx_attach_aas(PG_FUNCTION_ARGS)
 	}
 	dcx_run_end(&run);
 
-	end_secrecy(secrecy, callers);
+	error_context_stack = callers;
 	return (Datum) 0;
 }
 

@@ -217,7 +217,7 @@ dcx_binding_remove(const char *catalog)
 	values[0] = CStringGetTextDatum(catalog);
 	n = dcx_query_execute("WITH gone AS (DELETE FROM dcx.binding WHERE catalog = $1 RETURNING *)"
 						  " SELECT relation::oid, array_to_string(made, ',')"
-						  "   FROM gone ORDER BY 'server' = ANY (made), part",
+						  "   FROM gone ORDER BY NOT made <@ '{relation}', part",
 						  1,
 						  types,
 						  values,

@@ -52,7 +52,7 @@ extern void dcx_binding_put(const char *catalog, const char *part, Oid relation,
 
 /*
  * Inside a run, as the caller: removes the bindings of a catalog. Returns them as a list of
- * DcxBound, the needed one last; NIL when nothing was attached.
+ * DcxBound, the one with what was made for all of them last; NIL when nothing was attached.
  */
 typedef struct DcxBound
 {

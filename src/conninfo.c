@@ -18,7 +18,7 @@ is_url(const char *text)
 bool
 dcx_conninfo_recognize(const char *text)
 {
-	return is_url(text) || strchr(text, '=');
+	return strpbrk(text, ":/@=") != NULL;
 }
 
 static int
@@ -159,23 +159,27 @@ strip_foreign_parameters(DcxConninfo *conninfo, const char *url)
 }
 
 /*
- * Refuses what libpq takes apart in the wrong places where a password holds an @ or a / as it is:
- * a piece of it would be shown as the host, the port or the database that cannot be reached.
+ * Refuses a URL that libpq would take apart in the wrong places, because a password holds an @ or
+ * a / as it is: a piece of it would be shown as the host or the port that cannot be reached.
  */
 static void
-check_pieces(const PQconninfoOption *options)
+check_separators(const char *url)
+{
+	const char *authority = strstr(url, "://") + 3;
+	const char *at = strchr(authority, '@');
+
+	if (at && (strchr(at + 1, '@') || memchr(authority, '/', at - authority)))
+		refuse("It has more than one @, or a / before it: in a password they are percent-encoded.");
+}
+
+/* Whether the port is one: where there is no @ at all, a password stands in its place. */
+static bool
+port_is_number(const PQconninfoOption *options)
 {
 	for (; options->keyword; options++)
-	{
-		if (!options->val)
-			continue;
-		if ((strcmp(options->keyword, "host") == 0 || strcmp(options->keyword, "dbname") == 0) &&
-			strchr(options->val, '@'))
-			refuse("Host or database would hold an @: the password is not percent-encoded.");
-		if (strcmp(options->keyword, "port") == 0 &&
-			options->val[strspn(options->val, "0123456789,")] != '\0')
-			refuse("The port is not a number, or the password is not percent-encoded.");
-	}
+		if (strcmp(options->keyword, "port") == 0 && options->val)
+			return options->val[strspn(options->val, "0123456789,")] == '\0';
+	return true;
 }
 
 DcxConninfo
@@ -188,9 +192,14 @@ dcx_conninfo_parse(const char *source)
 		strncmp(source, "postgres://", strlen("postgres://")) != 0)
 		refuse("A URL begins with postgresql:// or postgres://.");
 
-	options = parse(is_url(source) ? strip_foreign_parameters(&conninfo, source) : source);
 	if (is_url(source))
-		check_pieces(options);
+		check_separators(source);
+	options = parse(is_url(source) ? strip_foreign_parameters(&conninfo, source) : source);
+	if (!port_is_number(options))
+	{
+		PQconninfoFree(options);
+		refuse("The port is not a number.");
+	}
 	for (PQconninfoOption *option = options; option->keyword; option++)
 	{
 		DefElem *element;

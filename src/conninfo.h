@@ -19,7 +19,10 @@ typedef struct DcxConninfo
 	List *ignored;		  /* names of the parameters that libpq does not know */
 } DcxConninfo;
 
-/* Whether a text is a connection string, rather than the name of a server. */
+/*
+ * Whether a text looks like a connection string, perhaps a mistyped one, rather than like the name
+ * of a server, which an error can show.
+ */
 extern bool dcx_conninfo_recognize(const char *text);
 
 /*

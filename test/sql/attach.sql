@@ -136,6 +136,9 @@ SELECT * FROM test.failure(format($$SELECT * FROM dcx_attach_aas(%L)$$,
 SELECT * FROM test.failure($$SELECT * FROM dcx_attach_aas('postgresql://u:se@cret@127.0.0.1/d')$$) \gx
 SELECT * FROM test.failure($$SELECT * FROM dcx_attach_aas('postgresql://u:se/cret@127.0.0.1/d')$$) \gx
 SELECT * FROM test.failure($$SELECT * FROM dcx_attach_aas('postgresql://u:se%cret@127.0.0.1/d')$$) \gx
+SELECT detail FROM test.failure($$SELECT * FROM dcx_attach_aas('postgresql://u:se@cr?et@127.0.0.1/d')$$);
+SELECT detail FROM test.failure($$SELECT * FROM dcx_attach_aas('postgresql://u:secret/d')$$);
+SELECT detail FROM test.failure($$SELECT * FROM dcx_attach_aas('u:secret@127.0.0.1/d')$$);
 SELECT * FROM test.failure($$SELECT * FROM dcx_attach_aas('mysql://u:secret@127.0.0.1/d')$$) \gx
 SELECT * FROM test.failure($$SELECT * FROM dcx_attach_aas('host=127.0.0.1 pass word=secret')$$) \gx
 SELECT * FROM test.failure($$SELECT * FROM dcx_attach_aas('x=1')$$) \gx
@@ -160,5 +163,4 @@ DROP VIEW uses_products;
 CREATE TABLE aas.kept ();
 SELECT replace(object, current_user, 'CURRENT_USER') AS object FROM dcx_detach('aas');
 DROP SCHEMA aas CASCADE;
-DROP SCHEMA by_name CASCADE;
 SELECT * FROM dcx.binding;
