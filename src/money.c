@@ -4,13 +4,9 @@
  */
 #include "postgres.h"
 
-#include "common/int.h"
 #include "fmgr.h"
 #include "money.h"
 #include "utils/builtins.h"
-
-/* Money is shown with cents, always. */
-#define DISPLAY_SCALE 2
 
 /*
  * A price of up to six decimals below 10^9 is kept as a scaled integer. That leaves room for
@@ -43,21 +39,20 @@ compare(Numeric a, Numeric b)
 void
 dcx_price_set(DcxPrice *price, Numeric value)
 {
-	int scale = Max(min_scale(value), DISPLAY_SCALE);
+	int scale = Max(min_scale(value), DCX_CENTS);
 
 	Assert(!numeric_is_nan(value) && !numeric_is_inf(value));
 
 	price->value = value;
-	price->scale = scale;
-	price->small = scale <= SMALL_SCALE && compare(value, int64_to_numeric(SMALL_LIMIT)) < 0;
-
-	if (price->small)
+	price->scale = -1;
+	if (scale <= SMALL_SCALE && compare(value, int64_to_numeric(SMALL_LIMIT)) < 0)
 	{
 		Datum scaled = DirectFunctionCall2(numeric_mul,
 										   NumericGetDatum(value),
 										   NumericGetDatum(int64_to_numeric(power_of_ten[scale])));
 
 		price->mantissa = DatumGetInt64(DirectFunctionCall1(numeric_int8, scaled));
+		price->scale = scale;
 	}
 }
 
@@ -106,35 +101,34 @@ dcx_quantity_from_numeric(const char *name, Numeric value)
 }
 
 int
-dcx_quantity_fraction_sign(const DcxQuantity *quantity)
+dcx_quantity_fraction_sign(Numeric fraction)
 {
-	return compare(quantity->fraction, int64_to_numeric(0));
+	return compare(fraction, int64_to_numeric(0));
 }
 
 bool
-dcx_quantity_fraction_is_whole(const DcxQuantity *quantity)
+dcx_quantity_fraction_is_whole(Numeric fraction)
 {
-	return min_scale(quantity->fraction) == 0;
+	return min_scale(fraction) == 0;
 }
 
 static Numeric
-quantity_value(const DcxQuantity *quantity)
+quantity_value(DcxQuantity quantity)
 {
-	return quantity->fraction ? quantity->fraction : int64_to_numeric(quantity->n);
+	return quantity.fraction ? quantity.fraction : int64_to_numeric(quantity.n);
 }
 
 Numeric
-dcx_quantity_numeric(const DcxQuantity *quantity)
+dcx_quantity_numeric(DcxQuantity quantity)
 {
-	Numeric value = quantity_value(quantity);
-
-	return DatumGetNumeric(DirectFunctionCall1(numeric_trim_scale, NumericGetDatum(value)));
+	return DatumGetNumeric(
+		DirectFunctionCall1(numeric_trim_scale, NumericGetDatum(quantity_value(quantity))));
 }
 
 Numeric
 dcx_money_display(Numeric value)
 {
-	return round_to(value, Max(min_scale(value), DISPLAY_SCALE));
+	return round_to(value, Max(min_scale(value), DCX_CENTS));
 }
 
 Numeric
@@ -147,10 +141,10 @@ dcx_money_cents(Numeric value)
 static bool
 sum_small(const DcxTerm *terms, int nterms, int64 *sum, int *scale)
 {
-	*scale = DISPLAY_SCALE;
+	*scale = DCX_CENTS;
 	for (int i = 0; i < nterms; i++)
 	{
-		if (!terms[i].price->small || terms[i].quantity.fraction)
+		if (terms[i].price->scale < 0 || terms[i].quantity.fraction)
 			return false;
 		*scale = Max(*scale, terms[i].price->scale);
 	}
@@ -168,7 +162,7 @@ sum_small(const DcxTerm *terms, int nterms, int64 *sum, int *scale)
 			return false;
 	}
 
-	while (*scale > DISPLAY_SCALE && *sum % 10 == 0)
+	while (*scale > DCX_CENTS && *sum % 10 == 0)
 	{
 		*sum /= 10;
 		(*scale)--;
@@ -177,13 +171,13 @@ sum_small(const DcxTerm *terms, int nterms, int64 *sum, int *scale)
 }
 
 Numeric
-dcx_money_sum(const DcxTerm *terms, int nterms)
+dcx_money_sum_general(const DcxTerm *terms, int nterms)
 {
 	int64 small;
 	int	  scale;
 	Datum sum;
 
-	if (likely(sum_small(terms, nterms, &small, &scale)))
+	if (sum_small(terms, nterms, &small, &scale))
 		return int64_div_fast_to_numeric(small, scale);
 
 	sum = NumericGetDatum(int64_to_numeric(0));
@@ -191,7 +185,7 @@ dcx_money_sum(const DcxTerm *terms, int nterms)
 	{
 		Datum amount = DirectFunctionCall2(numeric_mul,
 										   NumericGetDatum(terms[i].price->value),
-										   NumericGetDatum(quantity_value(&terms[i].quantity)));
+										   NumericGetDatum(quantity_value(terms[i].quantity)));
 
 		sum = DirectFunctionCall2(numeric_add, sum, amount);
 	}

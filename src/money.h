@@ -12,16 +12,19 @@
 
 #include <math.h>
 
+#include "common/int.h"
 #include "utils/numeric.h"
 
 /* A price as a price book keeps it. Finite and not negative; the book sees to that. */
 typedef struct DcxPrice
 {
-	Numeric value; /* the price */
-	bool	small; /* true when the next two stand for it as well */
-	int		scale; /* value = mantissa / 10^scale; 2 at least */
-	int64	mantissa;
+	Numeric value;	  /* the price */
+	int64	mantissa; /* value = mantissa / 10^scale, where scale is not negative */
+	int		scale;	  /* DCX_CENTS at least; -1 where the price does not fit a mantissa */
 } DcxPrice;
+
+/* Money is shown with cents, always. */
+#define DCX_CENTS 2
 
 /* How much of a product: finite, of any sign. */
 typedef struct DcxQuantity
@@ -65,35 +68,53 @@ dcx_quantity_from_float8(const char *name, float8 value)
 }
 extern DcxQuantity dcx_quantity_from_numeric(const char *name, Numeric value);
 
-/* Of a quantity that has a fraction; call dcx_quantity_sign() and dcx_quantity_is_whole(). */
-extern int	dcx_quantity_fraction_sign(const DcxQuantity *quantity);
-extern bool dcx_quantity_fraction_is_whole(const DcxQuantity *quantity);
+/* Of the fraction of a quantity; call dcx_quantity_sign() and dcx_quantity_is_whole(). */
+extern int	dcx_quantity_fraction_sign(Numeric fraction);
+extern bool dcx_quantity_fraction_is_whole(Numeric fraction);
 
 /* Below 0, 0, or above 0. */
 static inline int
-dcx_quantity_sign(const DcxQuantity *quantity)
+dcx_quantity_sign(DcxQuantity quantity)
 {
-	if (unlikely(quantity->fraction != NULL))
-		return dcx_quantity_fraction_sign(quantity);
-	return quantity->n > 0 ? 1 : quantity->n < 0 ? -1 : 0;
+	if (unlikely(quantity.fraction != NULL))
+		return dcx_quantity_fraction_sign(quantity.fraction);
+	return quantity.n > 0 ? 1 : quantity.n < 0 ? -1 : 0;
 }
 
 /* Whether it is a whole number, however large. */
 static inline bool
-dcx_quantity_is_whole(const DcxQuantity *quantity)
+dcx_quantity_is_whole(DcxQuantity quantity)
 {
-	return likely(!quantity->fraction) || dcx_quantity_fraction_is_whole(quantity);
+	return likely(!quantity.fraction) || dcx_quantity_fraction_is_whole(quantity.fraction);
 }
 
 /* The quantity as numeric, without trailing zeros. May be the very one in the quantity. */
-extern Numeric dcx_quantity_numeric(const DcxQuantity *quantity);
+extern Numeric dcx_quantity_numeric(DcxQuantity quantity);
+
+/* The sum where it is not one of whole cents in 64 bits; call dcx_money_sum(). */
+extern Numeric dcx_money_sum_general(const DcxTerm *terms, int nterms);
 
 /*
  * The sum of price x quantity over the terms, exact and not rounded, with two decimals or as many
  * as the value needs. A new value in the current memory context. Numbers beyond numeric's own
- * range are numeric's error (22003).
+ * range are numeric's error (22003). The usual case, whole quantities of prices in cents, inline.
  */
-extern Numeric dcx_money_sum(const DcxTerm *terms, int nterms);
+static pg_attribute_always_inline Numeric
+dcx_money_sum(const DcxTerm *terms, int nterms)
+{
+	int64 cents = 0;
+
+	for (int i = 0; i < nterms; i++)
+	{
+		int64 amount;
+
+		if (unlikely(terms[i].price->scale != DCX_CENTS || terms[i].quantity.fraction != NULL ||
+					 pg_mul_s64_overflow(terms[i].price->mantissa, terms[i].quantity.n, &amount) ||
+					 pg_add_s64_overflow(cents, amount, &cents)))
+			return dcx_money_sum_general(terms, nterms);
+	}
+	return int64_div_fast_to_numeric(cents, DCX_CENTS);
+}
 
 /* A price as it is shown: two decimals, or as many as it needs. */
 extern Numeric dcx_money_display(Numeric value);

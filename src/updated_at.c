@@ -14,6 +14,7 @@
 #include "catalog/pg_trigger.h"
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
+#include "executor/tuptable.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "nodes/makefuncs.h"
@@ -138,27 +139,44 @@ get_column(FunctionCallInfo fcinfo)
 
 /* Whether any column but one (and those generated from others) differs, bit for bit. */
 static bool
-row_changes(TupleDesc tupdesc, HeapTuple old_row, HeapTuple new_row, AttrNumber except)
+row_changes(TupleDesc tupdesc, TupleTableSlot *old_row, TupleTableSlot *new_row, AttrNumber except)
 {
-	for (AttrNumber attnum = 1; attnum <= tupdesc->natts; attnum++)
+	for (int i = 0; i < tupdesc->natts; i++)
 	{
-		Form_pg_attribute attribute = TupleDescAttr(tupdesc, attnum - 1);
-		Datum			  old_value;
-		Datum			  new_value;
-		bool			  old_null;
-		bool			  new_null;
+		Form_pg_attribute attribute = TupleDescAttr(tupdesc, i);
 
-		if (attnum == except || attribute->attisdropped || attribute->attgenerated != '\0')
+		if (i == except - 1 || attribute->attisdropped || attribute->attgenerated != '\0')
 			continue;
-		old_value = heap_getattr(old_row, attnum, tupdesc, &old_null);
-		new_value = heap_getattr(new_row, attnum, tupdesc, &new_null);
-		if (old_null != new_null)
+		if (old_row->tts_isnull[i] != new_row->tts_isnull[i])
 			return true;
-		if (!old_null &&
-			!datum_image_eq(old_value, new_value, attribute->attbyval, attribute->attlen))
+		if (!old_row->tts_isnull[i] && !datum_image_eq(old_row->tts_values[i],
+													   new_row->tts_values[i],
+													   attribute->attbyval,
+													   attribute->attlen))
 			return true;
 	}
 	return false;
+}
+
+/* The new row with another value in one column. */
+static HeapTuple
+replace_value(TriggerData *trigger, AttrNumber attnum, Datum value)
+{
+	TupleDesc tupdesc = RelationGetDescr(trigger->tg_relation);
+	Datum	 *values = palloc(tupdesc->natts * sizeof(Datum));
+	bool	 *nulls = palloc(tupdesc->natts * sizeof(bool));
+	HeapTuple row;
+
+	memcpy(values, trigger->tg_newslot->tts_values, tupdesc->natts * sizeof(Datum));
+	memcpy(nulls, trigger->tg_newslot->tts_isnull, tupdesc->natts * sizeof(bool));
+	values[attnum - 1] = value;
+	nulls[attnum - 1] = false;
+
+	row = heap_form_tuple(tupdesc, values, nulls);
+	row->t_data->t_ctid = trigger->tg_newtuple->t_data->t_ctid;
+	row->t_self = trigger->tg_newtuple->t_self;
+	row->t_tableOid = trigger->tg_newtuple->t_tableOid;
+	return row;
 }
 
 /*
@@ -188,23 +206,22 @@ dcx_set_updated_at(PG_FUNCTION_ARGS)
 	TriggerData *trigger = (TriggerData *) fcinfo->context;
 	TupleDesc	 tupdesc;
 	AttrNumber	 attnum;
-	int			 column;
 	Datum		 time;
-	bool		 isnull;
 
 	check_trigger(fcinfo);
 	attnum = get_column(fcinfo);
 	tupdesc = RelationGetDescr(trigger->tg_relation);
 
-	if (!row_changes(tupdesc, trigger->tg_trigtuple, trigger->tg_newtuple, attnum))
+	/* The slots hold the two rows taken apart; the executor keeps them so between triggers. */
+	slot_getallattrs(trigger->tg_trigslot);
+	slot_getallattrs(trigger->tg_newslot);
+	if (!row_changes(tupdesc, trigger->tg_trigslot, trigger->tg_newslot, attnum))
 		return PointerGetDatum(trigger->tg_newtuple);
 
-	time = heap_getattr(trigger->tg_trigtuple, attnum, tupdesc, &isnull);
-	time = new_time(TupleDescAttr(tupdesc, attnum - 1), time, isnull);
-	column = attnum;
-	isnull = false;
-	return PointerGetDatum(
-		heap_modify_tuple_by_cols(trigger->tg_newtuple, tupdesc, 1, &column, &time, &isnull));
+	time = new_time(TupleDescAttr(tupdesc, attnum - 1),
+					trigger->tg_trigslot->tts_values[attnum - 1],
+					trigger->tg_trigslot->tts_isnull[attnum - 1]);
+	return PointerGetDatum(replace_value(trigger, attnum, time));
 }
 
 /* A table with the column, as dcx_attach_updated_at() finds it. */

@@ -34,47 +34,51 @@ typedef struct Vm
 } Vm;
 
 /* What is wrong with the size of a VM, and in which quantity; NULL when nothing is. */
-static inline const char *
-fault(const Vm *vm, const DcxQuantity **culprit)
+static const char *
+fault(const Vm *vm, DcxQuantity *culprit)
 {
-	*culprit = &vm->cpus;
-	if (unlikely(!dcx_quantity_is_whole(&vm->cpus) || dcx_quantity_sign(&vm->cpus) <= 0))
+	*culprit = vm->cpus;
+	if (!dcx_quantity_is_whole(vm->cpus) || dcx_quantity_sign(vm->cpus) <= 0)
 		return "cpus must be a whole number, 1 at least";
-	*culprit = &vm->ram_gb;
-	if (unlikely(dcx_quantity_sign(&vm->ram_gb) <= 0))
+	*culprit = vm->ram_gb;
+	if (dcx_quantity_sign(vm->ram_gb) <= 0)
 		return "ram_gb must be above 0";
-	*culprit = &vm->gb;
-	if (unlikely(dcx_quantity_sign(&vm->gb) < 0))
+	*culprit = vm->gb;
+	if (dcx_quantity_sign(vm->gb) < 0)
 		return "gb must not be negative";
 	return NULL;
 }
 
 static char *
-quantity_text(const DcxQuantity *quantity)
+quantity_text(DcxQuantity quantity)
 {
 	return DatumGetCString(
 		DirectFunctionCall1(numeric_out, NumericGetDatum(dcx_quantity_numeric(quantity))));
 }
 
-static void
-refuse_size(const char *message, const DcxQuantity *culprit)
+/* Refuses a VM whose size is not sane; by value, so that the caller's can stay in registers. */
+static pg_noinline void
+check_size_slow(Vm vm)
 {
-	ereport(ERROR,
-			errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			errmsg_internal("%s", message),
-			errdetail("It is %s.", quantity_text(culprit)),
-			errhint("The arguments are: CPU type, number of CPUs, GB of RAM, storage type, "
-					"GB of storage."));
+	DcxQuantity culprit;
+	const char *message = fault(&vm, &culprit);
+
+	if (message)
+		ereport(ERROR,
+				errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				errmsg_internal("%s", message),
+				errdetail("It is %s.", quantity_text(culprit)),
+				errhint("The arguments are: CPU type, number of CPUs, GB of RAM, storage type, "
+						"GB of storage."));
 }
 
-static inline void
+/* The same; whole numbers in bounds are sane at once. */
+static pg_attribute_always_inline void
 check_size(const Vm *vm)
 {
-	const DcxQuantity *culprit;
-	const char		  *message = fault(vm, &culprit);
-
-	if (unlikely(message != NULL))
-		refuse_size(message, culprit);
+	if (unlikely(vm->cpus.fraction || vm->ram_gb.fraction || vm->gb.fraction || vm->cpus.n < 1 ||
+				 vm->ram_gb.n < 1 || vm->gb.n < 0))
+		check_size_slow(*vm);
 }
 
 /* The lines of a VM of sane size, priced from the book; what is filled in points into it. */
@@ -176,7 +180,7 @@ put_quote(FunctionCallInfo fcinfo, const Vm *vm)
 		values[0] = Int32GetDatum(i + 1);
 		values[1] = CStringGetTextDatum(products[i]->code);
 		values[2] = CStringGetTextDatum(products[i]->title);
-		values[3] = NumericGetDatum(dcx_quantity_numeric(&terms[i].quantity));
+		values[3] = NumericGetDatum(dcx_quantity_numeric(terms[i].quantity));
 		values[4] = NumericGetDatum(dcx_money_display(products[i]->price.value));
 		values[5] = NumericGetDatum(dcx_money_sum(&terms[i], 1));
 		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
@@ -212,11 +216,11 @@ product_cost(const text *code, DcxQuantity quantity)
 {
 	DcxTerm term;
 
-	if (dcx_quantity_sign(&quantity) < 0)
+	if (dcx_quantity_sign(quantity) < 0)
 		ereport(ERROR,
 				errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				errmsg("quantity must not be negative"),
-				errdetail("It is %s.", quantity_text(&quantity)),
+				errdetail("It is %s.", quantity_text(quantity)),
 				errhint("The arguments are: product code, how much of it."));
 
 	term.quantity = quantity;
@@ -262,8 +266,8 @@ template_quantity(DcxQuantity *quantity, Numeric value)
 static bool
 template_size(Vm *vm, const DcxTemplateRow *row)
 {
-	const DcxQuantity *culprit;
-	const char		  *message = "a size is missing or not finite";
+	DcxQuantity culprit;
+	const char *message = "a size is missing or not finite";
 
 	if (template_quantity(&vm->cpus, row->vcpus) && template_quantity(&vm->ram_gb, row->memory) &&
 		template_quantity(&vm->gb, row->disk))

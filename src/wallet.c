@@ -217,7 +217,7 @@ dcx_wallet_can_afford_numeric(PG_FUNCTION_ARGS)
 {
 	DcxQuantity cost = dcx_quantity_from_numeric("cost", PG_GETARG_NUMERIC(1));
 
-	PG_RETURN_BOOL(can_afford(text_to_cstring(PG_GETARG_TEXT_PP(0)), dcx_quantity_numeric(&cost)));
+	PG_RETURN_BOOL(can_afford(text_to_cstring(PG_GETARG_TEXT_PP(0)), dcx_quantity_numeric(cost)));
 }
 
 /* dcx_wallet_can_afford(organisation text, cost double precision) */
@@ -227,7 +227,7 @@ dcx_wallet_can_afford_float8(PG_FUNCTION_ARGS)
 {
 	DcxQuantity cost = dcx_quantity_from_float8("cost", PG_GETARG_FLOAT8(1));
 
-	PG_RETURN_BOOL(can_afford(text_to_cstring(PG_GETARG_TEXT_PP(0)), dcx_quantity_numeric(&cost)));
+	PG_RETURN_BOOL(can_afford(text_to_cstring(PG_GETARG_TEXT_PP(0)), dcx_quantity_numeric(cost)));
 }
 
 /* Up to ten relations that have a column named like the organisation's, for a hint. */
