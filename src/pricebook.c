@@ -21,9 +21,8 @@
 
 typedef struct Entry
 {
-	DcxProduct product;
-	int		   rows;   /* how many rows have this code; more than one spoil it */
-	bool	   usable; /* the price is there, finite and not negative */
+	DcxProduct product; /* its price holds only the value as read until it is looked up */
+	int		   rows;	/* how many rows have this code; more than one spoil it */
 } Entry;
 
 typedef struct CodeKey
@@ -68,7 +67,7 @@ typedef struct Book
 	int			  nentries;	 /* and the others */
 	Entry		 *entries;
 	codes_hash	 *exact;
-	codes_hash	 *folded;
+	codes_hash	 *folded; /* NULL until it is needed */
 } Book;
 
 static Book *current_book = NULL;
@@ -85,6 +84,7 @@ fold(char *to, const char *from, int length)
 		to[i] = pg_ascii_tolower((unsigned char) from[i]);
 }
 
+/* Whether the price is there, finite and not negative. */
 static bool
 is_usable(Numeric price)
 {
@@ -99,27 +99,46 @@ static void
 index_entry(Book *book, Entry *entry)
 {
 	CodeKey	  key = {entry->product.code, strlen(entry->product.code)};
-	char	 *folded = palloc(key.length + 1);
-	CodeSlot *slot;
 	bool	  found;
+	CodeSlot *slot = codes_insert(book->exact, key, &found);
 
-	slot = codes_insert(book->exact, key, &found);
 	if (found)
-	{
 		slot->entry->rows++;
-		pfree(folded);
-		return;
-	}
-	slot->entry = entry;
-
-	fold(folded, key.text, key.length);
-	key.text = folded;
-	slot = codes_insert(book->folded, key, &found);
-	slot->several = found;
-	if (found)
-		pfree(folded);
 	else
 		slot->entry = entry;
+}
+
+/* The index without case, made when it is first needed, which in most sessions is never. */
+static codes_hash *
+need_folded(Book *book)
+{
+	codes_iterator iterator;
+	CodeSlot	  *exact;
+	codes_hash	  *folded;
+	MemoryContext  caller;
+
+	if (book->folded)
+		return book->folded;
+
+	caller = MemoryContextSwitchTo(book->context);
+	folded = codes_create(book->context, book->nentries, NULL);
+	codes_start_iterate(book->exact, &iterator);
+	while ((exact = codes_iterate(book->exact, &iterator)) != NULL)
+	{
+		char	 *text = palloc(exact->key.length + 1);
+		CodeKey	  key = {text, exact->key.length};
+		CodeSlot *slot;
+		bool	  found;
+
+		fold(text, exact->key.text, exact->key.length);
+		slot = codes_insert(folded, key, &found);
+		slot->several = found;
+		slot->entry = exact->entry;
+	}
+	MemoryContextSwitchTo(caller);
+
+	book->folded = folded;
+	return folded;
 }
 
 /* Turns a row into an entry of the book, whose memory the row's values are in. */
@@ -139,9 +158,6 @@ add_row(Book *book, const DcxProductRow *row)
 	entry->product.title = row->title ? row->title : row->code;
 	entry->product.price.value = row->price;
 	entry->rows = 1;
-	entry->usable = is_usable(row->price);
-	if (entry->usable)
-		dcx_price_set(&entry->product.price, row->price);
 	index_entry(book, entry);
 }
 
@@ -161,7 +177,6 @@ load(const DcxBinding *binding)
 	rows = dcx_catalog_products(&book->nproducts, &book->source, &book->stamp);
 	book->entries = palloc0(sizeof(Entry) * Max(book->nproducts, 1));
 	book->exact = codes_create(context, book->nproducts, NULL);
-	book->folded = codes_create(context, book->nproducts, NULL);
 	for (int i = 0; i < book->nproducts; i++)
 		add_row(book, &rows[i]);
 	pfree(rows);
@@ -223,8 +238,8 @@ names_on_offer(const Book *book, const DcxFamily *family)
 	{
 		const Entry *entry = &book->entries[i];
 
-		if (entry->usable && entry->rows == 1 &&
-			strncmp(entry->product.code, family->prefix, family->length) == 0)
+		if (entry->rows == 1 && strncmp(entry->product.code, family->prefix, family->length) == 0 &&
+			is_usable(entry->product.price.value))
 			names[n++] = entry->product.code + family->length;
 	}
 	qsort(names, n, sizeof(char *), compare_strings);
@@ -280,8 +295,8 @@ unusable(const Entry *entry)
 }
 
 /* The slow way: not to the letter, so without case, or an error that says what is wrong. */
-static const Entry *
-find_folded(const Book *book, const DcxFamily *family, CodeKey key)
+static Entry *
+find_folded(Book *book, const DcxFamily *family, CodeKey key)
 {
 	char	 *code = pnstrdup(key.text, key.length);
 	char	 *folded = palloc(key.length + 1);
@@ -289,7 +304,7 @@ find_folded(const Book *book, const DcxFamily *family, CodeKey key)
 
 	fold(folded, key.text, key.length);
 	key.text = folded;
-	slot = codes_lookup(book->folded, key);
+	slot = codes_lookup(need_folded(book), key);
 	if (!slot)
 		unknown(book, family, code + family->length, code);
 	if (slot->several)
@@ -298,13 +313,13 @@ find_folded(const Book *book, const DcxFamily *family, CodeKey key)
 }
 
 static const DcxProduct *
-find(const Book *book, const DcxFamily *family, const char *name, int length)
+find(Book *book, const DcxFamily *family, const char *name, int length)
 {
-	char		 buffer[128];
-	char		*code = buffer;
-	CodeKey		 key;
-	CodeSlot	*slot;
-	const Entry *entry;
+	char	  buffer[128];
+	char	 *code = buffer;
+	CodeKey	  key;
+	CodeSlot *slot;
+	Entry	 *entry;
 
 	key.length = family->length + length;
 	if (key.length > sizeof(buffer))
@@ -315,8 +330,9 @@ find(const Book *book, const DcxFamily *family, const char *name, int length)
 
 	slot = codes_lookup(book->exact, key);
 	entry = slot ? slot->entry : find_folded(book, family, key);
-	if (!entry->usable || entry->rows > 1)
+	if (entry->rows > 1 || !is_usable(entry->product.price.value))
 		unusable(entry);
+	dcx_price_set(&entry->product.price, entry->product.price.value);
 	return &entry->product;
 }
 
