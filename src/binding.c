@@ -6,10 +6,13 @@
 
 #include "access/htup_details.h"
 #include "binding.h"
+#include "catalog/dependency.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_namespace.h"
+#include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
+#include "commands/extension.h"
 #include "miscadmin.h"
 #include "query.h"
 #include "relation.h"
@@ -17,6 +20,7 @@
 #include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/catcache.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 #include "utils/varlena.h"
@@ -31,6 +35,58 @@ binding_table(void)
 	Oid schema = get_namespace_oid(BINDING_SCHEMA, true);
 
 	return OidIsValid(schema) ? get_relname_relid(BINDING_TABLE, schema) : InvalidOid;
+}
+
+/* Whether a role may call our own dcx_attach_<catalog>(), whoever else has one of that name. */
+static bool
+may_attach(Oid role, const char *catalog)
+{
+	Oid		  extension = get_extension_oid("dcx_pricing", true);
+	CatCList *functions =
+		SearchSysCacheList1(PROCNAMEARGSNSP, CStringGetDatum(psprintf("dcx_attach_%s", catalog)));
+	bool may = false;
+
+	for (int i = 0; i < functions->n_members; i++)
+	{
+		Oid function = ((Form_pg_proc) GETSTRUCT(&functions->members[i]->tuple))->oid;
+
+		if (OidIsValid(extension) &&
+			getExtensionOfObject(ProcedureRelationId, function) == extension)
+			may = may || dcx_role_may_execute(role, function);
+	}
+	ReleaseSysCacheList(functions);
+	return may;
+}
+
+/*
+ * Refuses a binding that nobody was entitled to write. Whoever may create a schema could make one
+ * called dcx, and bind what is another's: so the table's owner must be a superuser, or may attach
+ * and act as the owner of what is bound.
+ */
+static void
+check_entitled(const DcxBinding *binding, Oid owner)
+{
+	Oid relation_owner = dcx_relation_owner(binding->relation);
+
+	if (superuser_arg(owner))
+		return;
+	if (!may_attach(owner, binding->catalog))
+		ereport(ERROR,
+				errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				errmsg("table dcx.binding is not to be trusted"),
+				errdetail("It belongs to role \"%s\", which may not call dcx_attach_%s().",
+						  GetUserNameFromId(owner, false),
+						  binding->catalog),
+				errhint("Drop schema dcx and attach, or GRANT that role EXECUTE on it."));
+	if (OidIsValid(relation_owner) && !has_privs_of_role(owner, relation_owner))
+		ereport(ERROR,
+				errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				errmsg("%s is bound by somebody who is not its owner",
+					   dcx_relation_name(binding->relation)),
+				errdetail("It belongs to role \"%s\", dcx.binding to role \"%s\".",
+						  GetUserNameFromId(relation_owner, false),
+						  GetUserNameFromId(owner, false)),
+				errhint("Attach it as its owner, or as a superuser."));
 }
 
 void
@@ -84,6 +140,8 @@ dcx_binding_read(DcxBinding *binding)
 		binding->attached = true;
 	}
 	dcx_run_end(&run);
+	if (binding->attached)
+		check_entitled(binding, dcx_relation_owner(table));
 
 	binding->table = table;
 	binding->source = source;
@@ -104,14 +162,32 @@ check_trusted_owner(Oid owner, const char *what)
 				errhint("Attach as that role, or have a superuser take it over."));
 }
 
+/* Refuses schema dcx, and the table in it, where they are there and not to be trusted. */
+static void
+check_trusted(Oid schema, Oid table)
+{
+	HeapTuple tuple = SearchSysCache1(NAMESPACEOID, ObjectIdGetDatum(schema));
+	Oid		  owner;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for schema %u", schema);
+	owner = ((Form_pg_namespace) GETSTRUCT(tuple))->nspowner;
+	ReleaseSysCache(tuple);
+
+	check_trusted_owner(owner, "schema \"dcx\"");
+	if (OidIsValid(table))
+		check_trusted_owner(dcx_relation_owner(table), "table dcx.binding");
+}
+
 /* dcx.binding, made where it is missing. */
 static void
 need_binding_table(void)
 {
 	Oid schema = get_namespace_oid(BINDING_SCHEMA, true);
-	Oid table;
 
-	if (!OidIsValid(schema))
+	if (OidIsValid(schema))
+		check_trusted(schema, binding_table());
+	else
 	{
 		dcx_query_execute("CREATE SCHEMA dcx", 0, NULL, NULL, NULL);
 		dcx_query_execute("COMMENT ON SCHEMA dcx IS 'dcx_pricing: what is attached'",
@@ -119,46 +195,30 @@ need_binding_table(void)
 						  NULL,
 						  NULL,
 						  NULL);
-		schema = get_namespace_oid(BINDING_SCHEMA, false);
 	}
-	else
-	{
-		HeapTuple tuple = SearchSysCache1(NAMESPACEOID, ObjectIdGetDatum(schema));
-		Oid		  owner;
+	if (OidIsValid(binding_table()))
+		return;
 
-		if (!HeapTupleIsValid(tuple))
-			elog(ERROR, "cache lookup failed for schema %u", schema);
-		owner = ((Form_pg_namespace) GETSTRUCT(tuple))->nspowner;
-		ReleaseSysCache(tuple);
-		check_trusted_owner(owner, "schema \"dcx\"");
-	}
-
-	table = get_relname_relid(BINDING_TABLE, schema);
-	if (OidIsValid(table))
-		check_trusted_owner(dcx_relation_owner(table), "table dcx.binding");
-	else
-	{
-		dcx_query_execute("CREATE TABLE dcx.binding ("
-						  "  catalog text NOT NULL,"
-						  "  part text NOT NULL,"
-						  "  relation regclass NOT NULL,"
-						  "  columns text[],"
-						  "  made text[] NOT NULL,"
-						  "  attached_by text NOT NULL DEFAULT current_user,"
-						  "  attached_at timestamptz NOT NULL DEFAULT clock_timestamp(),"
-						  "  PRIMARY KEY (catalog, part))",
-						  0,
-						  NULL,
-						  NULL,
-						  NULL);
-		dcx_query_execute("COMMENT ON TABLE dcx.binding IS 'dcx_pricing: which relation stands for "
-						  "what, written by dcx_attach_aas() and dcx_attach_wallet(); made: what "
-						  "attach created, and dcx_detach() drops'",
-						  0,
-						  NULL,
-						  NULL,
-						  NULL);
-	}
+	dcx_query_execute("CREATE TABLE dcx.binding ("
+					  "  catalog text NOT NULL,"
+					  "  part text NOT NULL,"
+					  "  relation regclass NOT NULL,"
+					  "  columns text[],"
+					  "  made text[] NOT NULL,"
+					  "  attached_by text NOT NULL DEFAULT current_user,"
+					  "  attached_at timestamptz NOT NULL DEFAULT clock_timestamp(),"
+					  "  PRIMARY KEY (catalog, part))",
+					  0,
+					  NULL,
+					  NULL,
+					  NULL);
+	dcx_query_execute("COMMENT ON TABLE dcx.binding IS 'dcx_pricing: which relation stands for "
+					  "what, written by dcx_attach_aas() and dcx_attach_wallet(); made: what "
+					  "attach created, and dcx_detach() drops'",
+					  0,
+					  NULL,
+					  NULL,
+					  NULL);
 }
 
 static Datum
@@ -213,6 +273,7 @@ dcx_binding_remove(const char *catalog)
 
 	if (!OidIsValid(binding_table()))
 		return NIL;
+	check_trusted(get_namespace_oid(BINDING_SCHEMA, false), binding_table());
 
 	values[0] = CStringGetTextDatum(catalog);
 	n = dcx_query_execute("WITH gone AS (DELETE FROM dcx.binding WHERE catalog = $1 RETURNING *)"

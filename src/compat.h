@@ -25,6 +25,15 @@
 #define PG_MODULE_MAGIC_EXT(...) PG_MODULE_MAGIC
 #endif
 
+/* Whether a role may execute a function: one check for all kinds of objects since 16. */
+#if PG_VERSION_NUM >= 160000
+#define dcx_role_may_execute(role, function) \
+	(object_aclcheck(ProcedureRelationId, function, role, ACL_EXECUTE) == ACLCHECK_OK)
+#else
+#define dcx_role_may_execute(role, function) \
+	(pg_proc_aclcheck(function, role, ACL_EXECUTE) == ACLCHECK_OK)
+#endif
+
 /* Stands before the declaration since 18; until then only what stood behind it. */
 #if PG_VERSION_NUM < 180000
 #define pg_noreturn __attribute__((noreturn))
