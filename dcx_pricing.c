@@ -16,6 +16,7 @@
  *		src/wallet		reads a wallet, as the caller
  *		src/updated_at	the trigger
  *		src/money		exact decimals
+ *		src/remote		waits for another server, not for ever
  *		src/relation	names, owners and columns of relations
  *		src/query		the one doorway to SPI
  *

@@ -6,9 +6,11 @@
 
 #include "catalog.h"
 #include "catalog/namespace.h"
+#include "catalog/pg_class.h"
 #include "errcodes.h"
 #include "query.h"
 #include "relation.h"
+#include "remote.h"
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -117,51 +119,6 @@ select_columns(const DcxCatalogTable *table, Oid relation)
 	return sql.data;
 }
 
-/* Whether an error says that the remote server is out of reach. */
-static bool
-is_outage(const ErrorData *error)
-{
-	if (ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_CONNECTION_EXCEPTION)
-		return true;
-
-	switch (error->sqlerrcode)
-	{
-		case ERRCODE_ADMIN_SHUTDOWN:
-		case ERRCODE_CRASH_SHUTDOWN:
-		case ERRCODE_CANNOT_CONNECT_NOW:
-		case ERRCODE_DATABASE_DROPPED:
-		case ERRCODE_IDLE_SESSION_TIMEOUT:
-			return true;
-		case ERRCODE_QUERY_CANCELED:
-			/* The remote's time-out, unless it is this backend that was told to stop. */
-			return !error->funcname || strcmp(error->funcname, "ProcessInterrupts") != 0;
-		default:
-			return false;
-	}
-}
-
-void
-dcx_catalog_rethrow(MemoryContext context)
-{
-	ErrorData *error;
-
-	MemoryContextSwitchTo(context);
-	error = CopyErrorData();
-
-	if (is_outage(error))
-	{
-		FlushErrorState();
-		error->detail = error->detail ? psprintf("%s: %s", error->message, error->detail) :
-										psprintf("%s.", error->message);
-		error->message = pstrdup("the catalog cannot be reached");
-		error->hint = pstrdup("Its host and port are meant as seen from this database server. "
-							  "dcx_attach_aas() with another URL changes them.");
-		error->sqlerrcode = DCX_ERRCODE_UNREACHABLE;
-		ReThrowError(error);
-	}
-	PG_RE_THROW();
-}
-
 /* Locks the bound relation for reading; where it is gone, says so. */
 static void
 lock_bound(const DcxBinding *binding, const DcxCatalogTable *table)
@@ -176,24 +133,44 @@ lock_bound(const DcxBinding *binding, const DcxCatalogTable *table)
 						DCX_CATALOG_AAS));
 }
 
-/* Executes the SELECT of a table's columns inside a run; the remote's silence is ZD008. */
+/* A statement that reads one relation, inside a run. */
+typedef struct Reading
+{
+	DcxPlan	   *plan; /* NULL: executed once */
+	const char *sql;
+	uint64		nrows;
+} Reading;
+
+static void
+execute(void *argument)
+{
+	Reading *reading = argument;
+
+	reading->nrows = reading->plan ?
+						 dcx_query_select(reading->plan, reading->sql, 0, NULL, NULL, 0) :
+						 dcx_query_execute(reading->sql, 0, NULL, NULL, NULL);
+}
+
+/* Executes a statement; where it may have to wait for another server, not for ever. */
+static uint64
+read_relation(Oid relation, DcxPlan *plan, const char *sql)
+{
+	Reading reading = {.plan = plan, .sql = sql};
+	char	kind = get_rel_relkind(relation);
+
+	if (kind == RELKIND_FOREIGN_TABLE || kind == RELKIND_VIEW)
+		dcx_remote_do(execute, &reading);
+	else
+		execute(&reading);
+	return reading.nrows;
+}
+
+/* Executes the SELECT of a table's columns inside a run. */
 static uint64
 select_rows(const DcxCatalogTable *table, Oid relation, DcxPlan *plan)
 {
-	MemoryContext	context = CurrentMemoryContext;
-	volatile uint64 nrows = 0;
-
 	dcx_catalog_check_columns(table, relation);
-	PG_TRY();
-	{
-		nrows = dcx_query_select(plan, select_columns(table, relation), 0, NULL, NULL, 0);
-	}
-	PG_CATCH();
-	{
-		dcx_catalog_rethrow(context);
-	}
-	PG_END_TRY();
-	return nrows;
+	return read_relation(relation, plan, select_columns(table, relation));
 }
 
 DcxProductRow *
@@ -264,24 +241,13 @@ dcx_catalog_templates(int *nrows)
 int64
 dcx_catalog_count(Oid relation)
 {
-	MemoryContext  context = CurrentMemoryContext;
-	volatile int64 count = 0;
-	DcxRun		   run;
+	int64  count;
+	bool   isnull;
+	DcxRun run;
 
 	dcx_run_begin(&run, dcx_relation_owner(relation));
-	PG_TRY();
-	{
-		char *sql = psprintf("SELECT count(*) FROM %s", dcx_relation_name(relation));
-		bool  isnull;
-
-		dcx_query_execute(sql, 0, NULL, NULL, NULL);
-		count = DatumGetInt64(dcx_query_value(0, 1, &isnull));
-	}
-	PG_CATCH();
-	{
-		dcx_catalog_rethrow(context);
-	}
-	PG_END_TRY();
+	read_relation(relation, NULL, psprintf("SELECT count(*) FROM %s", dcx_relation_name(relation)));
+	count = DatumGetInt64(dcx_query_value(0, 1, &isnull));
 	dcx_run_end(&run);
 	return count;
 }

@@ -78,10 +78,4 @@ extern void dcx_catalog_check_columns(const DcxCatalogTable *table, Oid relation
 /* The number of rows of the relation, as its owner. Errors as above. */
 extern int64 dcx_catalog_count(Oid relation);
 
-/*
- * In a PG_CATCH: throws the error on, as ZD008 where it says that the remote server is out of
- * reach. The user's own cancel is never an outage.
- */
-pg_noreturn extern void dcx_catalog_rethrow(MemoryContext context);
-
 #endif /* DCX_CATALOG_H */

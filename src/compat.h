@@ -34,9 +34,4 @@
 	(pg_proc_aclcheck(function, role, ACL_EXECUTE) == ACLCHECK_OK)
 #endif
 
-/* Stands before the declaration since 18; until then only what stood behind it. */
-#if PG_VERSION_NUM < 180000
-#define pg_noreturn __attribute__((noreturn))
-#endif
-
 #endif /* DCX_COMPAT_H */

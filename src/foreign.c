@@ -4,7 +4,6 @@
  */
 #include "postgres.h"
 
-#include "catalog.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_foreign_server.h"
 #include "catalog/pg_namespace.h"
@@ -16,6 +15,7 @@
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "query.h"
+#include "remote.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
@@ -414,13 +414,22 @@ remote_column(uint64 i)
 	return column;
 }
 
-static List *
-read_remote_tables(const char *local_schema, const char *remote_schema, char **database)
+/* What dcx_foreign_remote_tables() is asked, and its answer. */
+typedef struct RemoteSchema
+{
+	const char *local_schema;
+	const char *remote_schema;
+	char	   *database;
+	List	   *tables;
+} RemoteSchema;
+
+static void
+read_remote_schema(void *argument)
 {
 	static const Oid types[] = {TEXTOID};
+	RemoteSchema	*remote = argument;
 	Datum			 values[1];
-	const char		*schema = quote_identifier(local_schema);
-	List			*tables = NIL;
+	const char		*schema = quote_identifier(remote->local_schema);
 	DcxRemoteTable	*table = NULL;
 	uint64			 n;
 
@@ -429,9 +438,9 @@ read_remote_tables(const char *local_schema, const char *remote_schema, char **d
 					  NULL,
 					  NULL,
 					  NULL);
-	*database = dcx_query_text(0, 1);
+	remote->database = dcx_query_text(0, 1);
 
-	values[0] = CStringGetTextDatum(remote_schema);
+	values[0] = CStringGetTextDatum(remote->remote_schema);
 	n = dcx_query_execute(
 		psprintf("SELECT c.relname::text, a.attname::text, t.typname::text,"
 				 "       tn.nspname = 'pg_catalog', a.atttypmod, a.attnotnull"
@@ -456,36 +465,27 @@ read_remote_tables(const char *local_schema, const char *remote_schema, char **d
 		{
 			table = palloc0(sizeof(DcxRemoteTable));
 			table->name = name;
-			tables = lappend(tables, table);
+			remote->tables = lappend(remote->tables, table);
 		}
 		table->columns = lappend(table->columns, remote_column(i));
 	}
-	return tables;
 }
 
 List *
 dcx_foreign_remote_tables(const char *server, const char *local_schema, const char *remote_schema,
 						  char **database)
 {
-	MemoryContext context = CurrentMemoryContext;
-	List *volatile tables = NIL;
+	RemoteSchema remote = {.local_schema = local_schema, .remote_schema = remote_schema};
 
 	for (size_t i = 0; i < lengthof(remote_catalogs); i++)
 		create_remote_catalog(&remote_catalogs[i], server, local_schema);
-	PG_TRY();
-	{
-		tables = read_remote_tables(local_schema, remote_schema, database);
-	}
-	PG_CATCH();
-	{
-		dcx_catalog_rethrow(context);
-	}
-	PG_END_TRY();
+	dcx_remote_do(read_remote_schema, &remote);
 	for (size_t i = 0; i < lengthof(remote_catalogs); i++)
 		dcx_foreign_drop(OBJECT_FOREIGN_TABLE,
 						 list_make2(makeString(pstrdup(local_schema)),
 									makeString(pstrdup(remote_catalogs[i].local))));
-	return tables;
+	*database = remote.database;
+	return remote.tables;
 }
 
 void

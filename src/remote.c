@@ -1,0 +1,102 @@
+/*
+ * remote.c
+ *		Waits for another server: for a bounded time, and with one error when it is out of reach.
+ */
+#include "postgres.h"
+
+#include "errcodes.h"
+#include "miscadmin.h"
+#include "remote.h"
+#include "storage/latch.h"
+#include "utils/timeout.h"
+
+/* The limit's timer, registered at the first use; and whether it went off. */
+static TimeoutId			 timer = MAX_TIMEOUTS;
+static volatile sig_atomic_t expired = false;
+
+/* The timer's handler: a cancel, which rethrow() tells from the user's. */
+static void
+expire(void)
+{
+	expired = true;
+	InterruptPending = true;
+	QueryCancelPending = true;
+	SetLatch(MyLatch);
+}
+
+/* Whether an error says that the remote server is out of reach. */
+static bool
+is_outage(const ErrorData *error)
+{
+	if (ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_CONNECTION_EXCEPTION)
+		return true;
+
+	switch (error->sqlerrcode)
+	{
+		case ERRCODE_ADMIN_SHUTDOWN:
+		case ERRCODE_CRASH_SHUTDOWN:
+		case ERRCODE_CANNOT_CONNECT_NOW:
+		case ERRCODE_DATABASE_DROPPED:
+		case ERRCODE_IDLE_SESSION_TIMEOUT:
+			return true;
+		case ERRCODE_QUERY_CANCELED:
+			/* The remote's time-out or our own, unless it is this backend that was told to stop. */
+			return expired || !error->funcname || strcmp(error->funcname, "ProcessInterrupts") != 0;
+		default:
+			return false;
+	}
+}
+
+/* In a PG_CATCH: throws the error on, as ZD008 where it is an outage. */
+static void
+rethrow(MemoryContext context)
+{
+	ErrorData *error;
+
+	MemoryContextSwitchTo(context);
+	error = CopyErrorData();
+
+	if (is_outage(error))
+	{
+		FlushErrorState();
+		if (expired)
+			error->detail = psprintf("No answer within %d s.", DCX_REMOTE_LIMIT);
+		else if (error->detail)
+			error->detail = psprintf("%s: %s", error->message, error->detail);
+		else
+			error->detail = psprintf("%s.", error->message);
+		error->message = pstrdup("the catalog cannot be reached");
+		error->hint = pstrdup("Its host and port are meant as seen from this database server. "
+							  "dcx_attach_aas() with another URL changes them.");
+		error->sqlerrcode = DCX_ERRCODE_UNREACHABLE;
+		ReThrowError(error);
+	}
+	PG_RE_THROW();
+}
+
+void
+dcx_remote_do(void (*work)(void *argument), void *argument)
+{
+	MemoryContext context = CurrentMemoryContext;
+
+	if (timer == MAX_TIMEOUTS)
+		timer = RegisterTimeout(USER_TIMEOUT, expire);
+
+	expired = false;
+	enable_timeout_after(timer, DCX_REMOTE_LIMIT * 1000);
+	PG_TRY();
+	{
+		work(argument);
+	}
+	PG_CATCH();
+	{
+		disable_timeout(timer, false);
+		rethrow(context);
+	}
+	PG_END_TRY();
+	disable_timeout(timer, false);
+
+	/* It went off when the work was done: nobody else wanted that cancel. */
+	if (expired)
+		QueryCancelPending = false;
+}
