@@ -120,7 +120,7 @@ dcx_binding_read(DcxBinding *binding)
 	values[0] = CStringGetTextDatum(binding->catalog);
 	values[1] = CStringGetTextDatum(binding->part);
 	if (dcx_query_select(&plan,
-						 "SELECT relation::oid, attached_at, columns[1]::name, columns[2]::name"
+						 "SELECT relation::oid, columns[1]::name, columns[2]::name"
 						 "  FROM dcx.binding WHERE catalog = $1 AND part = $2",
 						 2,
 						 types,
@@ -130,10 +130,9 @@ dcx_binding_read(DcxBinding *binding)
 		bool isnull;
 
 		binding->relation = DatumGetObjectId(dcx_query_value(0, 1, &isnull));
-		binding->version = DatumGetTimestampTz(dcx_query_value(0, 2, &isnull));
 		for (int i = 0; i < DCX_BINDING_COLUMNS; i++)
 		{
-			Datum name = dcx_query_value(0, 3 + i, &isnull);
+			Datum name = dcx_query_value(0, 2 + i, &isnull);
 
 			namestrcpy(&binding->columns[i], isnull ? "" : NameStr(*DatumGetName(name)));
 		}

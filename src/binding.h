@@ -24,7 +24,6 @@ typedef struct DcxBinding
 	const char *part;
 	bool		attached;
 	Oid			relation;					  /* may be gone meanwhile */
-	TimestampTz version;					  /* when attach wrote the row: never the same twice */
 	NameData	columns[DCX_BINDING_COLUMNS]; /* the names the relation has for what we call ... */
 	DcxStamp	stamp;						  /* the read of dcx.binding behind all this */
 	DcxSource	source;

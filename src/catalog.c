@@ -47,6 +47,7 @@ not_attached(const DcxCatalogTable *table)
 			errcode(DCX_ERRCODE_NOT_ATTACHED),
 			table->needed ? errmsg("no catalog is attached") :
 							errmsg("the attached catalog has no \"%s\"", table->name),
+			errdetail("Pricing needs the relation \"%s\" of it.", table->name),
 			adoptable ? errhint("%s.%s exists: SELECT * FROM dcx_attach_aas() attaches it.",
 								DCX_CATALOG_AAS,
 								table->name) :
@@ -151,14 +152,17 @@ execute(void *argument)
 						 dcx_query_execute(reading->sql, 0, NULL, NULL, NULL);
 }
 
-/* Executes a statement; where it may have to wait for another server, not for ever. */
+/*
+ * Executes a statement; where it may have to wait for another server, not for ever. Behind a view
+ * or in a partition there may be one.
+ */
 static uint64
 read_relation(Oid relation, DcxPlan *plan, const char *sql)
 {
 	Reading reading = {.plan = plan, .sql = sql};
 	char	kind = get_rel_relkind(relation);
 
-	if (kind == RELKIND_FOREIGN_TABLE || kind == RELKIND_VIEW)
+	if (kind != RELKIND_RELATION && kind != RELKIND_MATVIEW)
 		dcx_remote_do(execute, &reading);
 	else
 		execute(&reading);

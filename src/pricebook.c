@@ -58,7 +58,6 @@ typedef struct Book
 	DcxPriceBook  head; /* first, so that a pointer to the one is a pointer to the other */
 	MemoryContext context;
 	Oid			  relation; /* what it was read from */
-	TimestampTz	  version;	/* of the binding that said so */
 	bool		  quick;	/* read from tables, under the binding's own stamp: one check does */
 	DcxSource	  source;
 	DcxStamp	  stamp;
@@ -173,7 +172,6 @@ load(const DcxBinding *binding)
 
 	book->context = context;
 	book->relation = binding->relation;
-	book->version = binding->version;
 	rows = dcx_catalog_products(&book->nproducts, &book->source, &book->stamp);
 	book->entries = palloc0(sizeof(Entry) * Max(book->nproducts, 1));
 	book->exact = codes_create(context, book->nproducts, NULL);
@@ -184,7 +182,7 @@ load(const DcxBinding *binding)
 
 	book->quick = book->source.kind == DCX_SOURCE_TABLES &&
 				  dcx_stamp_same(&book->stamp, &binding->stamp) &&
-				  book->version == binding->version;
+				  book->relation == binding->relation;
 
 	/* Nothing below can fail. */
 	MemoryContextSetParent(context, TopMemoryContext);
@@ -211,7 +209,7 @@ dcx_pricebook_get(void)
 
 	binding = dcx_catalog_bound_products();
 	if (likely(current_book && current_book->relation == binding->relation &&
-			   current_book->version == binding->version &&
+			   current_book->relation == binding->relation &&
 			   dcx_stamp_holds(&current_book->stamp, &current_book->source)))
 	{
 		stat_hits++;

@@ -302,6 +302,9 @@ dcx_attach_wallet(PG_FUNCTION_ARGS)
 					relation,
 					list_make2(organisation_column, balance_column),
 					NIL);
+	dcx_run_end(&run);
+
+	dcx_run_begin(&run, dcx_relation_owner(relation));
 	dcx_query_execute(psprintf("SELECT count(*) FROM %s", dcx_relation_name(relation)),
 					  0,
 					  NULL,
