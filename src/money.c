@@ -171,7 +171,7 @@ sum_small(const DcxTerm *terms, int nterms, int64 *sum, int *scale)
 }
 
 Numeric
-dcx_money_sum_general(const DcxTerm *terms, int nterms)
+dcx_money_sum(const DcxTerm *terms, int nterms)
 {
 	int64 small;
 	int	  scale;

@@ -91,30 +91,33 @@ dcx_quantity_is_whole(DcxQuantity quantity)
 /* The quantity as numeric, without trailing zeros. May be the very one in the quantity. */
 extern Numeric dcx_quantity_numeric(DcxQuantity quantity);
 
-/* The sum where it is not one of whole cents in 64 bits; call dcx_money_sum(). */
-extern Numeric dcx_money_sum_general(const DcxTerm *terms, int nterms);
+/*
+ * Adds price x quantity to a sum of whole cents, the usual case; false where it does not fit, and
+ * the sum is of no use then.
+ */
+static inline bool
+dcx_money_add_cents(int64 *cents, const DcxPrice *price, DcxQuantity quantity)
+{
+	int64 amount;
+
+	return likely(price->scale == DCX_CENTS && !quantity.fraction &&
+				  !pg_mul_s64_overflow(price->mantissa, quantity.n, &amount) &&
+				  !pg_add_s64_overflow(*cents, amount, cents));
+}
+
+/* A sum of whole cents as dcx_money_sum() gives it. */
+static inline Numeric
+dcx_money_from_cents(int64 cents)
+{
+	return int64_div_fast_to_numeric(cents, DCX_CENTS);
+}
 
 /*
  * The sum of price x quantity over the terms, exact and not rounded, with two decimals or as many
  * as the value needs. A new value in the current memory context. Numbers beyond numeric's own
- * range are numeric's error (22003). The usual case, whole quantities of prices in cents, inline.
+ * range are numeric's error (22003).
  */
-static pg_attribute_always_inline Numeric
-dcx_money_sum(const DcxTerm *terms, int nterms)
-{
-	int64 cents = 0;
-
-	for (int i = 0; i < nterms; i++)
-	{
-		int64 amount;
-
-		if (unlikely(terms[i].price->scale != DCX_CENTS || terms[i].quantity.fraction != NULL ||
-					 pg_mul_s64_overflow(terms[i].price->mantissa, terms[i].quantity.n, &amount) ||
-					 pg_add_s64_overflow(cents, amount, &cents)))
-			return dcx_money_sum_general(terms, nterms);
-	}
-	return int64_div_fast_to_numeric(cents, DCX_CENTS);
-}
+extern Numeric dcx_money_sum(const DcxTerm *terms, int nterms);
 
 /* A price as it is shown: two decimals, or as many as it needs. */
 extern Numeric dcx_money_display(Numeric value);

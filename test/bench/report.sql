@@ -1,0 +1,106 @@
+-- The table that ends a bench, from lines of KEY VALUE on standard input: one for each turn of each peer.
+
+\set ON_ERROR_STOP on
+SET client_min_messages = warning;
+
+CREATE TEMP TABLE sample (key text, value double precision);
+\copy sample FROM pstdin WITH (DELIMITER ' ')
+
+-- PL/pgSQL priced one row in 50.
+UPDATE sample SET value = 50 * value WHERE key LIKE 'few%';
+
+-- The rows of the table.
+CREATE TEMP TABLE line (
+    n integer GENERATED ALWAYS AS IDENTITY, measured text, peer text, key text PRIMARY KEY, unit text);
+INSERT INTO line (measured, peer, key, unit) VALUES
+    ('1,000,000 rows', 'floor: C, touches its arguments', 'rows_floor', 'ms'),
+    ('', 'dcx_vm_cost', 'rows_dcx', 'ms'),
+    ('', 'dcx_vm_cost, numeric columns', 'rows_numeric', 'ms'),
+    ('', 'PL/pgSQL, 3 lookups (20,000 rows, x 50)', 'few_plpgsql', 'ms'),
+    ('', '... in floating point, unchecked (x 50)', 'few_plpgsql_careless', 'ms'),
+    ('', 'join of 3', 'rows_join', 'ms'),
+    ('', '... in floating point', 'rows_join_careless', 'ms'),
+    ('A call a transaction, local', 'floor', 'local_floor', 'tps'),
+    ('', 'dcx_vm_cost', 'local_dcx', 'tps'),
+    ('... beside unrelated commits', 'floor', 'beside_floor', 'tps'),
+    ('', 'dcx_vm_cost', 'beside_dcx', 'tps'),
+    ('', 'the commits, beside floor', 'beside_floor_commits', 'tps'),
+    ('', 'the commits, beside dcx_vm_cost', 'beside_dcx_commits', 'tps'),
+    ('A call a transaction, foreign', 'PL/pgSQL, 3 lookups', 'foreign_plpgsql', 'tps'),
+    ('', 'dcx_vm_cost', 'foreign_dcx', 'tps'),
+    ('', 'remote reads each, PL/pgSQL', 'foreign_plpgsql_reads', 'reads'),
+    ('', 'remote reads each, dcx_vm_cost', 'foreign_dcx_reads', 'reads'),
+    ('1,000,000 rows updated', 'no trigger', 'update_none', 'ms'),
+    ('', 'moddatetime', 'update_moddatetime', 'ms'),
+    ('', 'dcx_set_updated_at', 'update_dcx', 'ms'),
+    ('', 'PL/pgSQL', 'update_plpgsql', 'ms'),
+    ('1,000,000 rows, other catalogs', 'dcx_vm_cost, 100 products', 'vm_100', 'ms'),
+    ('', 'dcx_vm_cost, 100,000 products', 'vm_100000', 'ms'),
+    ('', 'dcx_product_cost, any of 100', 'product_100', 'ms'),
+    ('', 'dcx_product_cost, any of 100,000', 'product_100000', 'ms'),
+    ('Price book', 'load of 100 products', 'load_100', 'ms'),
+    ('', 'load of 100,000', 'load_100000', 'ms'),
+    ('', 'memory of 100', 'bytes_100', 'bytes'),
+    ('', 'memory of 100,000', 'bytes_100000', 'bytes');
+
+-- What they are compared with, and what the ratio to that should be; without a target it is only reported.
+CREATE TEMP TABLE comparison (key text PRIMARY KEY, other text, words text, sense text, target numeric);
+INSERT INTO comparison VALUES
+    ('rows_dcx', 'rows_floor', 'floor', '<=', 1.3),
+    ('rows_numeric', 'rows_floor', 'floor', '<=', 3),
+    ('few_plpgsql', 'rows_dcx', 'dcx_vm_cost', '>=', 100),
+    ('few_plpgsql_careless', 'rows_dcx', 'dcx_vm_cost', NULL, NULL),
+    ('rows_join', 'rows_dcx', 'dcx_vm_cost', '>=', 8),
+    ('rows_join_careless', 'rows_dcx', 'dcx_vm_cost', NULL, NULL),
+    ('local_dcx', 'local_floor', 'floor', '>=', 0.9),
+    ('beside_dcx', 'beside_floor', 'floor', NULL, NULL),
+    ('foreign_dcx', 'foreign_plpgsql', 'PL/pgSQL', '>=', 1.5),
+    ('foreign_dcx_reads', NULL, NULL, '=', 1),
+    ('update_dcx', 'update_moddatetime', 'moddatetime', '<=', 1),
+    ('update_plpgsql', 'update_moddatetime', 'moddatetime', NULL, NULL),
+    ('vm_100000', 'vm_100', '100 products', '<=', 1.2),
+    ('product_100000', 'product_100', '100 products', NULL, NULL);
+
+-- A row without samples, samples without a row: something was not measured, or would not be shown.
+DO $$
+DECLARE
+    astray text := (SELECT string_agg(DISTINCT key, ', ') FROM line FULL JOIN sample USING (key)
+                    WHERE n IS NULL OR value IS NULL);
+BEGIN
+    ASSERT astray IS NULL, astray;
+END $$;
+
+-- The best of a peer's turns; of remote reads, and of memory, the worst.
+CREATE TEMP TABLE result AS
+SELECT key, best, 100 * abs(middle / best - 1) AS spread
+FROM (SELECT key,
+             CASE unit WHEN 'ms' THEN min(value) ELSE max(value) END AS best,
+             percentile_cont(0.5) WITHIN GROUP (ORDER BY value) AS middle
+      FROM line JOIN sample USING (key)
+      GROUP BY key) turns;
+
+-- The verdict is on the ratio as it is shown.
+\pset footer off
+\pset null ''
+SELECT measured,
+       peer,
+       to_char(best, CASE WHEN best < 10 THEN 'FM990.00' ELSE 'FM999,999,990' END) || ' ' || unit
+       || CASE WHEN key LIKE 'load%' THEN to_char(1000 * best / products, '", "FM990.00" us each"')
+               WHEN key LIKE 'bytes%' THEN to_char(best / products, '", "FM990" each"')
+               ELSE '' END AS best,
+       to_char(spread, 'FM990" %"') AS spread,
+       ratio || ' x ' || words AS ratio,
+       sense || ' ' || target AS target,
+       CASE WHEN CASE sense WHEN '<=' THEN ratio <= target
+                            WHEN '>=' THEN ratio >= target
+                            WHEN '=' THEN ratio = target END THEN 'met'
+            WHEN sense IS NOT NULL THEN 'NOT MET' END AS met
+FROM line
+JOIN result USING (key)
+LEFT JOIN comparison USING (key)
+LEFT JOIN (SELECT key AS other, best AS other_best FROM result) others USING (other),
+LATERAL (SELECT round((best / coalesce(other_best, 1))::numeric, 2) AS ratio,
+                substring(key FROM '\d+$')::integer AS products) figures
+ORDER BY n;
+
+\echo best: of the turns the peer had. spread: how far from it their median is. The target is for the ratio.
