@@ -26,8 +26,8 @@ lock_timeout = 30s
 CONF
 $node->start;
 
-# Each database has a catalog of another kind. In the view vm, in check_price() and check_price_now() a price that differs
-# from the table is an error.
+# Each database has a catalog of another kind. In the view vm, in check_price() and check_price_now() a price that
+# differs from the table is an error.
 sub make_database
 {
 	my ($database, $products) = @_;
@@ -143,17 +143,25 @@ RELEASE SAVEPOINT s;
 \endif
 SCRIPT
 my $check = "SELECT price FROM vm;\n";
-my $one = "UPDATE aas.products SET price = :p / 100.0 WHERE code = (ARRAY['CPU_1GHZ', 'RAM_GB', 'STORAGE_STANDARD'])[:i];\n";
-my $another = "UPDATE aas.products SET price = :q / 100.0 WHERE code = (ARRAY['CPU_1GHZ', 'RAM_GB', 'STORAGE_STANDARD'])[:j];\n";
+my $codes = "(ARRAY['CPU_1GHZ', 'RAM_GB', 'STORAGE_STANDARD'])";
+my $one = "UPDATE aas.products SET price = :p / 100.0 WHERE code = ${codes}[:i];\n";
+my $another = "UPDATE aas.products SET price = :q / 100.0 WHERE code = ${codes}[:j];\n";
 my $all = "UPDATE aas.products SET price = (:p + length(code)) / 100.0;\n";
 my $elsewhere = "INSERT INTO elsewhere VALUES (:p);\n";
+# Two snapshots in turn, at READ COMMITTED.
+my $mixed = "SELECT check_price(n), check_price_now(n), check_price(n) FROM generate_series(1, 8) AS n;\n";
 
 my %scripts = (
 	# Writers.
 	'one@4' => "$random$one",
 	'all@1' => "$random$all",
 	'savepoint@2' => "$random$begin${one}SAVEPOINT s;\n$another$back$another$end",
-	'nested@1' => "$random$begin${elsewhere}SAVEPOINT t;\n${one}SAVEPOINT s;\n$all${back}ROLLBACK TO SAVEPOINT t;\n$another$end",
+	'nested@1' => <<"SCRIPT",
+$random$begin${elsewhere}SAVEPOINT t;
+${one}SAVEPOINT s;
+$all${back}ROLLBACK TO SAVEPOINT t;
+$another$end
+SCRIPT
 	'replace@1' => <<"SCRIPT",
 ${random}BEGIN ISOLATION LEVEL REPEATABLE READ;
 DELETE FROM aas.products WHERE code IN ('RAM_GB', 'STORAGE_STANDARD');
@@ -176,7 +184,7 @@ SCRIPT
 	# Readers.
 	'single@3' => $check x 4,
 	'transaction@4' => "$random$begin" . $check x 5 . "$end$check",
-	'mixed@2' => "$random${begin}SELECT check_price(n), check_price_now(n), check_price(n) FROM generate_series(1, 8) AS n;\n$end$check",
+	'mixed@2' => "$random$begin$mixed$end$check",
 	# Readers who write.
 	'own@3' => "$random$begin${check}SAVEPOINT s;\n$check$one$check$back$check$another$check$end$check",
 	'own_nested@2' => <<"SCRIPT",
@@ -243,7 +251,6 @@ ALTER DATABASE budget SET enable_seqscan = off;
 ALTER DATABASE budget SET enable_bitmapscan = off;
 ALTER DATABASE budget SET jit = off;
 SQL
-my $of_one = "WHERE code = (ARRAY['CPU_1GHZ', 'RAM_GB', 'STORAGE_STANDARD'])[:i]";
 stress($node, 'budget', 6, 300, {
 	# It has just asked for the price, so that a book is in memory.
 	'raise@3' => <<"SCRIPT",
@@ -251,7 +258,7 @@ $random$check
 BEGIN ISOLATION LEVEL SERIALIZABLE;
 SELECT dcx_vm_cost('1GHZ', 2, 4, 'STANDARD', 40) AS cost \\gset
 \\if :cost <= 380
-UPDATE aas.products SET price = (ARRAY[88, 42, 2.3])[:i] $of_one;
+UPDATE aas.products SET price = (ARRAY[88, 42, 2.3])[:i] WHERE code = ${codes}[:i];
 \\endif
 COMMIT;
 SELECT check_budget();
@@ -259,7 +266,7 @@ SCRIPT
 	'lower@2' => <<"SCRIPT",
 $random
 BEGIN ISOLATION LEVEL SERIALIZABLE;
-UPDATE aas.products SET price = (ARRAY[78, 37, 1.8])[:i] $of_one;
+UPDATE aas.products SET price = (ARRAY[78, 37, 1.8])[:i] WHERE code = ${codes}[:i];
 COMMIT;
 SCRIPT
 });
@@ -302,7 +309,7 @@ my $on_standby = $random =~ s/random\(1, 3\)/random(1, 2)/r;
 stress($standby, 'plain', 4, 60, {
 	'single@2' => $check x 8,
 	'transaction@2' => "$on_standby$begin" . $check x 8 . "$end$check",
-	'mixed@1' => "$on_standby${begin}SELECT check_price(n), check_price_now(n), check_price(n) FROM generate_series(1, 8) AS n;\n$end$check",
+	'mixed@1' => "$on_standby$begin$mixed$end$check",
 });
 my $stop = Dcx::Session->new($node->connstr('plain'));
 $stop->start('SELECT pg_advisory_lock(1)');
