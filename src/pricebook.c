@@ -209,7 +209,6 @@ dcx_pricebook_get(void)
 
 	binding = dcx_catalog_bound_products();
 	if (likely(current_book && current_book->relation == binding->relation &&
-			   current_book->relation == binding->relation &&
 			   dcx_stamp_holds(&current_book->stamp, &current_book->source)))
 	{
 		stat_hits++;

@@ -10,6 +10,7 @@
 #include "access/xlog.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
+#include "common/hashfn.h"
 #include "snapshot.h"
 #include "storage/lmgr.h"
 #include "utils/rel.h"
@@ -59,6 +60,19 @@ write_locked(const DcxSource *source)
 	return false;
 }
 
+uint64
+dcx_snapshot_hash(Snapshot snapshot)
+{
+	/* A snapshot taken during recovery has them all in subxip. */
+	if (snapshot->takenDuringRecovery)
+		return hash_bytes_extended((const unsigned char *) snapshot->subxip,
+								   snapshot->subxcnt * sizeof(TransactionId),
+								   0);
+	return hash_bytes_extended((const unsigned char *) snapshot->xip,
+							   snapshot->xcnt * sizeof(TransactionId),
+							   0);
+}
+
 DcxStamp
 dcx_stamp_now(const DcxSource *source)
 {
@@ -72,6 +86,7 @@ dcx_stamp_now(const DcxSource *source)
 	stamp.xmax = snapshot->xmax;
 	stamp.xcnt = snapshot->xcnt;
 	stamp.subxcnt = snapshot->subxcnt;
+	stamp.running = dcx_snapshot_running(snapshot);
 	stamp.curcid = snapshot->curcid;
 	stamp.lxid = DCX_MY_LXID;
 	stamp.statement = GetCurrentStatementStartTimestamp();
@@ -83,21 +98,11 @@ dcx_stamp_now(const DcxSource *source)
 }
 
 static bool
-same_snapshot(const DcxStamp *stamp)
-{
-	Snapshot now = GetActiveSnapshot();
-
-	return now->xmax == stamp->xmax && now->xmin == stamp->xmin && now->xcnt == stamp->xcnt &&
-		   now->subxcnt == stamp->subxcnt && now->suboverflowed == stamp->suboverflowed &&
-		   now->takenDuringRecovery == stamp->recovery;
-}
-
-static bool
 tables_hold(const DcxStamp *stamp, const DcxSource *source)
 {
 	bool same_transaction = stamp->lxid == DCX_MY_LXID;
 
-	if (!same_snapshot(stamp))
+	if (!dcx_stamp_same_snapshot(stamp))
 		return false;
 
 	/* (a) nothing was written */
@@ -126,7 +131,7 @@ foreign_holds(const DcxStamp *stamp, const DcxSource *source)
 static bool
 view_holds(const DcxStamp *stamp)
 {
-	return stamp->lxid == DCX_MY_LXID && same_snapshot(stamp) &&
+	return stamp->lxid == DCX_MY_LXID && dcx_stamp_same_snapshot(stamp) &&
 		   stamp->statement == GetCurrentStatementStartTimestamp() && !stamp->has_xid &&
 		   !TransactionIdIsValid(GetTopTransactionIdIfAny());
 }
@@ -150,7 +155,7 @@ bool
 dcx_stamp_same(const DcxStamp *a, const DcxStamp *b)
 {
 	return a->valid && b->valid && a->xmin == b->xmin && a->xmax == b->xmax && a->xcnt == b->xcnt &&
-		   a->subxcnt == b->subxcnt && a->suboverflowed == b->suboverflowed &&
-		   a->recovery == b->recovery && a->lxid == b->lxid && a->has_xid == b->has_xid &&
-		   a->serializable == b->serializable;
+		   a->subxcnt == b->subxcnt && a->running == b->running &&
+		   a->suboverflowed == b->suboverflowed && a->recovery == b->recovery &&
+		   a->lxid == b->lxid && a->has_xid == b->has_xid && a->serializable == b->serializable;
 }

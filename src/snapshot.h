@@ -7,9 +7,9 @@
  * the same answer. There are no triggers, no invalidation messages and no flags behind it. The
  * rule, for a relation of tables:
  *
- * The active snapshot must see the same transactions: equal xmin, xmax, xcnt and subxcnt. While
- * xmax stands still no transaction can join the set of those in progress, so equal counts mean
- * equal sets. Beyond that only writes of our own can make a difference, and either
+ * The active snapshot must see the same transactions: equal xmin, xmax, and the same ones in
+ * progress between them. Equal counts would not do: while another session prepares its transaction
+ * a snapshot can list that one twice, in the place of one that has just committed. Beyond that only writes of our own can make a difference, and either
  *
  *	(a) nothing was written: same transaction, same command, and this backend has written no WAL
  *		since, not even the abort of a subtransaction. Only for relations whose changes are
@@ -62,6 +62,7 @@ typedef struct DcxStamp
 	TransactionId	   xmax;
 	uint32			   xcnt;
 	int32			   subxcnt;
+	uint64			   running; /* hash of the transactions in progress */
 	CommandId		   curcid;
 	LocalTransactionId lxid;		 /* the transaction that read */
 	TimestampTz		   statement;	 /* start of the client's statement that read */
@@ -83,6 +84,29 @@ extern DcxStamp dcx_stamp_now(const DcxSource *source);
 /* The rule in full; call dcx_stamp_holds(). */
 extern bool dcx_stamp_holds_slow(const DcxStamp *stamp, const DcxSource *source);
 
+/* The hash of a snapshot's transactions in progress; call dcx_snapshot_running(). */
+extern uint64 dcx_snapshot_hash(Snapshot snapshot);
+
+static inline uint64
+dcx_snapshot_running(Snapshot snapshot)
+{
+	return likely(snapshot->xcnt == 0 && !snapshot->takenDuringRecovery) ?
+			   0 :
+			   dcx_snapshot_hash(snapshot);
+}
+
+/* Does the active snapshot see the same transactions as the one that read? */
+static inline bool
+dcx_stamp_same_snapshot(const DcxStamp *stamp)
+{
+	Snapshot now = GetActiveSnapshot();
+
+	return now->xmax == stamp->xmax && now->xmin == stamp->xmin && now->xcnt == stamp->xcnt &&
+		   now->subxcnt == stamp->subxcnt && now->suboverflowed == stamp->suboverflowed &&
+		   now->takenDuringRecovery == stamp->recovery &&
+		   dcx_snapshot_running(now) == stamp->running;
+}
+
 /*
  * The rule's common case, inline: tables, in a transaction that has written nothing. True means
  * that what was read under the stamp holds, whichever tables it was read from; false nothing yet.
@@ -90,11 +114,7 @@ extern bool dcx_stamp_holds_slow(const DcxStamp *stamp, const DcxSource *source)
 static inline bool
 dcx_stamp_holds_quick(const DcxStamp *stamp)
 {
-	Snapshot now = GetActiveSnapshot();
-
-	return now->xmax == stamp->xmax && now->xmin == stamp->xmin && now->xcnt == stamp->xcnt &&
-		   now->subxcnt == stamp->subxcnt && now->suboverflowed == stamp->suboverflowed &&
-		   now->takenDuringRecovery == stamp->recovery && stamp->valid && !stamp->has_xid &&
+	return dcx_stamp_same_snapshot(stamp) && stamp->valid && !stamp->has_xid &&
 		   (stamp->lxid == DCX_MY_LXID || (!stamp->serializable && !IsolationIsSerializable())) &&
 		   !TransactionIdIsValid(GetTopTransactionIdIfAny());
 }
