@@ -6,6 +6,7 @@
  */
 #include "postgres.h"
 
+#include "access/relation.h"
 #include "access/table.h"
 #include "access/xlog.h"
 #include "catalog/pg_class.h"
@@ -73,6 +74,28 @@ dcx_snapshot_hash(Snapshot snapshot)
 							   0);
 }
 
+/*
+ * Whether the relation still is the same tables: another session can attach a partition that an
+ * older snapshot of ours has not heard of, and we can write into it.
+ */
+static bool
+same_relations(const DcxSource *source)
+{
+	Relation root = try_relation_open(source->relations[0], AccessShareLock);
+	List	*relations;
+	bool	 same;
+
+	if (!root)
+		return false;
+	relations = find_all_inheritors(source->relations[0], AccessShareLock, NULL);
+	same = list_length(relations) == source->nrelations;
+	for (int i = 0; same && i < source->nrelations; i++)
+		same = list_nth_oid(relations, i) == source->relations[i];
+	list_free(relations);
+	relation_close(root, NoLock);
+	return same;
+}
+
 DcxStamp
 dcx_stamp_now(const DcxSource *source)
 {
@@ -113,7 +136,7 @@ tables_hold(const DcxStamp *stamp, const DcxSource *source)
 	/* (b) the relation was not written by us */
 	if (!same_transaction && (stamp->has_xid || stamp->serializable || IsolationIsSerializable()))
 		return false;
-	return !stamp->write_locked && !write_locked(source);
+	return !stamp->write_locked && !write_locked(source) && same_relations(source);
 }
 
 static bool

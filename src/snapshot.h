@@ -9,15 +9,16 @@
  *
  * The active snapshot must see the same transactions: equal xmin, xmax, and the same ones in
  * progress between them. Equal counts would not do: while another session prepares its transaction
- * a snapshot can list that one twice, in the place of one that has just committed. Beyond that only writes of our own can make a difference, and either
+ * a snapshot can list that one twice, in the place of one that has just committed. Beyond that only
+ * writes of our own can make a difference, and either
  *
  *	(a) nothing was written: same transaction, same command, and this backend has written no WAL
  *		since, not even the abort of a subtransaction. Only for relations whose changes are
  *		WAL-logged; or
  *	(b) the relation was not written by us: our transaction holds no lock on it that a writer needs,
- *		neither then nor now, and both are one transaction; or, of two transactions, the reading one
- *		had no xid (else it may have written later on) and neither is SERIALIZABLE (each has to
- *		take its own predicate locks).
+ *		neither then nor now, it still consists of the same tables, and both are one transaction;
+ *		or, of two transactions, the reading one had no xid (else it may have written later on) and
+ *		neither is SERIALIZABLE (each has to take its own predicate locks).
  *
  * The command counter alone would not do: a function called in the middle of an UPDATE sees the
  * rows already changed, and later calls of it see more of them under the same command id.
