@@ -18,6 +18,7 @@
  *		src/money		exact decimals
  *		src/remote		waits for another server, not for ever
  *		src/relation	names, owners and columns of relations
+ *		src/lookup		one row by an index, without a statement
  *		src/query		the one doorway to SPI
  *
  * Includes point one way only, which test/arrows checks.

@@ -13,6 +13,7 @@
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "commands/extension.h"
+#include "lookup.h"
 #include "miscadmin.h"
 #include "query.h"
 #include "relation.h"
@@ -58,13 +59,8 @@ may_attach(Oid role, const char *catalog)
 	return may;
 }
 
-/*
- * Refuses a binding that nobody was entitled to write. Whoever may create a schema could make one
- * called dcx, and bind what is another's: so the table's owner must be a superuser, or may attach
- * and act as the owner of what is bound.
- */
-static void
-check_entitled(const DcxBinding *binding, Oid owner)
+void
+dcx_binding_check_entitled(const DcxBinding *binding, Oid owner, const char *table)
 {
 	Oid relation_owner = dcx_relation_owner(binding->relation);
 
@@ -73,7 +69,7 @@ check_entitled(const DcxBinding *binding, Oid owner)
 	if (!may_attach(owner, binding->catalog))
 		ereport(ERROR,
 				errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				errmsg("table dcx.binding is not to be trusted"),
+				errmsg("table %s is not to be trusted", table),
 				errdetail("It belongs to role \"%s\", which may not call dcx_attach_%s().",
 						  GetUserNameFromId(owner, false),
 						  binding->catalog),
@@ -83,22 +79,43 @@ check_entitled(const DcxBinding *binding, Oid owner)
 				errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				errmsg("%s is bound by somebody who is not its owner",
 					   dcx_relation_name(binding->relation)),
-				errdetail("It belongs to role \"%s\", dcx.binding to role \"%s\".",
+				errdetail("It belongs to role \"%s\", %s to role \"%s\".",
 						  GetUserNameFromId(relation_owner, false),
+						  table,
 						  GetUserNameFromId(owner, false)),
 				errhint("Attach it as its owner, or as a superuser."));
+}
+
+/* The names in a binding's array of columns; names that are not there are empty. */
+static void
+set_columns(DcxBinding *binding, Datum array, bool isnull)
+{
+	Datum *names = NULL;
+	int	   n = 0;
+
+	if (!isnull)
+		deconstruct_array(DatumGetArrayTypeP(array),
+						  TEXTOID,
+						  -1,
+						  false,
+						  TYPALIGN_INT,
+						  &names,
+						  NULL,
+						  &n);
+	for (int i = 0; i < DCX_BINDING_COLUMNS; i++)
+		namestrcpy(&binding->columns[i], i < n ? TextDatumGetCString(names[i]) : "");
 }
 
 void
 dcx_binding_read(DcxBinding *binding)
 {
-	static DcxPlan	 plan;
-	static const Oid types[] = {TEXTOID, TEXTOID};
-	Datum			 values[2];
-	DcxSource		 source;
-	DcxStamp		 stamp;
-	DcxRun			 run;
-	Oid				 table = binding_table();
+	static const char *const columns[] = {"relation", "columns"};
+	Datum					 keys[2];
+	Datum					 values[lengthof(columns)];
+	bool					 nulls[lengthof(columns)];
+	DcxSource				 source;
+	DcxStamp				 stamp;
+	Oid						 table = binding_table();
 
 	binding->stamp.valid = false;
 	binding->attached = false;
@@ -116,31 +133,15 @@ dcx_binding_read(DcxBinding *binding)
 				errmsg("%s.%s is not a plain table", BINDING_SCHEMA, BINDING_TABLE));
 	stamp = dcx_stamp_now(&source);
 
-	dcx_run_begin(&run, dcx_relation_owner(table));
-	values[0] = CStringGetTextDatum(binding->catalog);
-	values[1] = CStringGetTextDatum(binding->part);
-	if (dcx_query_select(&plan,
-						 "SELECT relation::oid, columns[1]::name, columns[2]::name"
-						 "  FROM dcx.binding WHERE catalog = $1 AND part = $2",
-						 2,
-						 types,
-						 values,
-						 1) == 1)
+	keys[0] = CStringGetTextDatum(binding->catalog);
+	keys[1] = CStringGetTextDatum(binding->part);
+	if (dcx_lookup(table, 2, keys, false, lengthof(columns), columns, values, nulls))
 	{
-		bool isnull;
-
-		binding->relation = DatumGetObjectId(dcx_query_value(0, 1, &isnull));
-		for (int i = 0; i < DCX_BINDING_COLUMNS; i++)
-		{
-			Datum name = dcx_query_value(0, 2 + i, &isnull);
-
-			namestrcpy(&binding->columns[i], isnull ? "" : NameStr(*DatumGetName(name)));
-		}
+		binding->relation = DatumGetObjectId(values[0]);
+		set_columns(binding, values[1], nulls[1]);
 		binding->attached = true;
+		dcx_binding_check_entitled(binding, dcx_relation_owner(table), "dcx.binding");
 	}
-	dcx_run_end(&run);
-	if (binding->attached)
-		check_entitled(binding, dcx_relation_owner(table));
 
 	binding->table = table;
 	binding->source = source;
@@ -148,9 +149,8 @@ dcx_binding_read(DcxBinding *binding)
 	binding->stamp = stamp;
 }
 
-/* Refuses what belongs to somebody else: he could change what we trust, or be the one we run as. */
-static void
-check_trusted_owner(Oid owner, const char *what)
+void
+dcx_binding_check_owner(Oid owner, const char *what)
 {
 	if (owner != GetUserId() && !superuser_arg(owner))
 		ereport(ERROR,
@@ -173,9 +173,9 @@ check_trusted(Oid schema, Oid table)
 	owner = ((Form_pg_namespace) GETSTRUCT(tuple))->nspowner;
 	ReleaseSysCache(tuple);
 
-	check_trusted_owner(owner, "schema \"dcx\"");
+	dcx_binding_check_owner(owner, "schema \"dcx\"");
 	if (OidIsValid(table))
-		check_trusted_owner(dcx_relation_owner(table), "table dcx.binding");
+		dcx_binding_check_owner(dcx_relation_owner(table), "table dcx.binding");
 }
 
 /* dcx.binding, made where it is missing. */

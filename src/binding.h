@@ -42,6 +42,19 @@ dcx_binding_get(DcxBinding *binding)
 }
 
 /*
+ * Refuses (42501) a table in schema dcx that nobody was entitled to write. Whoever may create a
+ * schema could make one called dcx, and bind what is another's: so the table's owner must be a
+ * superuser, or may attach and act as the owner of what is bound.
+ */
+extern void dcx_binding_check_entitled(const DcxBinding *binding, Oid owner, const char *table);
+
+/*
+ * Refuses (42501), when attaching, what belongs to neither the caller nor a superuser: its owner
+ * could change what we trust, or be the one we run as.
+ */
+extern void dcx_binding_check_owner(Oid owner, const char *what);
+
+/*
  * Inside a run, as the caller: writes a binding, after making dcx.binding where it is missing.
  * A schema or a table that belongs to neither the caller nor a superuser is refused (42501).
  * columns: names of columns, or NIL. made: what attach made of it, as dcx.binding.made.

@@ -145,11 +145,11 @@ typedef struct Reading
 static void
 execute(void *argument)
 {
-	Reading *reading = argument;
+	Reading		 *reading = argument;
+	DcxParameters none = {0};
 
-	reading->nrows = reading->plan ?
-						 dcx_query_select(reading->plan, reading->sql, 0, NULL, NULL, 0) :
-						 dcx_query_execute(reading->sql, 0, NULL, NULL, NULL);
+	reading->nrows = reading->plan ? dcx_query_read(reading->plan, reading->sql, &none) :
+									 dcx_query_execute(reading->sql, 0, NULL, NULL, NULL);
 }
 
 /*

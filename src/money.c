@@ -30,8 +30,8 @@ round_to(Numeric value, int scale)
 		DirectFunctionCall2(numeric_round, NumericGetDatum(value), Int32GetDatum(scale)));
 }
 
-static int
-compare(Numeric a, Numeric b)
+int
+dcx_money_compare(Numeric a, Numeric b)
 {
 	return DatumGetInt32(DirectFunctionCall2(numeric_cmp, NumericGetDatum(a), NumericGetDatum(b)));
 }
@@ -45,7 +45,7 @@ dcx_price_set(DcxPrice *price, Numeric value)
 
 	price->value = value;
 	price->scale = -1;
-	if (scale <= SMALL_SCALE && compare(value, int64_to_numeric(SMALL_LIMIT)) < 0)
+	if (scale <= SMALL_SCALE && dcx_money_compare(value, int64_to_numeric(SMALL_LIMIT)) < 0)
 	{
 		Datum scaled = DirectFunctionCall2(numeric_mul,
 										   NumericGetDatum(value),
@@ -92,7 +92,7 @@ dcx_quantity_from_numeric(const char *name, Numeric value)
 	/* Without decimals it is whole; with some it may be so all the same. */
 	scale = DatumGetInt32(DirectFunctionCall1(numeric_scale, NumericGetDatum(value)));
 	n = numeric_int4_opt_error(value, &out_of_range);
-	if (!out_of_range && (scale == 0 || compare(int64_to_numeric(n), value) == 0))
+	if (!out_of_range && (scale == 0 || dcx_money_compare(int64_to_numeric(n), value) == 0))
 		quantity.n = n;
 	else
 		quantity.fraction = value;
@@ -103,7 +103,7 @@ dcx_quantity_from_numeric(const char *name, Numeric value)
 int
 dcx_quantity_fraction_sign(Numeric fraction)
 {
-	return compare(fraction, int64_to_numeric(0));
+	return dcx_money_compare(fraction, int64_to_numeric(0));
 }
 
 bool
@@ -134,7 +134,50 @@ dcx_money_display(Numeric value)
 Numeric
 dcx_money_cents(Numeric value)
 {
-	return round_to(value, 2);
+	return round_to(value, DCX_CENTS);
+}
+
+Numeric
+dcx_money_amount(const char *name, Numeric value)
+{
+	bool finite = !numeric_is_nan(value) && !numeric_is_inf(value);
+
+	if (!finite || dcx_money_compare(value, int64_to_numeric(0)) <= 0 ||
+		min_scale(value) > DCX_CENTS)
+		ereport(ERROR,
+				errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				!finite ? errmsg("%s must be a finite number", name) :
+				dcx_money_compare(value, int64_to_numeric(0)) <= 0 ?
+						  errmsg("%s must be above 0", name) :
+						  errmsg("%s must be in whole cents", name),
+				errdetail("It is %s.",
+						  DatumGetCString(
+							  DirectFunctionCall1(numeric_out, NumericGetDatum(value)))),
+				errhint("An amount is above 0 whichever way it goes, and in whole cents: "
+						"round(%s, 2).",
+						name));
+	return round_to(value, DCX_CENTS);
+}
+
+Numeric
+dcx_money_add(Numeric a, Numeric b)
+{
+	return DatumGetNumeric(
+		DirectFunctionCall2(numeric_add, NumericGetDatum(a), NumericGetDatum(b)));
+}
+
+Numeric
+dcx_money_subtract(Numeric a, Numeric b)
+{
+	return DatumGetNumeric(
+		DirectFunctionCall2(numeric_sub, NumericGetDatum(a), NumericGetDatum(b)));
+}
+
+char *
+dcx_money_text(Numeric value)
+{
+	return DatumGetCString(
+		DirectFunctionCall1(numeric_out, NumericGetDatum(dcx_money_display(value))));
 }
 
 /* The sum in 64-bit integers; false where it does not fit them. */

@@ -125,4 +125,20 @@ extern Numeric dcx_money_display(Numeric value);
 /* An amount in whole cents: half a cent goes away from zero. */
 extern Numeric dcx_money_cents(Numeric value);
 
+/*
+ * Reads an argument as an amount of money to move: finite, above 0 and in whole cents; anything
+ * else is an error (22023) that calls the argument by name.
+ */
+extern Numeric dcx_money_amount(const char *name, Numeric value);
+
+/* Below 0, 0, or above 0, as a is less than, equal to or greater than b. */
+extern int dcx_money_compare(Numeric a, Numeric b);
+
+/* New values in the current memory context. */
+extern Numeric dcx_money_add(Numeric a, Numeric b);
+extern Numeric dcx_money_subtract(Numeric a, Numeric b);
+
+/* An amount as text, with two decimals or as many as it needs. */
+extern char *dcx_money_text(Numeric value);
+
 #endif /* DCX_MONEY_H */

@@ -5,16 +5,22 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_type.h"
 #include "executor/spi.h"
+#include "executor/tstoreReceiver.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
+#include "nodes/params.h"
 #include "query.h"
 #include "tcop/utility.h"
+#include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
+#include "utils/timestamp.h"
 
-void
-dcx_run_begin(DcxRun *run, Oid owner)
+static void
+begin(DcxRun *run, Oid owner, const char *path)
 {
 	GetUserIdAndSecContext(&run->user, &run->security_context);
 	run->guc_level = NewGUCNestLevel();
@@ -24,16 +30,30 @@ dcx_run_begin(DcxRun *run, Oid owner)
 							   run->security_context | SECURITY_LOCAL_USERID_CHANGE |
 								   SECURITY_RESTRICTED_OPERATION | SECURITY_NOFORCE_RLS);
 
-	(void) set_config_option("search_path",
-							 "pg_catalog, pg_temp",
-							 PGC_USERSET,
-							 PGC_S_SESSION,
-							 GUC_ACTION_SAVE,
-							 true,
-							 0,
-							 false);
+	/* In a run within a run it usually stands so already. */
+	if (strcmp(namespace_search_path, path) != 0)
+		(void) set_config_option("search_path",
+								 path,
+								 PGC_USERSET,
+								 PGC_S_SESSION,
+								 GUC_ACTION_SAVE,
+								 true,
+								 0,
+								 false);
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
+}
+
+void
+dcx_run_begin(DcxRun *run, Oid owner)
+{
+	begin(run, owner, "pg_catalog, pg_temp");
+}
+
+void
+dcx_run_begin_firing(DcxRun *run, Oid owner, const char *schema)
+{
+	begin(run, owner, psprintf("pg_catalog, %s, pg_temp", quote_identifier(schema)));
 }
 
 void
@@ -42,6 +62,41 @@ dcx_run_end(DcxRun *run)
 	SPI_finish();
 	AtEOXact_GUC(false, run->guc_level);
 	SetUserIdAndSecContext(run->user, run->security_context);
+}
+
+void
+dcx_parameter(DcxParameters *parameters, Oid type, Datum value, bool isnull)
+{
+	int i = parameters->n++;
+
+	Assert(i < DCX_PLAN_PARAMETERS);
+	parameters->types[i] = type;
+	parameters->values[i] = value;
+	parameters->nulls[i] = isnull ? 'n' : ' ';
+}
+
+void
+dcx_parameter_text(DcxParameters *parameters, const char *value)
+{
+	dcx_parameter(parameters, TEXTOID, value ? CStringGetTextDatum(value) : (Datum) 0, !value);
+}
+
+void
+dcx_parameter_numeric(DcxParameters *parameters, Numeric value)
+{
+	dcx_parameter(parameters, NUMERICOID, value ? NumericGetDatum(value) : (Datum) 0, !value);
+}
+
+void
+dcx_parameter_time(DcxParameters *parameters, TimestampTz value)
+{
+	dcx_parameter(parameters, TIMESTAMPTZOID, TimestampTzGetDatum(value), false);
+}
+
+void
+dcx_parameter_int64(DcxParameters *parameters, int64 value)
+{
+	dcx_parameter(parameters, INT8OID, Int64GetDatum(value), false);
 }
 
 static void
@@ -55,42 +110,40 @@ drop_plan(DcxPlan *plan)
 }
 
 static pg_noinline DcxPlan
-make_plan(const char *sql, int nargs, const Oid *types)
+make_plan(const char *sql, DcxParameters *parameters)
 {
-	DcxPlan	   plan = {0};
-	SPIPlanPtr prepared = SPI_prepare(sql, nargs, unconstify(Oid *, types));
+	DcxPlan	   plan = {.n = parameters->n};
+	SPIPlanPtr prepared =
+		SPI_prepare_cursor(sql, parameters->n, parameters->types, CURSOR_OPT_GENERIC_PLAN);
 
 	if (!prepared)
 		elog(ERROR, "SPI_prepare failed: %s", SPI_result_code_string(SPI_result));
 	plan.sql = MemoryContextStrdup(TopMemoryContext, sql);
-	if (nargs > 0)
-		memcpy(plan.types, types, sizeof(Oid) * nargs);
+	memcpy(plan.types, parameters->types, sizeof(Oid) * parameters->n);
 	SPI_keepplan(prepared);
 	plan.plan = prepared;
 	return plan;
 }
 
-uint64
-dcx_query_select(DcxPlan *plan, const char *sql, int nargs, const Oid *types, Datum *values,
-				 uint64 limit)
+static uint64
+execute_plan(DcxPlan *plan, const char *sql, DcxParameters *parameters, bool read_only)
 {
 	DcxPlan		 mine;
 	volatile int result = 0;
 
-	Assert(nargs <= DCX_PLAN_PARAMETERS);
-	if (!plan->plan || strcmp(plan->sql, sql) != 0 ||
-		(nargs > 0 && memcmp(plan->types, types, sizeof(Oid) * nargs) != 0))
+	if (!plan->plan || strcmp(plan->sql, sql) != 0 || plan->n != parameters->n ||
+		memcmp(plan->types, parameters->types, sizeof(Oid) * parameters->n) != 0)
 	{
 		drop_plan(plan);
-		*plan = make_plan(sql, nargs, types);
+		*plan = make_plan(sql, parameters);
 	}
 
-	/* What we read can run code that comes back here: nobody drops a plan while it executes. */
+	/* What we execute can run code that comes back here: nobody drops a plan while it executes. */
 	mine = *plan;
 	memset(plan, 0, sizeof(DcxPlan));
 	PG_TRY();
 	{
-		result = SPI_execute_plan(mine.plan, values, NULL, true, limit);
+		result = SPI_execute_plan(mine.plan, parameters->values, parameters->nulls, read_only, 0);
 	}
 	PG_FINALLY();
 	{
@@ -99,9 +152,21 @@ dcx_query_select(DcxPlan *plan, const char *sql, int nargs, const Oid *types, Da
 	}
 	PG_END_TRY();
 
-	if (result != SPI_OK_SELECT)
+	if (result < 0)
 		elog(ERROR, "SPI_execute_plan failed: %s", SPI_result_code_string(result));
 	return SPI_processed;
+}
+
+uint64
+dcx_query_read(DcxPlan *plan, const char *sql, DcxParameters *parameters)
+{
+	return execute_plan(plan, sql, parameters, true);
+}
+
+uint64
+dcx_query_write(DcxPlan *plan, const char *sql, DcxParameters *parameters)
+{
+	return execute_plan(plan, sql, parameters, false);
 }
 
 Datum
@@ -131,6 +196,44 @@ dcx_query_numeric(uint64 row, int column)
 	/* In a row its header may be a short one. */
 	unpacked = DatumGetNumeric(value);
 	return memcpy(SPI_palloc(VARSIZE(unpacked)), unpacked, VARSIZE(unpacked));
+}
+
+int64
+dcx_query_int64(uint64 row, int column)
+{
+	bool  isnull;
+	Datum value = dcx_query_value(row, column, &isnull);
+
+	return isnull ? 0 : DatumGetInt64(value);
+}
+
+void
+dcx_query_into(ReturnSetInfo *result, const char *sql, const DcxParameters *parameters)
+{
+	SPIExecuteOptions options = {0};
+	int				  code;
+
+	options.read_only = true;
+	options.params = makeParamList(parameters->n);
+	for (int i = 0; i < parameters->n; i++)
+	{
+		ParamExternData *parameter = &options.params->params[i];
+
+		parameter->value = parameters->values[i];
+		parameter->isnull = parameters->nulls[i] == 'n';
+		parameter->pflags = PARAM_FLAG_CONST;
+		parameter->ptype = parameters->types[i];
+	}
+	options.dest = CreateDestReceiver(DestTuplestore);
+	SetTuplestoreDestReceiverParams(options.dest,
+									result->setResult,
+									result->econtext->ecxt_per_query_memory,
+									false,
+									result->setDesc,
+									"the columns are not those declared");
+	code = SPI_execute_extended(sql, &options);
+	if (code < 0)
+		elog(ERROR, "SPI_execute_extended failed: %s", SPI_result_code_string(code));
 }
 
 uint64

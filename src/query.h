@@ -9,6 +9,8 @@
 #ifndef DCX_QUERY_H
 #define DCX_QUERY_H
 
+#include "datatype/timestamp.h"
+#include "nodes/execnodes.h"
 #include "nodes/parsenodes.h"
 #include "utils/numeric.h"
 
@@ -26,23 +28,48 @@ typedef struct DcxRun
 extern void dcx_run_begin(DcxRun *run, Oid owner);
 extern void dcx_run_end(DcxRun *run);
 
-#define DCX_PLAN_PARAMETERS 2
+/*
+ * The same for a statement that fires triggers of the platform's: they find, after pg_catalog, what
+ * is in their table's schema. The statement itself has to qualify what it uses.
+ */
+extern void dcx_run_begin_firing(DcxRun *run, Oid owner, const char *schema);
+
+#define DCX_PLAN_PARAMETERS 24
+
+/* The parameters of a statement: $1, $2 and so on, in the order they are added. All zero: none. */
+typedef struct DcxParameters
+{
+	int	  n;
+	Oid	  types[DCX_PLAN_PARAMETERS];
+	Datum values[DCX_PLAN_PARAMETERS];
+	char  nulls[DCX_PLAN_PARAMETERS];
+} DcxParameters;
+
+/* Adds a parameter; values are not copied, and have to live as long as they are used. */
+extern void dcx_parameter(DcxParameters *parameters, Oid type, Datum value, bool isnull);
+extern void dcx_parameter_text(DcxParameters *parameters, const char *value); /* or NULL */
+extern void dcx_parameter_numeric(DcxParameters *parameters, Numeric value);  /* or NULL */
+extern void dcx_parameter_time(DcxParameters *parameters, TimestampTz value);
+extern void dcx_parameter_int64(DcxParameters *parameters, int64 value);
 
 /* A statement prepared once and kept for the life of the backend. All zero: none yet. */
 typedef struct DcxPlan
 {
 	char *sql;
+	int	  n;
 	Oid	  types[DCX_PLAN_PARAMETERS];
 	void *plan;
 } DcxPlan;
 
 /*
- * Inside a run: executes sql read-only under the active snapshot and returns the number of rows,
- * at most limit (0: all). The plan is made anew when the text or a parameter's type is another
- * than last time. Values of the result are read by dcx_query_value() and live until the run ends.
+ * Inside a run: executes sql and returns the number of rows; read: read-only under the active
+ * snapshot; write: under a new snapshot (of a READ COMMITTED transaction), and it may write and lock
+ * rows. The plan is made anew when the text or a parameter's type is another than last time, and is
+ * never one for particular values. Values of the result are read by dcx_query_value() and live
+ * until the run ends.
  */
-extern uint64 dcx_query_select(DcxPlan *plan, const char *sql, int nargs, const Oid *types,
-							   Datum *values, uint64 limit);
+extern uint64 dcx_query_read(DcxPlan *plan, const char *sql, DcxParameters *parameters);
+extern uint64 dcx_query_write(DcxPlan *plan, const char *sql, DcxParameters *parameters);
 extern Datum  dcx_query_value(uint64 row, int column, bool *isnull);
 
 /* The value of a text column as a C string in the caller's memory context; NULL for NULL. */
@@ -50,6 +77,15 @@ extern char *dcx_query_text(uint64 row, int column);
 
 /* The value of a numeric column, likewise. */
 extern Numeric dcx_query_numeric(uint64 row, int column);
+
+/* The value of a bigint column; 0 for NULL. */
+extern int64 dcx_query_int64(uint64 row, int column);
+
+/*
+ * Inside a run: executes sql once, read-only under the active snapshot, and puts its rows into the
+ * materialized result of a set-returning function, whose columns have the same types.
+ */
+extern void dcx_query_into(ReturnSetInfo *result, const char *sql, const DcxParameters *parameters);
 
 /*
  * Inside a run: executes a statement once, under a new snapshot; it may write. Returns the number

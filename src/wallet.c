@@ -137,8 +137,8 @@ Numeric
 dcx_wallet_balance_of(const char *organisation)
 {
 	static DcxPlan plan;
+	DcxParameters  parameters = {0};
 	Oid			   type;
-	Datum		   value;
 	uint64		   found;
 	Numeric		   balance = NULL;
 	DcxRun		   run;
@@ -146,18 +146,15 @@ dcx_wallet_balance_of(const char *organisation)
 	bind_wallets();
 	type = check_organisation_column(wallets.relation, NameStr(wallets.columns[0]));
 	check_balance_column(wallets.relation, NameStr(wallets.columns[1]));
-	value = organisation_value(organisation, type);
+	dcx_parameter(&parameters, type, organisation_value(organisation, type), false);
 
 	dcx_run_begin(&run, InvalidOid);
-	found = dcx_query_select(&plan,
-							 psprintf("SELECT %s::numeric FROM %s WHERE %s = $1",
-									  quote_identifier(NameStr(wallets.columns[1])),
-									  dcx_relation_name(wallets.relation),
-									  quote_identifier(NameStr(wallets.columns[0]))),
-							 1,
-							 &type,
-							 &value,
-							 2);
+	found = dcx_query_read(&plan,
+						   psprintf("SELECT %s::numeric FROM %s WHERE %s = $1 LIMIT 2",
+									quote_identifier(NameStr(wallets.columns[1])),
+									dcx_relation_name(wallets.relation),
+									quote_identifier(NameStr(wallets.columns[0]))),
+						   &parameters);
 	if (found == 1)
 		balance = dcx_query_numeric(0, 1);
 	dcx_run_end(&run);

@@ -1,0 +1,45 @@
+/*
+ * lookup.h
+ *		One row by an index, without SPI and the planner.
+ *
+ * What every call needs, such as which table is attached and how an account stands, is one row
+ * of a table. A statement for it costs several times what the index scan in it does, and its plan
+ * is made for the table's size at some earlier time.
+ *
+ * No rights are checked: that the table may be read, and its owner trusted, is the caller's
+ * business.
+ */
+#ifndef DCX_LOOKUP_H
+#define DCX_LOOKUP_H
+
+#include "executor/tuptable.h"
+#include "utils/relcache.h"
+
+#define DCX_LOOKUP_KEYS 2
+
+/*
+ * Reads the row of a table of ours whose primary key has these values, of text or bigint as the
+ * key's columns are: under the active snapshot, or under a new one that sees our own changes so
+ * far. The columns are given by name; their values are copied into the current memory context.
+ * False where there is no such row. A table without such a primary key or such columns is 55000.
+ */
+extern bool dcx_lookup(Oid table, int nkeys, const Datum *keys, bool latest, int ncolumns,
+					   const char *const *columns, Datum *values, bool *nulls);
+
+/*
+ * An index by which a row of the platform's can be looked up: unique over just this column of a
+ * plain table, and good for every query. InvalidOid where there is none.
+ */
+extern Oid dcx_lookup_index(Oid table, const char *column);
+
+/*
+ * Gives take() the row whose column has the value (of the index's type), under the active snapshot.
+ * lock: as SELECT ... FOR NO KEY UPDATE does, under a new snapshot, the row then being the newest
+ * version. False where that is not simply so: no row, or one that others changed meanwhile in a way
+ * that a statement has to deal with.
+ */
+extern bool dcx_lookup_row(Oid table, Oid index, Datum value, bool lock,
+						   void (*take)(Relation table, TupleTableSlot *row, void *argument),
+						   void *argument);
+
+#endif /* DCX_LOOKUP_H */
