@@ -21,7 +21,7 @@ PG_CFLAGS = -Wall -Wextra -Werror -Wno-unused-parameter -isystem $(includedir_se
 endif
 
 # The install script: one part per module, in the order their objects need each other.
-PARTS = attach pricebook vm wallet updated_at
+PARTS = attach pricebook vm wallet ledger movement hold reserve updated_at
 
 version := $(shell sed -n "s/^default_version *= *'\(.*\)'.*/\1/p" $(EXTENSION).control)
 base_script := sql/$(EXTENSION)--$(version).sql
@@ -36,7 +36,7 @@ unlisted := $(filter-out $(part_files),$(wildcard sql/parts/*.sql))
 $(if $(astray),$(error $(astray): directly in sql/ belong only files with -- in their names))
 $(if $(unlisted),$(error $(unlisted): not among PARTS))
 
-REGRESS = fixtures attach vm pricebook wallet updated_at privileges
+REGRESS = fixtures attach vm pricebook wallet ledger movement hold reserve updated_at privileges
 REGRESS_OPTS = --inputdir=test
 ISOLATION = $(sort $(notdir $(basename $(wildcard test/specs/*_race.spec))))
 ISOLATION_OPTS = --inputdir=test --outputdir=.

@@ -3,7 +3,7 @@
  *		The front door: what is where, and what happens when the library is loaded.
  *
  * An extension for a cloud platform's MAIN database: what a VM costs at the catalog's real prices,
- * and whether an organisation's wallet can afford it.
+ * whether an organisation's wallet can afford it, and the money held while it is built.
  *
  *		src/attach		a URL becomes foreign tables; what is there already is adopted
  *		src/conninfo	reads the URL
@@ -13,7 +13,15 @@
  *		src/pricebook	keeps the rows as a book, as long as it is exact
  *		src/snapshot	says how long that is: the exactness rule
  *		src/vm			prices a VM from a book
- *		src/wallet		reads a wallet, as the caller
+ *		src/wallet		the platform's wallet table: read as the caller, written as its owner
+ *		src/ledger		records every change of a balance, and our tables that it is in
+ *		src/account		what an organisation can spend
+ *		src/request		what a call asks for, and whether it asked before
+ *		src/movement	credit and debit
+ *		src/hold		hold, capture, release, extend
+ *		src/reserve		prices an order and holds its cost
+ *		src/report		statements, holds, proofs and the audit
+ *		src/attach_wallet	the wallet table is attached, its ledger made and brought up to date
  *		src/updated_at	the trigger
  *		src/money		exact decimals
  *		src/remote		waits for another server, not for ever

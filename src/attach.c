@@ -7,6 +7,7 @@
  */
 #include "postgres.h"
 
+#include "attach_wallet.h"
 #include "binding.h"
 #include "catalog.h"
 #include "catalog/namespace.h"
@@ -564,10 +565,11 @@ drop_surroundings(FunctionCallInfo fcinfo, const DcxBound *bound, Oid owner, Oid
 static void
 undo(FunctionCallInfo fcinfo, const DcxBound *bound)
 {
-	Oid	  owner = dcx_relation_owner(bound->relation);
-	Oid	  schema = get_rel_namespace(bound->relation);
-	Oid	  server = InvalidOid;
-	char *name = dcx_relation_name(bound->relation);
+	Oid		  owner = dcx_relation_owner(bound->relation);
+	Oid		  schema = get_rel_namespace(bound->relation);
+	Oid		  server = InvalidOid;
+	char	 *name = dcx_relation_name(bound->relation);
+	ListCell *lc;
 
 	if (!OidIsValid(owner))
 	{
@@ -587,6 +589,8 @@ undo(FunctionCallInfo fcinfo, const DcxBound *bound)
 	else
 		put_object(fcinfo, psprintf("binding of %s", name));
 
+	foreach(lc, dcx_attach_wallet_drop_triggers(bound->relation, own_schema(fcinfo)))
+		put_object(fcinfo, psprintf("trigger %s", (char *) lfirst(lc)));
 	drop_surroundings(fcinfo, bound, owner, server, schema);
 }
 

@@ -15,6 +15,7 @@
 #include "pricebook.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
+#include "utils/timestamp.h"
 
 /* How many product codes an error's hint lists. */
 #define CODES_LISTED 20
@@ -58,7 +59,8 @@ typedef struct Book
 	DcxPriceBook  head; /* first, so that a pointer to the one is a pointer to the other */
 	MemoryContext context;
 	Oid			  relation; /* what it was read from */
-	bool		  quick;	/* read from tables, under the binding's own stamp: one check does */
+	TimestampTz	  read_at;
+	bool		  quick; /* read from tables, under the binding's own stamp: one check does */
 	DcxSource	  source;
 	DcxStamp	  stamp;
 	int			  nproducts; /* rows read */
@@ -172,6 +174,7 @@ load(const DcxBinding *binding)
 
 	book->context = context;
 	book->relation = binding->relation;
+	book->read_at = GetCurrentTimestamp();
 	rows = dcx_catalog_products(&book->nproducts, &book->source, &book->stamp);
 	book->entries = palloc0(sizeof(Entry) * Max(book->nproducts, 1));
 	book->exact = codes_create(context, book->nproducts, NULL);
@@ -215,6 +218,15 @@ dcx_pricebook_get(void)
 		return &current_book->head;
 	}
 	return &load(binding)->head;
+}
+
+void
+dcx_pricebook_origin(const DcxPriceBook *book, Oid *relation, TimestampTz *read_at)
+{
+	const Book *whole = (const Book *) book;
+
+	*relation = whole->relation;
+	*read_at = whole->read_at;
 }
 
 static int

@@ -9,6 +9,7 @@
 #ifndef DCX_PRICEBOOK_H
 #define DCX_PRICEBOOK_H
 
+#include "datatype/timestamp.h"
 #include "money.h"
 
 /* A product whose price can be used. */
@@ -54,6 +55,9 @@ typedef struct DcxPriceBook
  * the catalog cannot be reached.
  */
 extern DcxPriceBook *dcx_pricebook_get(void);
+
+/* The relation that the book was read from, and when. */
+extern void dcx_pricebook_origin(const DcxPriceBook *book, Oid *relation, TimestampTz *read_at);
 
 /* The slot of a name that is not empty. */
 static inline DcxRecent *

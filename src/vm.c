@@ -12,15 +12,13 @@
 #include "funcapi.h"
 #include "pricebook.h"
 #include "utils/builtins.h"
+#include "vm.h"
 
 static const DcxFamily cpu_family = {"CPU_", 4, "CPU type"};
 static const DcxFamily storage_family = {"STORAGE_", 8, "storage type"};
 static const DcxFamily any_product = {"", 0, "product code"};
 
 static const char ram_code[] = "RAM_GB";
-
-/* The lines of a VM's quote: CPU, RAM, storage. */
-#define VM_LINES 3
 
 typedef struct Vm
 {
@@ -101,8 +99,8 @@ storage_product(DcxPriceBook *book, const Vm *vm)
 
 /* The lines of a VM of sane size, priced from the book; what is filled in points into it. */
 static void
-price_lines(DcxPriceBook *book, const Vm *vm, DcxTerm terms[VM_LINES],
-			const DcxProduct *products[VM_LINES])
+price_lines(DcxPriceBook *book, const Vm *vm, DcxTerm terms[DCX_VM_LINES],
+			const DcxProduct *products[DCX_VM_LINES])
 {
 	products[0] = cpu_product(book, vm);
 	products[1] = ram_product(book);
@@ -136,26 +134,32 @@ vm_from_float8(Vm *vm, FunctionCallInfo fcinfo)
 	check_size(vm);
 }
 
+static pg_attribute_always_inline void
+set_size_from_numeric(Vm *vm, Numeric cpus, Numeric ram_gb, Numeric gb)
+{
+	vm->cpus = dcx_quantity_from_numeric("cpus", cpus);
+	vm->ram_gb = dcx_quantity_from_numeric("ram_gb", ram_gb);
+	vm->gb = dcx_quantity_from_numeric("gb", gb);
+	check_size(vm);
+}
+
 /* The five arguments (text, numeric, numeric, text, numeric), checked. */
 static pg_attribute_always_inline void
 vm_from_numeric(Vm *vm, FunctionCallInfo fcinfo)
 {
 	set_types(vm, PG_GETARG_TEXT_PP(0), PG_GETARG_TEXT_PP(3));
-	vm->cpus = dcx_quantity_from_numeric("cpus", PG_GETARG_NUMERIC(1));
-	vm->ram_gb = dcx_quantity_from_numeric("ram_gb", PG_GETARG_NUMERIC(2));
-	vm->gb = dcx_quantity_from_numeric("gb", PG_GETARG_NUMERIC(4));
-	check_size(vm);
+	set_size_from_numeric(vm, PG_GETARG_NUMERIC(1), PG_GETARG_NUMERIC(2), PG_GETARG_NUMERIC(4));
 }
 
 /* The sum of the lines, whatever they are. */
 static pg_noinline Numeric
 vm_cost_slow(DcxPriceBook *book, Vm vm)
 {
-	DcxTerm			  terms[VM_LINES];
-	const DcxProduct *products[VM_LINES];
+	DcxTerm			  terms[DCX_VM_LINES];
+	const DcxProduct *products[DCX_VM_LINES];
 
 	price_lines(book, &vm, terms, products);
-	return dcx_money_sum(terms, VM_LINES);
+	return dcx_money_sum(terms, DCX_VM_LINES);
 }
 
 /* The same, at once where all is in whole cents. */
@@ -193,27 +197,61 @@ dcx_vm_cost_numeric(PG_FUNCTION_ARGS)
 	PG_RETURN_NUMERIC(vm_cost(dcx_pricebook_get(), &vm));
 }
 
+static DcxQuote
+quote(const Vm *vm)
+{
+	DcxQuote		  quote;
+	DcxPriceBook	 *book = dcx_pricebook_get();
+	DcxTerm			  terms[DCX_VM_LINES];
+	const DcxProduct *products[DCX_VM_LINES];
+
+	price_lines(book, vm, terms, products);
+	for (int i = 0; i < DCX_VM_LINES; i++)
+	{
+		DcxQuoteLine *line = &quote.lines[i];
+
+		line->code = pstrdup(products[i]->code);
+		line->title = pstrdup(products[i]->title);
+		line->quantity = dcx_quantity_numeric(terms[i].quantity);
+		line->unit_price = dcx_money_display(products[i]->price.value);
+		line->amount = dcx_money_sum(&terms[i], 1);
+	}
+	quote.cost = dcx_money_sum(terms, DCX_VM_LINES);
+	dcx_pricebook_origin(book, &quote.relation, &quote.read_at);
+	return quote;
+}
+
+DcxQuote
+dcx_vm_quote(const text *cpu_type, Numeric cpus, Numeric ram_gb, const text *storage_type,
+			 Numeric gb)
+{
+	Vm vm;
+
+	set_types(&vm, cpu_type, storage_type);
+	set_size_from_numeric(&vm, cpus, ram_gb, gb);
+	return quote(&vm);
+}
+
 static void
 put_quote(FunctionCallInfo fcinfo, const Vm *vm)
 {
-	ReturnSetInfo	 *result = (ReturnSetInfo *) fcinfo->resultinfo;
-	DcxTerm			  terms[VM_LINES];
-	const DcxProduct *products[VM_LINES];
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	DcxQuote	   quoted;
 
 	InitMaterializedSRF(fcinfo, 0);
-	price_lines(dcx_pricebook_get(), vm, terms, products);
-
-	for (int i = 0; i < VM_LINES; i++)
+	quoted = quote(vm);
+	for (int i = 0; i < DCX_VM_LINES; i++)
 	{
-		Datum values[6];
-		bool  nulls[6] = {false};
+		const DcxQuoteLine *line = &quoted.lines[i];
+		Datum				values[6];
+		bool				nulls[6] = {false};
 
 		values[0] = Int32GetDatum(i + 1);
-		values[1] = CStringGetTextDatum(products[i]->code);
-		values[2] = CStringGetTextDatum(products[i]->title);
-		values[3] = NumericGetDatum(dcx_quantity_numeric(terms[i].quantity));
-		values[4] = NumericGetDatum(dcx_money_display(products[i]->price.value));
-		values[5] = NumericGetDatum(dcx_money_sum(&terms[i], 1));
+		values[1] = CStringGetTextDatum(line->code);
+		values[2] = CStringGetTextDatum(line->title);
+		values[3] = NumericGetDatum(line->quantity);
+		values[4] = NumericGetDatum(line->unit_price);
+		values[5] = NumericGetDatum(line->amount);
 		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 	}
 }

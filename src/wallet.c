@@ -1,27 +1,36 @@
 /*
  * wallet.c
- *		What an organisation's wallet holds, and whether it can afford a cost.
+ *		The platform's wallet table: what an organisation's wallet holds.
  */
 #include "postgres.h"
 
-#include "binding.h"
+#include <math.h>
+
+#include "access/xact.h"
+#include "catalog/partition.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
 #include "errcodes.h"
 #include "fmgr.h"
-#include "funcapi.h"
+#include "lookup.h"
 #include "miscadmin.h"
 #include "money.h"
 #include "query.h"
 #include "relation.h"
 #include "storage/lmgr.h"
+#include "utils/acl.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/rls.h"
 #include "wallet.h"
 
-#define CATALOG_WALLET "wallet"
+/* The wallet table. */
+static DcxBinding wallets = {.catalog = DCX_CATALOG_WALLET, .part = "wallets"};
 
-/* The wallet table; columns[0] is the organisation, columns[1] the balance. */
-static DcxBinding wallets = {.catalog = CATALOG_WALLET, .part = "wallets"};
+#define ORGANISATION_COLUMN NameStr(wallets.columns[0])
+#define BALANCE_COLUMN		NameStr(wallets.columns[1])
 
 /* The types of an organisation column that the text of an argument can be looked up in. */
 static bool
@@ -65,12 +74,12 @@ check_column(Oid relation, const char *column, bool (*accepted)(Oid), const char
 					   dcx_relation_name(relation),
 					   format_type_be(type)),
 				errdetail("It can be of type %s.", types),
-				errhint("A view that casts it can be attached in the table's place."));
+				errhint("A view that casts it can be attached in the table's place, for reading."));
 	return type;
 }
 
-static Oid
-check_organisation_column(Oid relation, const char *column)
+Oid
+dcx_wallet_check_organisation(Oid relation, const char *column)
 {
 	return check_column(relation,
 						column,
@@ -78,8 +87,8 @@ check_organisation_column(Oid relation, const char *column)
 						"text, varchar, char, uuid, smallint, integer or bigint");
 }
 
-static Oid
-check_balance_column(Oid relation, const char *column)
+Oid
+dcx_wallet_check_balance(Oid relation, const char *column)
 {
 	return check_column(relation,
 						column,
@@ -87,8 +96,8 @@ check_balance_column(Oid relation, const char *column)
 						"numeric, double precision, real, smallint, integer or bigint");
 }
 
-static void
-bind_wallets(void)
+const DcxBinding *
+dcx_wallet_bound(void)
 {
 	dcx_binding_get(&wallets);
 	if (!wallets.attached)
@@ -104,6 +113,26 @@ bind_wallets(void)
 				errcode(DCX_ERRCODE_NOT_ATTACHED),
 				errmsg("the attached wallet table has been dropped"),
 				errhint("Attach it again: SELECT * FROM dcx_attach_wallet()."));
+	return &wallets;
+}
+
+bool
+dcx_wallet_is_bound(Relation relation)
+{
+	dcx_binding_get(&wallets);
+	if (!wallets.attached)
+		return false;
+	return RelationGetRelid(relation) == wallets.relation ||
+		   (relation->rd_rel->relispartition &&
+			list_member_oid(get_partition_ancestors(RelationGetRelid(relation)), wallets.relation));
+}
+
+bool
+dcx_wallet_is_table(Oid relation)
+{
+	char kind = get_rel_relkind(relation);
+
+	return kind == RELKIND_RELATION || kind == RELKIND_PARTITIONED_TABLE;
 }
 
 /* The argument as a value of the organisation column's type. */
@@ -117,63 +146,443 @@ organisation_value(const char *organisation, Oid type)
 	return OidInputFunctionCall(input, unconstify(char *, organisation), parameter, -1);
 }
 
+/* A value of the organisation column as text, as the cast to text has it. */
+static char *
+organisation_text(Datum value, Oid type)
+{
+	Oid	  output;
+	bool  varlena;
+	char *text;
+
+	getTypeOutputInfo(type, &output, &varlena);
+	text = OidOutputFunctionCall(output, value);
+	if (getBaseType(type) == BPCHAROID)
+		text[bpchartruelen(text, strlen(text))] = '\0';
+	return text;
+}
+
+char *
+dcx_wallet_organisation(const char *argument)
+{
+	Oid type;
+
+	dcx_wallet_bound();
+	type = dcx_wallet_check_organisation(wallets.relation, ORGANISATION_COLUMN);
+	return organisation_text(organisation_value(argument, type), type);
+}
+
 static void
-wrong_count(const char *organisation, bool several)
+wrong_count(const char *organisation, bool several, bool as_caller)
 {
 	ereport(ERROR,
 			errcode(DCX_ERRCODE_NO_WALLET),
 			several ? errmsg("organisation \"%s\" has more than one wallet", organisation) :
 					  errmsg("organisation \"%s\" has no wallet", organisation),
 			errdetail("Looked up in column \"%s\" of %s.",
-					  NameStr(wallets.columns[0]),
+					  ORGANISATION_COLUMN,
 					  dcx_relation_name(wallets.relation)),
-			several ? errhint("A unique index on that column keeps this from happening.") :
-					  errhint("A wallet that row-level security hides from role \"%s\" is not "
-							  "found either.",
-							  GetUserNameFromId(GetUserId(), false)));
+			several	  ? errhint("A unique index on that column keeps this from happening.") :
+			as_caller ? errhint("A wallet that row-level security hides from role \"%s\" is not "
+								"found either.",
+								GetUserNameFromId(GetUserId(), false)) :
+						0);
 }
 
-Numeric
-dcx_wallet_balance_of(const char *organisation)
+/* Whether a balance can be reckoned with. */
+static bool
+is_usable(Numeric balance)
+{
+	return balance && !numeric_is_nan(balance) && !numeric_is_inf(balance);
+}
+
+static const char *
+unusable_text(Numeric balance)
+{
+	return !balance ? "NULL" : numeric_is_nan(balance) ? "NaN" : "infinite";
+}
+
+static void
+check_usable(const char *organisation, Numeric balance)
+{
+	if (likely(is_usable(balance)))
+		return;
+	ereport(ERROR,
+			errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+			errmsg("the balance of organisation \"%s\" is %s",
+				   organisation,
+				   unusable_text(balance)),
+			errdetail("It stands in column \"%s\" of %s.",
+					  BALANCE_COLUMN,
+					  dcx_relation_name(wallets.relation)),
+			errhint("Correct the wallet; nothing can be afforded from it meanwhile."));
+}
+
+/*
+ * A balance in floating point is good for 15 digits. What the platform's own arithmetic leaves in
+ * the last of them is no money, and would keep a sum from being stored as it was reckoned: so it is
+ * read to this many decimals.
+ */
+#define FLOATING_DECIMALS 6
+
+static bool
+is_floating(Oid type)
+{
+	return type == FLOAT4OID || type == FLOAT8OID;
+}
+
+/* The balance column of a relation as numeric, in SQL. */
+static char *
+balance_sql(Oid relation)
+{
+	char *column = psprintf("%s::pg_catalog.numeric", quote_identifier(BALANCE_COLUMN));
+
+	if (is_floating(dcx_wallet_check_balance(relation, BALANCE_COLUMN)))
+		return psprintf("pg_catalog.round(%s, %d)", column, FLOATING_DECIMALS);
+	return column;
+}
+
+/* The SELECT of an organisation's wallet, of the bound table; type: of its parameter. */
+static char *
+select_wallet(const char *suffix, Oid *type)
+{
+	dcx_wallet_bound();
+	*type = dcx_wallet_check_organisation(wallets.relation, ORGANISATION_COLUMN);
+	return psprintf("SELECT %1$s::text, %2$s FROM %3$s WHERE %1$s = $1 LIMIT 2%4$s",
+					quote_identifier(ORGANISATION_COLUMN),
+					balance_sql(wallets.relation),
+					dcx_relation_name(wallets.relation),
+					suffix);
+}
+
+/* The one wallet that a SELECT has found, inside its run. */
+static DcxWallet
+found_wallet(uint64 found)
+{
+	DcxWallet wallet = {0};
+
+	if (found == 1)
+	{
+		wallet.organisation = dcx_query_text(0, 1);
+		wallet.balance = dcx_query_numeric(0, 2);
+	}
+	return wallet;
+}
+
+/*
+ * The usual balance in floating point without the detour over its text: the double that is nearest
+ * to a decimal of so many decimals and no more than 15 digits is that decimal.
+ */
+static bool
+float8_to_decimal(float8 value, int64 *scaled)
+{
+	float8 rounded = rint(value * 1e6);
+
+	StaticAssertStmt(FLOATING_DECIMALS == 6, "scaled by another factor");
+	if (!(fabs(rounded) < 1e15) || rounded / 1e6 != value)
+		return false;
+	*scaled = (int64) rounded;
+	return true;
+}
+
+/* A value of the balance column as numeric. Its type may have changed since it was attached. */
+static Numeric
+numeric_of(Relation relation, Datum value, Oid type)
+{
+	int64 small;
+
+	switch (getBaseType(type))
+	{
+		case INT2OID:
+			return int64_to_numeric(DatumGetInt16(value));
+		case INT4OID:
+			return int64_to_numeric(DatumGetInt32(value));
+		case INT8OID:
+			return int64_to_numeric(DatumGetInt64(value));
+		case FLOAT4OID:
+			value = DirectFunctionCall1(float4_numeric, value);
+			break;
+		case FLOAT8OID:
+			if (float8_to_decimal(DatumGetFloat8(value), &small))
+				return int64_div_fast_to_numeric(small, FLOATING_DECIMALS);
+			value = DirectFunctionCall1(float8_numeric, value);
+			break;
+		case NUMERICOID:
+			return DatumGetNumericCopy(value);
+		default:
+			dcx_wallet_check_balance(RelationGetRelid(relation), BALANCE_COLUMN);
+			return NULL;
+	}
+	return DatumGetNumeric(
+		DirectFunctionCall2(numeric_round, value, Int32GetDatum(FLOATING_DECIMALS)));
+}
+
+/* A column of a row by its name, which partitions may have in another place. */
+static Datum
+column_of_row(Relation relation, TupleTableSlot *row, const char *column, Oid *type, bool *isnull)
+{
+	AttrNumber attnum = get_attnum(RelationGetRelid(relation), column);
+
+	if (attnum == InvalidAttrNumber)
+		ereport(ERROR,
+				errcode(ERRCODE_UNDEFINED_COLUMN),
+				errmsg("%s has no column \"%s\"",
+					   dcx_relation_name(RelationGetRelid(relation)),
+					   column),
+				errdetail("Its changes are recorded in dcx.wallet_entry by a trigger."),
+				errhint("Attach it again: SELECT * FROM dcx_attach_wallet(wallets, "
+						"organisation_column, balance_column)."));
+	*type = TupleDescAttr(RelationGetDescr(relation), attnum - 1)->atttypid;
+	return slot_getattr(row, attnum, isnull);
+}
+
+/* The wallet in a row, whatever its balance. */
+static DcxWallet
+wallet_of_row(Relation relation, TupleTableSlot *row)
+{
+	DcxWallet wallet = {0};
+	Oid		  type;
+	bool	  isnull;
+	Datum	  value = column_of_row(relation, row, ORGANISATION_COLUMN, &type, &isnull);
+
+	if (isnull)
+		return wallet;
+	wallet.organisation = organisation_text(value, type);
+	value = column_of_row(relation, row, BALANCE_COLUMN, &type, &isnull);
+	wallet.balance = isnull ? NULL : numeric_of(relation, value, type);
+	return wallet;
+}
+
+static void
+take_wallet(Relation relation, TupleTableSlot *row, void *argument)
+{
+	*(DcxWallet *) argument = wallet_of_row(relation, row);
+}
+
+/* Whether the caller may read every row of the table. */
+static bool
+reads_freely(Oid relation)
+{
+	return pg_class_aclcheck(relation, GetUserId(), ACL_SELECT) == ACLCHECK_OK &&
+		   check_enable_rls(relation, InvalidOid, true) != RLS_ENABLED;
+}
+
+/* Reads or locks the wallet by an index, where there is one and nothing speaks against it. */
+static bool
+find_directly(const char *organisation, bool lock, DcxWallet *wallet)
+{
+	Oid type;
+	Oid index;
+
+	dcx_wallet_bound();
+	if (lock ? XactReadOnly : !reads_freely(wallets.relation))
+		return false;
+	index = dcx_lookup_index(wallets.relation, ORGANISATION_COLUMN);
+	if (!OidIsValid(index))
+		return false;
+	type = dcx_wallet_check_organisation(wallets.relation, ORGANISATION_COLUMN);
+	dcx_wallet_check_balance(wallets.relation, BALANCE_COLUMN);
+	return dcx_lookup_row(wallets.relation,
+						  index,
+						  organisation_value(organisation, type),
+						  lock,
+						  take_wallet,
+						  wallet);
+}
+
+/* How many wallets of an organisation the caller sees, two at most, and which where it is one. */
+static uint64
+read_as_caller(const char *organisation, DcxWallet *wallet)
 {
 	static DcxPlan plan;
 	DcxParameters  parameters = {0};
 	Oid			   type;
+	char		  *sql;
 	uint64		   found;
-	Numeric		   balance = NULL;
 	DcxRun		   run;
 
-	bind_wallets();
-	type = check_organisation_column(wallets.relation, NameStr(wallets.columns[0]));
-	check_balance_column(wallets.relation, NameStr(wallets.columns[1]));
-	dcx_parameter(&parameters, type, organisation_value(organisation, type), false);
+	if (find_directly(organisation, false, wallet))
+		return 1;
 
+	sql = select_wallet("", &type);
+	dcx_parameter(&parameters, type, organisation_value(organisation, type), false);
 	dcx_run_begin(&run, InvalidOid);
-	found = dcx_query_read(&plan,
-						   psprintf("SELECT %s::numeric FROM %s WHERE %s = $1 LIMIT 2",
-									quote_identifier(NameStr(wallets.columns[1])),
-									dcx_relation_name(wallets.relation),
-									quote_identifier(NameStr(wallets.columns[0]))),
-						   &parameters);
-	if (found == 1)
-		balance = dcx_query_numeric(0, 1);
+	found = dcx_query_read(&plan, sql, &parameters);
+	*wallet = found_wallet(found);
 	dcx_run_end(&run);
+	return found;
+}
+
+DcxWallet
+dcx_wallet_read(const char *organisation)
+{
+	DcxWallet wallet;
+	uint64	  found = read_as_caller(organisation, &wallet);
 
 	if (found != 1)
-		wrong_count(organisation, found > 1);
-	if (!balance || numeric_is_nan(balance) || numeric_is_inf(balance))
+		wrong_count(organisation, found > 1, true);
+	check_usable(organisation, wallet.balance);
+	return wallet;
+}
+
+bool
+dcx_wallet_is_visible(const char *organisation)
+{
+	DcxWallet wallet;
+
+	return read_as_caller(organisation, &wallet) > 0;
+}
+
+/* How many wallets of an organisation there are, locked, and which where it is one. */
+static uint64
+lock_as_owner(const char *organisation, DcxWallet *wallet)
+{
+	static DcxPlan plan;
+	DcxParameters  parameters = {0};
+	Oid			   type;
+	char		  *sql;
+	uint64		   found;
+	DcxRun		   run;
+
+	if (find_directly(organisation, true, wallet))
+		return 1;
+
+	sql = select_wallet(" FOR NO KEY UPDATE", &type);
+	dcx_parameter(&parameters, type, organisation_value(organisation, type), false);
+	dcx_run_begin(&run, dcx_relation_owner(wallets.relation));
+	found = dcx_query_write(&plan, sql, &parameters);
+	*wallet = found_wallet(found);
+	dcx_run_end(&run);
+	return found;
+}
+
+DcxWallet
+dcx_wallet_lock(const char *organisation)
+{
+	DcxWallet wallet;
+	uint64	  found;
+
+	if (!dcx_wallet_is_table(dcx_wallet_bound()->relation))
+		ereport(ERROR,
+				errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				errmsg("%s is not a table", dcx_relation_name(wallets.relation)),
+				errdetail("Through a view or a foreign table wallets can be read; money moves only "
+						  "in a table."),
+				errhint("Attach the table itself: SELECT * FROM dcx_attach_wallet(...)."));
+
+	found = lock_as_owner(organisation, &wallet);
+	if (found != 1)
+		wrong_count(organisation, found > 1, false);
+	check_usable(organisation, wallet.balance);
+	return wallet;
+}
+
+void
+dcx_wallet_write(const DcxWallet *wallet)
+{
+	static DcxPlan plan;
+	Oid			   type = dcx_wallet_check_organisation(wallets.relation, ORGANISATION_COLUMN);
+	DcxParameters  parameters = {0};
+	Numeric		   written = NULL;
+	uint64		   rows;
+	DcxRun		   run;
+
+	/* The table's triggers run as its owner, and are written for a search_path of his. */
+	dcx_run_begin_firing(&run,
+						 dcx_relation_owner(wallets.relation),
+						 get_namespace_name(get_rel_namespace(wallets.relation)));
+	dcx_parameter(&parameters, type, organisation_value(wallet->organisation, type), false);
+	dcx_parameter_numeric(&parameters, wallet->balance);
+	rows = dcx_query_write(&plan,
+						   psprintf("UPDATE %3$s SET %2$s = $2"
+									" WHERE %1$s OPERATOR(pg_catalog.=) $1"
+									" RETURNING %4$s",
+									quote_identifier(ORGANISATION_COLUMN),
+									quote_identifier(BALANCE_COLUMN),
+									dcx_relation_name(wallets.relation),
+									balance_sql(wallets.relation)),
+						   &parameters);
+	if (rows == 1)
+		written = dcx_query_numeric(0, 1);
+	dcx_run_end(&run);
+
+	if (!written || dcx_money_compare(written, wallet->balance) != 0)
+		ereport(ERROR,
+				errcode(ERRCODE_TRIGGERED_DATA_CHANGE_VIOLATION),
+				errmsg("the wallet of organisation \"%s\" cannot be set to %s",
+					   wallet->organisation,
+					   dcx_money_text(wallet->balance)),
+				rows == 0 ? errdetail("No row was updated.") :
+				!written  ? errdetail("The balance came back as NULL.") :
+							errdetail("The balance came back as %s.", dcx_money_text(written)),
+				errhint("A trigger of %s interferes, or column \"%s\" of type %s cannot hold it.",
+						dcx_relation_name(wallets.relation),
+						BALANCE_COLUMN,
+						format_type_be(get_atttype(wallets.relation,
+												   get_attnum(wallets.relation, BALANCE_COLUMN)))));
+}
+
+DcxWallet
+dcx_wallet_of_row(Relation relation, TupleTableSlot *row, bool to_be)
+{
+	DcxWallet wallet = wallet_of_row(relation, row);
+
+	if (!wallet.organisation || is_usable(wallet.balance))
+		return wallet;
+	if (to_be)
 		ereport(ERROR,
 				errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-				errmsg("the balance of organisation \"%s\" is %s",
-					   organisation,
-					   !balance				   ? "NULL" :
-					   numeric_is_nan(balance) ? "NaN" :
-												 "infinite"),
-				errdetail("It stands in column \"%s\" of %s.",
-						  NameStr(wallets.columns[1]),
-						  dcx_relation_name(wallets.relation)),
-				errhint("Correct the wallet; nothing can be afforded from it meanwhile."));
-	return balance;
+				errmsg("the balance of organisation \"%s\" must not be %s",
+					   wallet.organisation,
+					   unusable_text(wallet.balance)),
+				errdetail("It would stand in column \"%s\" of %s.",
+						  BALANCE_COLUMN,
+						  dcx_relation_name(RelationGetRelid(relation))),
+				errhint("The ledger records every change of a balance, and has to add up."));
+	wallet.balance = int64_to_numeric(0);
+	return wallet;
+}
+
+void
+dcx_wallet_totals(Oid relation, bool only, bool latest, Datum *organisations, Datum *balances)
+{
+	static DcxPlan unusable_plan;
+	static DcxPlan plan;
+	uint64 (*query)(DcxPlan *, const char *, DcxParameters *) =
+		latest ? dcx_query_write : dcx_query_read;
+	DcxParameters none = {0};
+	char		 *balance = balance_sql(relation);
+	MemoryContext context = CurrentMemoryContext;
+	MemoryContext run_context;
+	bool		  isnull;
+	DcxRun		  run;
+
+	dcx_run_begin(&run, dcx_relation_owner(relation));
+	if (query(&unusable_plan,
+			  psprintf("SELECT %1$s::text, %2$s FROM %3$s %4$s"
+					   " WHERE %1$s IS NOT NULL AND (%2$s IS NULL OR %2$s IN"
+					   "       ('NaN', 'Infinity', '-Infinity')) LIMIT 1",
+					   quote_identifier(ORGANISATION_COLUMN),
+					   balance,
+					   only ? "ONLY" : "",
+					   dcx_relation_name(relation)),
+			  &none) > 0)
+		check_usable(dcx_query_text(0, 1), dcx_query_numeric(0, 2));
+	query(&plan,
+		  psprintf("SELECT coalesce(array_agg(organisation), '{}'),"
+				   "       coalesce(array_agg(balance), '{}')"
+				   "  FROM (SELECT %1$s::text, sum(%2$s)"
+				   "          FROM %3$s %4$s WHERE %1$s IS NOT NULL GROUP BY %1$s"
+				   "         ORDER BY 1) wallets (organisation, balance)",
+				   quote_identifier(ORGANISATION_COLUMN),
+				   balance,
+				   only ? "ONLY" : "",
+				   dcx_relation_name(relation)),
+		  &none);
+	run_context = MemoryContextSwitchTo(context);
+	*organisations = PointerGetDatum(DatumGetArrayTypePCopy(dcx_query_value(0, 1, &isnull)));
+	*balances = PointerGetDatum(DatumGetArrayTypePCopy(dcx_query_value(0, 2, &isnull)));
+	MemoryContextSwitchTo(run_context);
+	dcx_run_end(&run);
 }
 
 /* dcx_wallet_balance(organisation text) */
@@ -181,141 +590,7 @@ PG_FUNCTION_INFO_V1(dcx_wallet_balance);
 Datum
 dcx_wallet_balance(PG_FUNCTION_ARGS)
 {
-	Numeric balance = dcx_wallet_balance_of(text_to_cstring(PG_GETARG_TEXT_PP(0)));
+	DcxWallet wallet = dcx_wallet_read(text_to_cstring(PG_GETARG_TEXT_PP(0)));
 
-	PG_RETURN_NUMERIC(dcx_money_display(balance));
-}
-
-static bool
-can_afford(const char *organisation, Numeric cost)
-{
-	Datum rounded;
-
-	if (DatumGetBool(DirectFunctionCall2(numeric_lt,
-										 NumericGetDatum(cost),
-										 NumericGetDatum(int64_to_numeric(0)))))
-		ereport(ERROR,
-				errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				errmsg("cost must not be negative"),
-				errdetail("It is %s.",
-						  DatumGetCString(DirectFunctionCall1(numeric_out, NumericGetDatum(cost)))),
-				errhint("The arguments are: organisation, cost in rand."));
-
-	rounded = NumericGetDatum(dcx_money_cents(cost));
-	return DatumGetBool(DirectFunctionCall2(numeric_ge,
-											NumericGetDatum(dcx_wallet_balance_of(organisation)),
-											rounded));
-}
-
-/* dcx_wallet_can_afford(organisation text, cost numeric) */
-PG_FUNCTION_INFO_V1(dcx_wallet_can_afford_numeric);
-Datum
-dcx_wallet_can_afford_numeric(PG_FUNCTION_ARGS)
-{
-	DcxQuantity cost = dcx_quantity_from_numeric("cost", PG_GETARG_NUMERIC(1));
-
-	PG_RETURN_BOOL(can_afford(text_to_cstring(PG_GETARG_TEXT_PP(0)), dcx_quantity_numeric(cost)));
-}
-
-/* dcx_wallet_can_afford(organisation text, cost double precision) */
-PG_FUNCTION_INFO_V1(dcx_wallet_can_afford_float8);
-Datum
-dcx_wallet_can_afford_float8(PG_FUNCTION_ARGS)
-{
-	DcxQuantity cost = dcx_quantity_from_float8("cost", PG_GETARG_FLOAT8(1));
-
-	PG_RETURN_BOOL(can_afford(text_to_cstring(PG_GETARG_TEXT_PP(0)), dcx_quantity_numeric(cost)));
-}
-
-/* Up to ten relations that have a column named like the organisation's, for a hint. */
-static char *
-candidates(const char *organisation_column)
-{
-	static const Oid types[] = {TEXTOID};
-	Datum			 values[1];
-	StringInfoData	 list;
-	uint64			 n;
-	DcxRun			 run;
-
-	initStringInfo(&list);
-	values[0] = CStringGetTextDatum(organisation_column);
-	dcx_run_begin(&run, InvalidOid);
-	n = dcx_query_execute("SELECT format('%I.%I', n.nspname, c.relname)"
-						  "  FROM pg_class c"
-						  "  JOIN pg_namespace n ON n.oid = c.relnamespace"
-						  "  JOIN pg_attribute a ON a.attrelid = c.oid"
-						  " WHERE c.relkind IN ('r', 'p', 'v', 'f') AND NOT a.attisdropped"
-						  "   AND (a.attname = $1 OR c.relname ILIKE '%wallet%' AND a.attnum = 1)"
-						  "   AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'dcx')"
-						  " GROUP BY n.nspname, c.relname"
-						  " ORDER BY bool_or(c.relname ILIKE '%wallet%') DESC, 1 LIMIT 10",
-						  1,
-						  types,
-						  values,
-						  NULL);
-	for (uint64 i = 0; i < n; i++)
-	{
-		char *name = dcx_query_text(i, 1);
-
-		appendStringInfo(&list, "%s%s", i ? ", " : "", name);
-	}
-	dcx_run_end(&run);
-	return n ? list.data : pstrdup("none");
-}
-
-/* dcx_attach_wallet(wallets text, organisation_column text, balance_column text) */
-PG_FUNCTION_INFO_V1(dcx_attach_wallet);
-Datum
-dcx_attach_wallet(PG_FUNCTION_ARGS)
-{
-	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
-	char		  *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
-	char		  *organisation_column = text_to_cstring(PG_GETARG_TEXT_PP(1));
-	char		  *balance_column = text_to_cstring(PG_GETARG_TEXT_PP(2));
-	Oid			   relation = dcx_relation_named(name);
-	Oid			   organisation_type;
-	Oid			   balance_type;
-	Datum		   values[3];
-	bool		   nulls[3] = {false};
-	DcxRun		   run;
-
-	InitMaterializedSRF(fcinfo, 0);
-	if (!OidIsValid(relation))
-		ereport(ERROR,
-				errcode(ERRCODE_UNDEFINED_TABLE),
-				errmsg("there is no wallet table \"%s\"", name),
-				errdetail("Candidates: %s.", candidates(organisation_column)),
-				errhint("Name it as SQL does, with its schema where it is not on the "
-						"search_path."));
-
-	LockRelationOid(relation, AccessShareLock);
-	dcx_relation_check_owner(relation);
-	organisation_type = check_organisation_column(relation, organisation_column);
-	balance_type = check_balance_column(relation, balance_column);
-
-	dcx_run_begin(&run, InvalidOid);
-	dcx_binding_put(CATALOG_WALLET,
-					wallets.part,
-					relation,
-					list_make2(organisation_column, balance_column),
-					NIL);
-	dcx_run_end(&run);
-
-	dcx_run_begin(&run, dcx_relation_owner(relation));
-	dcx_query_execute(psprintf("SELECT count(*) FROM %s", dcx_relation_name(relation)),
-					  0,
-					  NULL,
-					  NULL,
-					  NULL);
-	values[1] = dcx_query_value(0, 1, &nulls[1]);
-	dcx_run_end(&run);
-
-	values[0] = CStringGetTextDatum(dcx_relation_name(relation));
-	values[2] = CStringGetTextDatum(psprintf("organisation: %s %s, balance: %s %s",
-											 quote_identifier(organisation_column),
-											 format_type_be(organisation_type),
-											 quote_identifier(balance_column),
-											 format_type_be(balance_type)));
-	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
-	return (Datum) 0;
+	PG_RETURN_NUMERIC(dcx_money_display(wallet.balance));
 }

@@ -49,7 +49,55 @@ SELECT dcx_vm_cost('3GHZ', 2, 4, 'STANDARD', 40);
 \set ON_ERROR_STOP on
 
 \echo
-\echo ==[ 6 ]== RAM becomes dearer in AAS. MAIN knows with the next statement, and updatedAt with it.
+\echo ==[ 6 ]== An order: priced and its money held, in one statement. The customer saw 376.00.
+\echo
+\echo '  SELECT * FROM dcx_vm_reserve(''org-acme'', ''1GHZ'', 2, 4, ''STANDARD'', 40, ''order-1041'', max_cost => 376);'
+\echo
+SELECT hold_id, cost, available, to_char(expires_at - now(), 'MI "minutes"') AS expires_in, replayed
+  FROM dcx_vm_reserve('org-acme', '1GHZ', 2, 4, 'STANDARD', 40, 'order-1041', max_cost => 376);
+\echo '  The same request again, after a lost connection say, is no second order:'
+\echo
+SELECT hold_id, cost, available, replayed
+  FROM dcx_vm_reserve('org-acme', '1GHZ', 2, 4, 'STANDARD', 40, 'order-1041', max_cost => 376);
+\echo '  The balance is as it was, and what is held cannot be spent twice:'
+\echo
+SELECT dcx_wallet_balance('org-acme') AS balance, dcx_wallet_available('org-acme') AS available,
+       dcx_wallet_can_afford('org-acme', 800) AS can_afford_800;
+\echo '  SELECT * FROM dcx_wallet_debit(''org-acme'', 800, ''fee-7'');'
+\echo
+\set ON_ERROR_STOP off
+SELECT * FROM dcx_wallet_debit('org-acme', 800, 'fee-7');
+\set ON_ERROR_STOP on
+\echo
+\echo '  The VM is built and cost a little less. What is left of the hold is free again:'
+\echo
+\echo '  SELECT * FROM dcx_wallet_capture(1, 370);'
+\echo
+SELECT entry_id, amount, balance, available, replayed FROM dcx_wallet_capture(1, 370);
+
+\echo ==[ 7 ]== The ledger has it, and also what the platform changes by itself.
+\echo
+\echo '  UPDATE "OrganisationWallet" SET balance = balance + 100 WHERE "organisationId" = ''org-acme'';'
+\echo '  SELECT * FROM dcx_wallet_statement(''org-acme'');'
+\echo
+UPDATE "OrganisationWallet" SET balance = balance + 100 WHERE "organisationId" = 'org-acme';
+SELECT kind, amount, balance, hold_id, idempotency_key, details, session_role FROM dcx_wallet_statement('org-acme');
+\echo '  It cannot be rewritten:'
+\echo
+\set ON_ERROR_STOP off
+DELETE FROM dcx.wallet_entry;
+\set ON_ERROR_STOP on
+\echo
+\echo '  And it adds up; no rows are good news:'
+\echo
+\echo '  SELECT * FROM dcx_wallet_audit();'
+\echo
+SELECT * FROM dcx_wallet_audit();
+\echo '  The quote that the hold was made of, computed once more:'
+\echo
+SELECT * FROM dcx_hold_verify(1);
+
+\echo ==[ 8 ]== RAM becomes dearer in AAS. MAIN knows with the next statement, and updatedAt with it.
 \echo
 \c aas_product_data
 CREATE EXTENSION dcx_pricing;
@@ -67,7 +115,7 @@ UPDATE products SET price = 37 WHERE code = 'RAM_GB';
 \echo
 SELECT dcx_vm_cost('1GHZ', 2, 4, 'STANDARD', 40) AS rand_per_month;
 
-\echo '==[ 7 ]== The platform''s two data-validation queries, unchanged, through the foreign tables.'
+\echo '==[ 9 ]== The platform''s two data-validation queries, unchanged, through the foreign tables.'
 \echo
 SET search_path = aas, public;
 \echo '  Products without a category, and codes that are there twice (none is good news):'
@@ -83,6 +131,6 @@ SELECT code, title, price, cost, round(((price - cost) / price * 100)::numeric, 
  ORDER BY code;
 RESET search_path;
 
-\echo ==[ 8 ]== And what it took: how often this session asked AAS.
+\echo ==[ 10 ]== And what it took: how often this session asked AAS.
 \echo
 SELECT * FROM dcx_price_book_stats();

@@ -1,17 +1,21 @@
 // The shapes in which clients call: node-postgres and Prisma, against the databases of MAIN_URL and AAS_URL.
+// MAIN_URL is the application's, FINANCE_URL goes to the same database.
 // Run by test/t/051_clients.pl, which prepares both.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, test } from 'node:test';
+import { createJiti } from 'jiti';
 import pg from 'pg';
-import { PrismaClient } from '@prisma/client';
+import { Prisma, PrismaClient } from '@prisma/client';
 import { PrismaPg } from '@prisma/adapter-pg';
 
 const connectionString = process.env.MAIN_URL;
 const main = new pg.Pool({ connectionString });
 const aas = new pg.Pool({ connectionString: process.env.AAS_URL });
+const finance = new pg.Pool({ connectionString: process.env.FINANCE_URL });
 const prisma = new PrismaClient({ adapter: new PrismaPg({ connectionString }) });
-after(async () => { await main.end(); await aas.end(); await prisma.$disconnect(); });
+const prismaFinance = new PrismaClient({ adapter: new PrismaPg({ connectionString: process.env.FINANCE_URL }) });
+after(() => Promise.all([main.end(), aas.end(), finance.end(), prisma.$disconnect(), prismaFinance.$disconnect()]));
 
 const call = 'SELECT dcx_vm_cost($1, $2, $3, $4, $5) AS cost';
 const shapes = {
@@ -67,12 +71,222 @@ test('updatedAt moves also for a writer that is not Prisma', async () => {
   await prisma.organisationWallet.update({ where, data: { balance: before.balance } });
 });
 
-test('the example of the README', async () => {
-  const [, example] = readFileSync(process.env.README, 'utf8').match(/^```ts\n(.*?)^```$/ms);
-  const run = Object.getPrototypeOf(async () => {}).constructor;
-  const { before, affordableBefore, vm } =
-    await new run('aas', 'main', `${example}; return { before, affordableBefore, vm };`)(aas, main);
+// What the functions of the wallet take. An interval and a jsonb are sent as text.
+const signatures = {
+  dcx_vm_reserve: ['text', 'text', 'numeric', 'numeric', 'text', 'numeric', 'text', 'interval', 'numeric'],
+  dcx_wallet_hold: ['text', 'numeric', 'text', 'interval', 'text', 'jsonb'],
+  dcx_wallet_extend: ['bigint', 'interval'],
+  dcx_wallet_release: ['bigint'],
+  dcx_wallet_capture: ['bigint', 'numeric'],
+  dcx_wallet_credit: ['text', 'numeric', 'text', 'text', 'jsonb'],
+  dcx_wallet_debit: ['text', 'numeric', 'text', 'text', 'jsonb'],
+  dcx_wallet_available: ['text'],
+  dcx_wallet_holds: ['text', 'text'],
+  dcx_wallet_statement: ['text', 'timestamptz', 'timestamptz'],
+  dcx_hold_verify: ['bigint'],
+  dcx_wallet_audit: [],
+};
+
+// How each client calls, what it makes of bigint and numeric, and where it has an SQLSTATE.
+const clients = {
+  'node-postgres': {
+    app: async (sql, values) => (await main.query(sql, values)).rows,
+    finance: async (sql, values) => (await finance.query(sql, values)).rows,
+    id: 'string',
+    money: (value) => (assert.equal(typeof value, 'string'), value),
+    state: (error) => error.code,
+  },
+  Prisma: {
+    app: (sql, values) => prisma.$queryRawUnsafe(sql, ...values),
+    finance: (sql, values) => prismaFinance.$queryRawUnsafe(sql, ...values),
+    id: 'bigint',
+    money: (value) => (assert.ok(Prisma.Decimal.isDecimal(value)), value.toFixed(2)),
+    state: (error) => error.meta.driverAdapterError.cause.originalCode,
+  },
+};
+
+function callsOf(client, typed) {
+  return (role, name, ...values) => client[role](`SELECT * FROM ${name}(${
+    signatures[name].slice(0, values.length).map((type, i) => `$${i + 1}${typed ? `::${type}` : ''}`)})`, values);
+}
+
+for (const [name, form, organisation, start] of [
+  ['node-postgres', 'untyped', 'org-hooli', 250000], ['node-postgres', 'typed', 'org-umbrella', 18432.1],
+  ['Prisma', 'untyped', 'org-wonka', 5120.4], ['Prisma', 'typed', 'org-cyberdyne', 76250.75]]) {
+  const client = clients[name];
+  const { money } = client;
+  const call = callsOf(client, form === 'typed');
+  const vm = [organisation, '1GHZ', 2, 4.5, 'STANDARD', 40, 'an order', '15 minutes', '400'];
+
+  test(`the wallet, ${name}, ${form}`, async () => {
+    const since = new Date(Date.now() - 3_600_000);
+
+    const [held] = await call('app', 'dcx_vm_reserve', ...vm);
+    assert.equal(typeof held.hold_id, client.id);
+    assert.ok(held.expires_at instanceof Date);
+    assert.deepEqual([money(held.cost), money(held.available), held.replayed],
+      ['394.50', (start - 394.5).toFixed(2), false]);
+    assert.deepEqual(await call('app', 'dcx_vm_reserve', ...vm), [{ ...held, replayed: true }]);
+
+    const [longer] = await call('app', 'dcx_wallet_extend', held.hold_id, '1 hour');
+    assert.ok(longer.expires_at - held.expires_at > 30 * 60_000);
+    assert.deepEqual((await call('app', 'dcx_wallet_holds', organisation)).map(({ quote }) => quote.lines.length), [3]);
+
+    const [captured] = await call('app', 'dcx_wallet_capture', held.hold_id, 300.5);
+    assert.equal(typeof captured.entry_id, client.id);
+    assert.deepEqual([captured.amount, captured.balance, captured.available].map(money),
+      ['-300.50', (start - 300.5).toFixed(2), (start - 300.5).toFixed(2)]);
+    assert.equal((await call('app', 'dcx_wallet_capture', held.hold_id, '300.5'))[0].replayed, true);
+
+    const [other] = await call('app', 'dcx_wallet_hold', organisation, 10n, 'another', '2 hours', 'A licence',
+      { seats: 5 });
+    assert.equal(money(other.amount), '10.00');
+    const [all] = await call('app', 'dcx_wallet_hold', organisation, '0.01', 'a third', '2 hours', null, null);
+    assert.equal(money((await call('app', 'dcx_wallet_capture', all.hold_id, null))[0].amount), '-0.01');
+    const [released] = await call('app', 'dcx_wallet_release', other.hold_id);
+    assert.equal(money(released.available), (start - 300.51).toFixed(2));
+
+    const [credit] = await call('finance', 'dcx_wallet_credit', organisation, 0.1, 'a payment', 'Deposit',
+      { bank: 'ours' });
+    assert.deepEqual([money(credit.amount), credit.replayed], ['0.10', false]);
+    const [debit] = await call('finance', 'dcx_wallet_debit', organisation, '5.00', 'a fee');
+    assert.deepEqual([money(debit.amount), money(debit.balance)], ['-5.00', (start - 305.41).toFixed(2)]);
+    const [{ dcx_wallet_available: available }] = await call('app', 'dcx_wallet_available', organisation);
+    assert.equal(money(available), (start - 305.41).toFixed(2));
+
+    const until = new Date(Date.now() + 3_600_000);
+    const statement = await call('finance', 'dcx_wallet_statement', organisation, since, until);
+    assert.deepEqual(statement.map(({ kind, amount }) => `${kind} ${money(amount)}`),
+      [`opening ${start.toFixed(2)}`, 'capture -300.50', 'capture -0.01', 'credit 0.10', 'debit -5.00']);
+    assert.deepEqual(statement.map((entry) => entry.hold_id), [null, held.hold_id, all.hold_id, null, null]);
+    assert.deepEqual(statement[3].details, { bank: 'ours' });
+    assert.deepEqual(statement.map((entry) => entry.session_role),
+      ['postgres', 'main_app', 'main_app', 'finance', 'finance']);
+    assert.deepEqual(await call('finance', 'dcx_wallet_statement', organisation, new Date(0), since), []);
+
+    const holds = await call('finance', 'dcx_wallet_holds', organisation, null);
+    assert.deepEqual(holds.map(({ state }) => state), ['captured', 'released', 'captured']);
+    assert.deepEqual((await call('finance', 'dcx_hold_verify', held.hold_id)).map(({ code, ok }) => `${code} ${ok}`),
+      ['CPU_1GHZ true', 'RAM_GB true', 'STORAGE_STANDARD true', 'total true']);
+    assert.deepEqual(await call('finance', 'dcx_wallet_audit'), []);
+  });
+
+  test(`refusals of the wallet, ${name}, ${form}`, async () => {
+    const refused = (state, ...asked) => assert.rejects(call(...asked), (error) => {
+      assert.equal(client.state(error), state);
+      return true;
+    });
+    await refused('ZD001', 'app', 'dcx_wallet_hold', organisation, 1e9, 'dear', '1 hour');
+    await refused('ZD004', 'app', 'dcx_vm_reserve', ...vm.with(2, 4));
+    await refused('ZD005', 'app', 'dcx_wallet_release', 1_000_000n);
+    await refused('ZD006', 'app', 'dcx_wallet_hold', 'org-nowallet', 1, 'none', '1 hour');
+    await refused('ZD009', 'app', 'dcx_vm_reserve', ...vm.with(6, 'dearer').with(8, '394.49'));
+    await refused('22023', 'finance', 'dcx_wallet_credit', organisation, 0.1 + 0.2, 'a sum in floats');
+    await refused('42501', 'app', 'dcx_wallet_credit', organisation, 1, 'a gift');
+    await refused('42501', 'finance', 'dcx_wallet_hold', organisation, 1, 'not mine', '1 hour');
+  });
+}
+
+test('an interactive transaction of Prisma that fails leaves nothing, and its key free', async () => {
+  const reserve = (db) => db.$queryRaw`SELECT * FROM dcx_vm_reserve('org-tyrell', '1GHZ', ${2}, ${4}, 'STANDARD', ${40},
+    ${'interactive'}, expires_in => ${'1 hour'}::interval, max_cost => ${'376'}::numeric)`;
+  const holds = () => prisma.$queryRaw`SELECT * FROM dcx_wallet_holds('org-tyrell', NULL)`;
+
+  await assert.rejects(prisma.$transaction(async (tx) => {
+    const [{ available }] = await reserve(tx);
+    assert.equal(available.toFixed(2), '2624.00');
+    throw new Error('the order could not be placed');
+  }), /could not be placed/);
+  assert.deepEqual(await holds(), []);
+  const [{ replayed, available }] = await prisma.$transaction(reserve);
+  assert.deepEqual([replayed, available.toFixed(2), (await holds()).length], [false, '2624.00', 1]);
+});
+
+test('40001 reaches Prisma as itself', async () => {
+  await assert.rejects(prisma.$transaction(async (tx) => {
+    await tx.$queryRaw`SELECT dcx_wallet_balance('org-tyrell')`;
+    await finance.query(`SELECT dcx_wallet_credit('org-tyrell', 1, 'meanwhile')`);
+    await tx.$queryRaw`SELECT * FROM dcx_wallet_hold('org-tyrell', 1, 'late')`;
+  }, { isolationLevel: 'RepeatableRead' }), (error) => clients.Prisma.state(error) === '40001');
+});
+
+// The README's TypeScript, as JavaScript.
+const [replaced, orders] = readFileSync(process.env.README, 'utf8').match(/(?<=^```ts\n).*?(?=^```$)/gms)
+  .map((source) => createJiti(import.meta.url).transform({ source, ts: true, async: true }));
+
+function run(code, names, parameters) {
+  return Object.getPrototypeOf(async () => {}).constructor(...Object.keys(parameters), `${code}
+    return { ${names} };`)(...Object.values(parameters));
+}
+
+test('the README: what it replaces', async () => {
+  const { before, held } = await run(replaced, 'before, held', { aas, main });
   assert.equal(before, 376);
-  assert.equal(affordableBefore, true);
-  assert.deepEqual(vm, { cost: '376.00', affordable: true });
+  assert.deepEqual([typeof held.hold_id, held.cost, held.available], ['string', '376.00', '248.00']);
+  await main.query(`UPDATE "OrganisationWallet" SET balance = 1000 WHERE "organisationId" = 'org-acme'`);
+});
+
+// A pool whose clients run, in the place of the first statement that the pattern matches, what replace() makes of it.
+function faulty(pattern, replace) {
+  const pool = {
+    connections: 0,
+    connect: async () => {
+      const client = await main.connect();
+      pool.connections++;
+      return {
+        query: (sql, values) => {
+          if (!replace || !pattern.test(sql)) return client.query(sql, values);
+          const fault = replace;
+          replace = null;
+          return fault(client, sql, values);
+        },
+        release: () => client.release(),
+      };
+    },
+  };
+  return pool;
+}
+
+// Fails as the server does, so that only a ROLLBACK helps.
+const failsWith = (state) => (client) =>
+  client.query(`DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = '${state}'; END $$`);
+
+test('the README: an order', async () => {
+  const vm = { cpu: '1GHZ', cpus: 1, ram: 1, storage: 'STANDARD', gb: 10 };
+  const holdsOf = async (key) => (await main.query(
+    `SELECT hold_id, state FROM dcx_wallet_holds('org-acme', NULL) WHERE idempotency_key = $1`, [key])).rows;
+  const ordersOf = async (id) => (await main.query(`SELECT "holdId", cost FROM "VmOrder" WHERE id = $1`, [id])).rows;
+  const placeWith = async (pool, ...order) =>
+    (await run(orders.replace(/^const vm =.*/ms, ''), 'placeOrder', { main: pool })).placeOrder(...order);
+
+  const { order } = await run(orders, 'order', { main });
+  assert.equal(order.cost, '376.00');
+  assert.deepEqual(await ordersOf('order-1044'), [{ holdId: order.hold_id, cost: '376.00' }]);
+  assert.deepEqual(await run(orders, 'order', { main }), { order }, 'again');
+  assert.equal((await ordersOf('order-1044')).length, 1);
+  assert.deepEqual(await run(orders.replace('order-1044', 'order-1045'), 'order', { main }),
+    { order: { topUp: 'Balance 376.00, held 376.00, available 0.00, asked 376.00.' } });
+  assert.deepEqual(await run(orders.replace('order-1044', 'order-1046').replace('ram: 4', 'ram: 8'), 'order', { main }),
+    { order: { newPrice: 'It costs 524.00, max_cost is 376.00.' } });
+
+  for (const state of ['40001', '40P01']) {
+    const pool = faulty(/dcx_vm_reserve/, failsWith(state));
+    const { hold_id } = await placeWith(pool, `after ${state}`, 'org-acme', vm, '376.00');
+    assert.equal(pool.connections, 2);
+    assert.deepEqual(await holdsOf(`after ${state}`), [{ hold_id, state: 'open' }]);
+  }
+
+  await assert.rejects(placeWith(faulty(/INSERT/, failsWith('23503')), 'refused', 'org-acme', vm, '376.00'),
+    { code: '23503' });
+  assert.deepEqual([await holdsOf('refused'), await ordersOf('refused')], [[], []]);
+
+  const lost = faulty(/COMMIT/, async (client) => {
+    await client.query('COMMIT');
+    throw Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' });
+  });
+  await assert.rejects(placeWith(lost, 'lost', 'org-acme', vm, '376.00'), { code: 'ECONNRESET' });
+  const { hold_id } = await placeWith(lost, 'lost', 'org-acme', vm, '376.00');
+  assert.deepEqual(await holdsOf('lost'), [{ hold_id, state: 'open' }]);
+  assert.deepEqual((await ordersOf('lost')).map(({ holdId }) => holdId), [hold_id]);
+  assert.deepEqual((await finance.query('SELECT * FROM dcx_wallet_audit()')).rows, []);
 });

@@ -113,6 +113,91 @@ SELECT state FROM test.failure($$SELECT dcx_product_cost('RAM_GB')$$);
 RESET max_stack_depth;
 SELECT count(*) FROM dcx_detach('aas');
 
+-- A role with nothing but EXECUTE on some functions can do just those: no right on any table is needed to move money.
+SELECT relation FROM dcx_attach_wallet();
+REVOKE ALL ON "OrganisationWallet" FROM regress_dcx_user, regress_dcx_dba;
+GRANT EXECUTE ON FUNCTION dcx_wallet_debit(text, numeric, text, text, jsonb), dcx_wallet_hold(text, numeric, text, interval, text, jsonb),
+    dcx_wallet_capture(bigint, numeric) TO regress_dcx_user;
+SET ROLE regress_dcx_user;
+SELECT amount, balance, available, replayed FROM dcx_wallet_debit('org-acme', 100, 'u1');
+SELECT amount, balance, available, replayed FROM dcx_wallet_debit('org-acme', 100, 'u1');
+SELECT hold_id AS hold, available FROM dcx_wallet_hold('org-acme', 50, 'u2') \gset
+SELECT amount, balance FROM dcx_wallet_capture(:hold, 40);
+SELECT hold_id AS globex FROM dcx_wallet_hold('org-globex', 50, 'u2') \gset
+SELECT f.state, f.message FROM unnest(ARRAY[
+    $$dcx_wallet_credit('org-acme', 1, 'c')$$, 'dcx_wallet_release(1)', $$dcx_wallet_extend(1, '1 hour')$$, $$dcx_vm_reserve('org-acme', '1GHZ', 2, 4, 'STANDARD', 40, 'r')$$,
+    'dcx_wallet_audit()', $$dcx_wallet_available('org-acme')$$, $$dcx_wallet_can_afford('org-acme', 1)$$, $$dcx_wallet_statement('org-acme')$$, $$dcx_wallet_holds('org-acme')$$,
+    format('dcx_hold_verify(%s)', :hold)]) call, LATERAL test.failure('SELECT ' || call) f;
+SELECT f.state, f.message FROM unnest('{wallet_entry,wallet_hold,wallet_key,wallet_account,binding}'::text[]) t, LATERAL test.failure('SELECT FROM dcx.' || t) f;
+SELECT f.state, f.message FROM unnest('{wallet_entry,wallet_hold,wallet_key,wallet_account}'::text[]) t, LATERAL test.failure('DELETE FROM dcx.' || t) f;
+RESET ROLE;
+SELECT kind, amount, role, session_role = session_user AS session FROM dcx.wallet_entry WHERE role = 'regress_dcx_user' ORDER BY entry_id;
+
+-- Reading goes by the rights on the wallet: what a role may see, and what row-level security shows it.
+GRANT SELECT ON "OrganisationWallet" TO regress_dcx_user;
+ALTER TABLE "OrganisationWallet" ENABLE ROW LEVEL SECURITY;
+SET ROLE regress_dcx_user;
+SET test.org = 'org-acme';
+SELECT dcx_wallet_available('org-acme'), dcx_wallet_can_afford('org-acme', 860), dcx_wallet_can_afford('org-acme', 860.01);
+SELECT kind, amount FROM dcx_wallet_statement('org-acme') WHERE kind <> 'opening';
+SELECT amount, state, captured FROM dcx_wallet_holds('org-acme', NULL);
+SELECT count(*) FROM dcx_hold_verify(:hold);
+SELECT f.state, replace(f.message, :'globex', 'N') AS message FROM unnest(ARRAY[$$dcx_wallet_available('org-globex')$$, $$dcx_wallet_can_afford('org-globex', 1)$$,
+    $$dcx_wallet_statement('org-globex')$$, $$dcx_wallet_holds('org-globex')$$, format('dcx_hold_verify(%s)', :globex)]) call, LATERAL test.failure('SELECT ' || call) f;
+-- Moving money does not.
+SELECT amount, balance FROM dcx_wallet_debit('org-globex', 1, 'u3');
+RESET ROLE;
+ALTER TABLE "OrganisationWallet" DISABLE ROW LEVEL SECURITY;
+-- A right on the columns is a right on the wallet.
+REVOKE ALL ON "OrganisationWallet" FROM regress_dcx_user;
+GRANT SELECT ("organisationId", balance) ON "OrganisationWallet" TO regress_dcx_user;
+SET ROLE regress_dcx_user;
+SELECT dcx_wallet_available('org-acme');
+RESET ROLE;
+SELECT * FROM dcx_wallet_audit();
+
+-- The wallet's triggers run as its owner, whoever calls and whoever attached; he cannot touch the ledger.
+CREATE SCHEMA shop AUTHORIZATION regress_dcx_dba;
+SET ROLE regress_dcx_dba;
+CREATE TABLE shop.wallets (org text PRIMARY KEY, balance numeric);
+INSERT INTO shop.wallets VALUES ('o', 100);
+CREATE TABLE shop.seen (who text, path text);
+CREATE FUNCTION shop.look() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO seen VALUES (current_user, current_setting('search_path'));
+    BEGIN
+        SET ROLE regress_dcx_user;
+    EXCEPTION WHEN insufficient_privilege THEN
+        RAISE NOTICE '%', SQLERRM;
+    END;
+    BEGIN
+        DELETE FROM dcx.wallet_entry;
+    EXCEPTION WHEN insufficient_privilege THEN
+        RAISE NOTICE '%', SQLERRM;
+    END;
+    PERFORM set_config('search_path', 'shop', false);
+    RETURN NULL;
+END $$;
+CREATE TRIGGER look AFTER UPDATE ON shop.wallets FOR EACH ROW EXECUTE FUNCTION shop.look();
+RESET ROLE;
+SELECT relation FROM dcx_attach_wallet('shop.wallets', 'org');
+SET ROLE regress_dcx_user;
+SELECT amount, balance FROM dcx_wallet_debit('o', 1, 'u');
+SELECT current_user, current_setting('search_path');
+RESET ROLE;
+TABLE shop.seen;
+SELECT kind, amount, balance, role FROM dcx.wallet_entry WHERE organisation = 'o' AND role = 'regress_dcx_user';
+SET ROLE regress_dcx_dba;
+SET search_path = shop;
+UPDATE wallets SET balance = 50;
+RESET search_path;
+RESET ROLE;
+SELECT kind, amount, balance, role FROM dcx.wallet_entry WHERE organisation = 'o' AND kind = 'external' AND role = 'regress_dcx_dba';
+SELECT count(*) FROM dcx_detach('wallet');
+SET client_min_messages = warning;
+DROP SCHEMA shop CASCADE;
+RESET client_min_messages;
+
 -- Only its owner attaches a relation: everybody reads it through him.
 GRANT EXECUTE ON FUNCTION dcx_attach_aas(text, text), dcx_attach_wallet(text, text, text), dcx_detach(text) TO regress_dcx_dba;
 CREATE SCHEMA foreign_owner;
@@ -125,7 +210,9 @@ SELECT state, message FROM test.failure($$SELECT * FROM dcx_attach_wallet()$$);
 -- Nor does he write bindings that are a superuser's, or trust a schema dcx that is somebody else's.
 SELECT state, message FROM test.failure($$SELECT * FROM dcx_attach_aas(NULL, 'aas')$$);
 RESET ROLE;
+SET client_min_messages = warning;
 DROP SCHEMA dcx CASCADE;
+RESET client_min_messages;
 CREATE SCHEMA dcx AUTHORIZATION regress_dcx_user;
 SET ROLE regress_dcx_dba;
 SELECT * FROM test.failure($$SELECT * FROM dcx_attach_aas(NULL, 'aas')$$) \gx

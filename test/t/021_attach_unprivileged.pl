@@ -203,7 +203,8 @@ GRANT SELECT ("organisationId", balance) ON "OrganisationWallet" TO acme, globex
 SQL
 	fails_with($acme, sprintf($sql, 'acme'), 'before attaching', state => 'ZD007', hint => qr/dcx_attach_wallet\(\)/);
 	is( $operator->value('SELECT * FROM dcx_attach_wallet()'),
-		'public."OrganisationWallet"|11|organisation: "organisationId" text, balance: balance double precision',
+		'public."OrganisationWallet"|11|organisation: "organisationId" text, balance: balance double precision'
+		  . "\ndcx.wallet_entry|11|11 opening entries written",
 		'the owner attaches them');
 	is($acme->value(sprintf $sql, 'acme'), '1000.00', 'and sees them all');
 	is($acme->value(sprintf $sql, 'globex'), '375.99', 'every one');

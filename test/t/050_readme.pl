@@ -24,6 +24,7 @@ while (my ($sql, $expected) = splice @examples, 0, 2)
 	IPC::Run::run(
 		[ 'psql', '-X', '-q', '-h', $node->host, '-p', $node->port, '-d', 'datacentrix_cloud_local' ],
 		'<', \$sql, '>', \$out, '2>&1');
+	$expected //= '';
 	s/\s+\z/\n/ for $out, $expected;
 	is($out, $expected, "what `$first` prints");
 }

@@ -30,7 +30,18 @@ my $aas_url = "postgresql://aas_reader:read%40aas%2F39%25\@$host/$aas";
 $node->safe_psql($main, "CREATE EXTENSION dcx_pricing; SELECT * FROM dcx_attach_aas('$aas_url?schema=public');
 	SELECT * FROM dcx_attach_wallet(); SELECT * FROM dcx_attach_updated_at()");
 
+# Rights as the README grants them, and the table that its example writes an order into.
+my ($grants) = slurp_file($readme) =~ /^```sql\n([^`]*^GRANT EXECUTE [^`]*)^```$/m;
+$node->safe_psql($main, $grants . <<'SQL');
+ALTER ROLE finance PASSWORD 'finance_secret';
+GRANT CONNECT ON DATABASE datacentrix_cloud_local TO finance;
+CREATE TABLE "VmOrder" (id text PRIMARY KEY, "organisationId" text NOT NULL, "holdId" bigint NOT NULL,
+	cost numeric(12,2) NOT NULL);
+GRANT SELECT, INSERT ON "VmOrder" TO main_app;
+SQL
+
 $ENV{MAIN_URL} = "postgresql://main_app:main_secret\@$host/$main";
+$ENV{FINANCE_URL} = "postgresql://finance:finance_secret\@$host/$main";
 $ENV{AAS_URL} = $aas_url;
 $ENV{README} = $readme;
 my $output = `cd '$dir' && node --test --test-reporter=tap clients.test.mjs 2>&1`;

@@ -14,7 +14,7 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-our @EXPORT = qw(new_main new_aas aas_url add_operator session fails_with remote_reads);
+our @EXPORT = qw(new_main new_aas aas_url add_operator may_move_money session fails_with remote_reads);
 
 my $fixtures = dirname(__FILE__) . '/../../fixtures';
 
@@ -34,7 +34,7 @@ sub new_node
 	$node->init(%{ $params{init} // {} });
 	$node->append_conf('postgresql.conf', "log_statement = none\n" . ($params{conf} // ''));
 	unlink $node->data_dir . '/pg_hba.conf';
-	$node->append_conf('pg_hba.conf', "local all all trust\nhost all all 127.0.0.1/32 scram-sha-256\n");
+	$node->append_conf('pg_hba.conf', "local all,replication all trust\nhost all all 127.0.0.1/32 scram-sha-256\n");
 	$node->start;
 	return $node;
 }
@@ -99,6 +99,26 @@ GRANT USAGE ON FOREIGN DATA WRAPPER postgres_fdw TO $role;
 GRANT USAGE ON SCHEMA $schema TO $role;
 GRANT EXECUTE ON FUNCTION $schema.dcx_attach_aas(text, text), $schema.dcx_detach(text),
 	$schema.dcx_attach_wallet(text, text, text), $schema.dcx_attach_updated_at(text) TO $role;
+SQL
+}
+
+# Lets a role call what moves money, and gives it no right on any table. The extension is in the given schema.
+sub may_move_money
+{
+	my ($node, $role, %params) = @_;
+	my $schema = $params{schema} // 'public';
+
+	$node->safe_psql($params{database} // $main_db, <<SQL);
+DO \$\$
+DECLARE
+	function regprocedure;
+BEGIN
+	FOR function IN SELECT oid FROM pg_proc WHERE pronamespace = '$schema'::regnamespace
+		AND proname ~ '^dcx_(wallet_(credit|debit|hold|capture|release|extend)|vm_reserve)\$'
+	LOOP
+		EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO $role', function);
+	END LOOP;
+END \$\$
 SQL
 }
 

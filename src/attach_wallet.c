@@ -1,0 +1,300 @@
+/*
+ * attach_wallet.c
+ *		Attaches the wallet table: binds it, makes its ledger, puts the triggers on it, and brings
+ *		the ledger up to the balances.
+ *
+ * Attaching again finds all that and does what is missing. It is the only reconciliation there is:
+ * what was changed behind the ledger's back becomes one entry a wallet.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "attach_wallet.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_inherits.h"
+#include "catalog/pg_type.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "ledger.h"
+#include "miscadmin.h"
+#include "nodes/makefuncs.h"
+#include "parser/parse_func.h"
+#include "relation.h"
+#include "storage/lmgr.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "wallet.h"
+
+/*
+ * Triggers of one kind fire in the order of their names. Ours comes first, so that what other
+ * triggers do to a balance in turn stands after what they react to.
+ */
+#define ROW_TRIGGER		 "000_dcx_wallet"
+#define TRUNCATE_TRIGGER "000_dcx_wallet_truncate"
+
+/* Up to ten relations that have a column named like the organisation's, for a hint. */
+static char *
+candidates(const char *organisation_column)
+{
+	static const Oid types[] = {TEXTOID};
+	Datum			 values[1];
+	StringInfoData	 list;
+	uint64			 n;
+	DcxRun			 run;
+
+	initStringInfo(&list);
+	values[0] = CStringGetTextDatum(organisation_column);
+	dcx_run_begin(&run, InvalidOid);
+	n = dcx_query_execute("SELECT format('%I.%I', n.nspname, c.relname)"
+						  "  FROM pg_class c"
+						  "  JOIN pg_namespace n ON n.oid = c.relnamespace"
+						  "  JOIN pg_attribute a ON a.attrelid = c.oid"
+						  " WHERE c.relkind IN ('r', 'p', 'v', 'f') AND NOT a.attisdropped"
+						  "   AND (a.attname = $1 OR c.relname ILIKE '%wallet%' AND a.attnum = 1)"
+						  "   AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'dcx')"
+						  " GROUP BY n.nspname, c.relname"
+						  " ORDER BY bool_or(c.relname ILIKE '%wallet%') DESC, 1 LIMIT 10",
+						  1,
+						  types,
+						  values,
+						  NULL);
+	for (uint64 i = 0; i < n; i++)
+	{
+		char *name = dcx_query_text(i, 1);
+
+		appendStringInfo(&list, "%s%s", i ? ", " : "", name);
+	}
+	dcx_run_end(&run);
+	return n ? list.data : pstrdup("none");
+}
+
+static void
+put_row(FunctionCallInfo fcinfo, const char *relation, int64 rows, const char *note)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	Datum		   values[3];
+	bool		   nulls[3] = {false};
+
+	values[0] = CStringGetTextDatum(relation);
+	values[1] = Int64GetDatum(rows);
+	values[2] = CStringGetTextDatum(note);
+	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+}
+
+/* Our dcx_wallet_record(), in the schema of the extension. */
+static Oid
+trigger_function(const char *schema)
+{
+	List *name = list_make2(makeString(pstrdup(schema)), makeString("dcx_wallet_record"));
+
+	return LookupFuncName(name, 0, NULL, false);
+}
+
+List *
+dcx_attach_wallet_drop_triggers(Oid relation, const char *schema)
+{
+	static const Oid types[] = {OIDOID, OIDOID};
+	List			*dropped = NIL;
+	List			*statements = NIL;
+	Datum			 values[2];
+	uint64			 n;
+	ListCell		*lc;
+
+	values[0] = ObjectIdGetDatum(relation);
+	values[1] = ObjectIdGetDatum(trigger_function(schema));
+	n = dcx_query_execute("SELECT format('%I on %s', tgname, tgrelid::regclass),"
+						  "       format('DROP TRIGGER %I ON %s', tgname, tgrelid::regclass)"
+						  "  FROM pg_trigger"
+						  " WHERE tgfoid = $2 AND tgparentid = 0 AND (tgrelid = $1 OR tgrelid IN"
+						  "       (SELECT relid FROM pg_partition_tree($1)))"
+						  " ORDER BY 1",
+						  2,
+						  types,
+						  values,
+						  NULL);
+	for (uint64 i = 0; i < n; i++)
+	{
+		dropped = lappend(dropped, dcx_query_text(i, 1));
+		statements = lappend(statements, dcx_query_text(i, 2));
+	}
+	foreach(lc, statements)
+		dcx_query_execute(lfirst(lc), 0, NULL, NULL, NULL);
+	return dropped;
+}
+
+/*
+ * Puts the triggers on the table, and on the partitions that it has the one for TRUNCATE, which
+ * those do not get by themselves. Whatever the session_replication_role, they fire. What has such a
+ * name and is something else makes room.
+ */
+static void
+need_triggers(Oid relation, const char *schema)
+{
+	static const Oid types[] = {OIDOID, TEXTOID, OIDOID};
+	Datum			 values[3];
+	List			*statements = NIL;
+	uint64			 n;
+	ListCell		*lc;
+
+	values[0] = ObjectIdGetDatum(relation);
+	values[1] = CStringGetTextDatum(schema);
+	values[2] = ObjectIdGetDatum(trigger_function(schema));
+	n = dcx_query_execute(
+		"WITH member AS (SELECT $1 AS relid UNION SELECT relid FROM pg_partition_tree($1)),"
+		/* tgtype has a bit for each word of it */
+		" wanted AS (SELECT * FROM member,"
+		"    (VALUES ('" ROW_TRIGGER "', 29, 'AFTER INSERT OR UPDATE OR DELETE', 'FOR EACH ROW'),"
+		"            ('" TRUNCATE_TRIGGER "', 34, 'BEFORE TRUNCATE', 'FOR EACH STATEMENT'))"
+		"      AS v (name, type, event, each)"
+		"    WHERE relid = $1 OR type = 34),"
+		" found AS (SELECT w.*, t.oid IS NOT NULL AS there,"
+		"      t.tgfoid = $3 AND t.tgtype = type AND t.tgqual IS NULL AND t.tgattr::text = ''"
+		"        AS is_ours,"
+		"      t.tgenabled = 'A' AND NOT EXISTS (SELECT FROM pg_trigger c"
+		"        JOIN member m ON m.relid = c.tgrelid WHERE c.tgname = name AND c.tgparentid <> 0"
+		"         AND c.tgenabled <> 'A') AS always"
+		"    FROM wanted w LEFT JOIN pg_trigger t ON t.tgrelid = relid AND t.tgname = name)"
+		" SELECT CASE WHEN there AND NOT is_ours"
+		"        THEN format('DROP TRIGGER %I ON %s', name, relid::regclass) END,"
+		"        CASE WHEN is_ours IS NOT TRUE"
+		"        THEN format('CREATE TRIGGER %I %s ON %s %s EXECUTE FUNCTION %I.dcx_wallet_record()',"
+		"                    name, event, relid::regclass, each, $2) END,"
+		"        CASE WHEN (is_ours AND always) IS NOT TRUE"
+		"        THEN format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %I', relid::regclass, name) END"
+		"   FROM found ORDER BY relid, name",
+		3,
+		types,
+		values,
+		NULL);
+	for (uint64 i = 0; i < n; i++)
+		for (int column = 1; column <= 3; column++)
+		{
+			char *statement = dcx_query_text(i, column);
+
+			if (statement)
+				statements = lappend(statements, statement);
+		}
+	foreach(lc, statements)
+		dcx_query_execute(lfirst(lc), 0, NULL, NULL, NULL);
+}
+
+/* Makes the ledger of a table, or finds it, and reports what there was to write into it. */
+static void
+open_ledger(FunctionCallInfo fcinfo, Oid relation, const char *schema)
+{
+	const DcxBinding *wallets;
+	Datum			  organisations;
+	Datum			  balances;
+	const char		 *kind;
+	int64			  written;
+	int64			  total;
+	Oid				  owner;
+	DcxRun			  run;
+
+	/* An old snapshot would take for a difference what has long been written. */
+	if (IsolationUsesXactSnapshot())
+		ereport(ERROR,
+				errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				errmsg("wallets are attached under READ COMMITTED only"),
+				errdetail("This transaction reads under a snapshot of its own."),
+				errhint("BEGIN ISOLATION LEVEL READ COMMITTED."));
+
+	dcx_run_begin(&run, InvalidOid);
+	dcx_ledger_make();
+	/* From here on nobody changes a wallet until we are done, in a partition neither. */
+	LockRelationOid(relation, ShareRowExclusiveLock);
+	find_all_inheritors(relation, ShareRowExclusiveLock, NULL);
+	need_triggers(relation, schema);
+	dcx_run_end(&run);
+
+	PushActiveSnapshot(GetTransactionSnapshot());
+	wallets = dcx_wallet_bound();
+	owner = dcx_ledger_owner(wallets, false);
+	dcx_wallet_totals(relation, false, true, &organisations, &balances);
+	written = dcx_ledger_reconcile(owner, organisations, balances, &kind, &total);
+	PopActiveSnapshot();
+
+	put_row(fcinfo,
+			"dcx.wallet_entry",
+			total,
+			written == 0 ? "the ledger has every balance" :
+						   psprintf(INT64_FORMAT " %s entr%s written",
+									written,
+									kind,
+									written == 1 ? "y" : "ies"));
+}
+
+/* Lets go of a table that was attached before another one. */
+static void
+let_go(Oid relation, const char *schema)
+{
+	static DcxBinding bound = {.catalog = DCX_CATALOG_WALLET, .part = "wallets"};
+
+	dcx_binding_get(&bound);
+	if (bound.attached && bound.relation != relation &&
+		OidIsValid(dcx_relation_owner(bound.relation)))
+		dcx_attach_wallet_drop_triggers(bound.relation, schema);
+}
+
+/* dcx_attach_wallet(wallets text, organisation_column text, balance_column text) */
+PG_FUNCTION_INFO_V1(dcx_attach_wallet);
+Datum
+dcx_attach_wallet(PG_FUNCTION_ARGS)
+{
+	char  *schema = get_namespace_name(get_func_namespace(fcinfo->flinfo->fn_oid));
+	char  *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	char  *organisation_column = text_to_cstring(PG_GETARG_TEXT_PP(1));
+	char  *balance_column = text_to_cstring(PG_GETARG_TEXT_PP(2));
+	Oid	   relation = dcx_relation_named(name);
+	Oid	   organisation_type;
+	Oid	   balance_type;
+	bool   table;
+	int64  wallets;
+	DcxRun run;
+
+	InitMaterializedSRF(fcinfo, 0);
+	if (!OidIsValid(relation))
+		ereport(ERROR,
+				errcode(ERRCODE_UNDEFINED_TABLE),
+				errmsg("there is no wallet table \"%s\"", name),
+				errdetail("Candidates: %s.", candidates(organisation_column)),
+				errhint("Name it as SQL does, with its schema where it is not on the "
+						"search_path."));
+
+	LockRelationOid(relation, AccessShareLock);
+	dcx_relation_check_owner(relation);
+	organisation_type = dcx_wallet_check_organisation(relation, organisation_column);
+	balance_type = dcx_wallet_check_balance(relation, balance_column);
+	table = dcx_wallet_is_table(relation);
+
+	dcx_run_begin(&run, InvalidOid);
+	let_go(relation, schema);
+	dcx_binding_put(DCX_CATALOG_WALLET,
+					"wallets",
+					relation,
+					list_make2(organisation_column, balance_column),
+					NIL);
+	dcx_run_end(&run);
+
+	dcx_run_begin(&run, dcx_relation_owner(relation));
+	dcx_query_execute(psprintf("SELECT count(*) FROM %s", dcx_relation_name(relation)),
+					  0,
+					  NULL,
+					  NULL,
+					  NULL);
+	wallets = dcx_query_int64(0, 1);
+	dcx_run_end(&run);
+
+	put_row(fcinfo,
+			dcx_relation_name(relation),
+			wallets,
+			psprintf("organisation: %s %s, balance: %s %s%s",
+					 quote_identifier(organisation_column),
+					 format_type_be(organisation_type),
+					 quote_identifier(balance_column),
+					 format_type_be(balance_type),
+					 table ? "" : "; to be read only: money moves in a table"));
+	if (table)
+		open_ledger(fcinfo, relation, schema);
+	return (Datum) 0;
+}

@@ -1,0 +1,16 @@
+/*
+ * attach_wallet.h
+ *		Attaches the wallet table, with its ledger.
+ */
+#ifndef DCX_ATTACH_WALLET_H
+#define DCX_ATTACH_WALLET_H
+
+#include "nodes/pg_list.h"
+
+/*
+ * Inside a run, as the caller: drops the ledger's triggers from a table and its partitions. schema:
+ * the extension's. Returns what was dropped, as C strings.
+ */
+extern List *dcx_attach_wallet_drop_triggers(Oid relation, const char *schema);
+
+#endif /* DCX_ATTACH_WALLET_H */

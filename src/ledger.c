@@ -1,0 +1,696 @@
+/*
+ * ledger.c
+ *		What moved, and what may not move: the tables of schema dcx behind the wallets.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "access/xact.h"
+#include "binding.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_proc.h"
+#include "catalog/pg_type.h"
+#include "commands/trigger.h"
+#include "fmgr.h"
+#include "ledger.h"
+#include "lookup.h"
+#include "miscadmin.h"
+#include "money.h"
+#include "parser/parse_func.h"
+#include "relation.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/syscache.h"
+#include "utils/timestamp.h"
+#include "wallet.h"
+
+#define LEDGER_SCHEMA "dcx"
+
+/* A trigger that refuses what may not be done to a table. */
+typedef struct Guard
+{
+	const char *name;
+	const char *events; /* and when */
+	const char *detail;
+	const char *hint;
+} Guard;
+
+#define GUARDS_MAX 2
+
+typedef struct Table
+{
+	const char *name;
+	const char *statements[3];
+	Guard		guards[GUARDS_MAX];
+} Table;
+
+static const char guard_function[] = "wallet_guard";
+static const char guard_sql[] =
+	"CREATE FUNCTION dcx.wallet_guard() RETURNS trigger LANGUAGE plpgsql"
+	" SET search_path = pg_catalog, pg_temp AS $$\n"
+	"BEGIN\n"
+	"    RAISE EXCEPTION '% of %.% is refused', TG_OP, TG_TABLE_SCHEMA, TG_TABLE_NAME\n"
+	"        USING ERRCODE = 'insufficient_privilege', DETAIL = TG_ARGV[0], HINT = TG_ARGV[1];\n"
+	"END $$";
+
+#define ORGANISATION "organisation text COLLATE \"C\" NOT NULL"
+#define KEY_COLUMN	 "idempotency_key text COLLATE \"C\""
+
+/*
+ * There are no CHECK constraints: each statement would read their text anew, and they took a tenth
+ * of a hold's time. Nobody but us writes here, and the audit looks at what they would have said.
+ */
+static const Table tables[] = {
+	{"wallet_account",
+	 {"CREATE TABLE dcx.wallet_account ("
+	  "  " ORGANISATION " PRIMARY KEY,"
+	  "  balance numeric NOT NULL,"
+	  "  held numeric NOT NULL DEFAULT 0,"
+	  "  next_expiry timestamptz NOT NULL DEFAULT 'infinity',"
+	  "  expired_until timestamptz NOT NULL DEFAULT '-infinity'"
+	  ") WITH (fillfactor = 50)",
+	  "COMMENT ON TABLE dcx.wallet_account IS 'dcx_pricing: what the entries of an organisation "
+	  "add up to, and what is held. held: the open holds that expire after expired_until; none "
+	  "of them expires before next_expiry'"},
+	 {{NULL}}},
+	{"wallet_entry",
+	 {"CREATE TABLE dcx.wallet_entry ("
+	  "  entry_id bigint GENERATED ALWAYS AS IDENTITY,"
+	  "  " ORGANISATION ","
+	  "  recorded_at timestamptz NOT NULL DEFAULT clock_timestamp(),"
+	  "  kind text NOT NULL,"
+	  "  amount numeric NOT NULL,"
+	  "  balance numeric NOT NULL,"
+	  "  available numeric,"
+	  "  hold_id bigint,"
+	  "  " KEY_COLUMN ","
+	  "  description text,"
+	  "  details jsonb,"
+	  "  role text NOT NULL,"
+	  "  session_role text NOT NULL,"
+	  "  PRIMARY KEY (organisation, entry_id))",
+	  "COMMENT ON TABLE dcx.wallet_entry IS 'dcx_pricing: the ledger. Every change of a balance, "
+	  "in the order of entry_id; amount is what it changed by, balance what the organisation had "
+	  "afterwards. Append-only'"},
+	 {{"append_only",
+	   "BEFORE UPDATE OR DELETE OR TRUNCATE ON dcx.wallet_entry",
+	   "The ledger is append-only.",
+	   "A mistake is corrected by an entry that says so: dcx_wallet_credit() or "
+	   "dcx_wallet_debit()."}}},
+	{"wallet_hold",
+	 {"CREATE TABLE dcx.wallet_hold ("
+	  "  hold_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,"
+	  "  " ORGANISATION ","
+	  "  amount numeric NOT NULL,"
+	  "  state text NOT NULL DEFAULT 'open',"
+	  "  held_at timestamptz NOT NULL,"
+	  "  expires_in interval NOT NULL,"
+	  "  first_expires_at timestamptz NOT NULL,"
+	  "  expires_at timestamptz NOT NULL,"
+	  "  available numeric NOT NULL,"
+	  "  resolved_at timestamptz,"
+	  "  captured numeric,"
+	  "  entry_id bigint,"
+	  "  available_then numeric,"
+	  "  " KEY_COLUMN " NOT NULL,"
+	  "  description text,"
+	  "  details jsonb,"
+	  "  quote jsonb,"
+	  "  role text NOT NULL,"
+	  "  session_role text NOT NULL)",
+	  "CREATE INDEX wallet_hold_expiry ON dcx.wallet_hold (organisation, state, expires_at)",
+	  "COMMENT ON TABLE dcx.wallet_hold IS 'dcx_pricing: money held for an order. An open hold "
+	  "whose expires_at has passed has expired, whether or not it is marked so. available: as "
+	  "answered when it was made, available_then: when it was released'"},
+	 {{"no_deletes",
+	   "BEFORE DELETE OR TRUNCATE ON dcx.wallet_hold",
+	   "Holds are kept.",
+	   "dcx_wallet_release() frees what an open hold holds."},
+	  {"resolved_once",
+	   "BEFORE UPDATE ON dcx.wallet_hold FOR EACH ROW WHEN (OLD.state <> 'open')",
+	   "A hold that is captured, released or expired stays so.",
+	   "Money is given back by dcx_wallet_credit(); another hold takes another idempotency key."}}},
+	{"wallet_key",
+	 {"CREATE TABLE dcx.wallet_key ("
+	  "  " ORGANISATION ","
+	  "  " KEY_COLUMN ","
+	  "  entry_id bigint,"
+	  "  hold_id bigint,"
+	  "  PRIMARY KEY (organisation, idempotency_key))",
+	  "COMMENT ON TABLE dcx.wallet_key IS 'dcx_pricing: the idempotency keys of an organisation, "
+	  "and what each was used for'"},
+	 {{"append_only",
+	   "BEFORE UPDATE OR DELETE OR TRUNCATE ON dcx.wallet_key",
+	   "Keys are kept.",
+	   "Another request takes another idempotency key."}}},
+};
+
+/* The movement whose UPDATE of a wallet is under way; the trigger knows it by its balances. */
+static DcxMovement *expected = NULL;
+
+static Oid
+ledger_table(const char *name)
+{
+	Oid schema = get_namespace_oid(LEDGER_SCHEMA, true);
+
+	return OidIsValid(schema) ? get_relname_relid(name, schema) : InvalidOid;
+}
+
+Oid
+dcx_ledger_owner(const DcxBinding *wallets, bool missing_ok)
+{
+	Oid schema = get_namespace_oid(LEDGER_SCHEMA, true);
+	Oid owner = InvalidOid;
+
+	for (size_t i = 0; i < lengthof(tables); i++)
+	{
+		Oid table = OidIsValid(schema) ? get_relname_relid(tables[i].name, schema) : InvalidOid;
+		Oid table_owner = OidIsValid(table) ? dcx_relation_owner(table) : InvalidOid;
+
+		if (!OidIsValid(table_owner) && missing_ok)
+			return InvalidOid;
+		if (!OidIsValid(table_owner) || (OidIsValid(owner) && table_owner != owner))
+			ereport(ERROR,
+					errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					errmsg("the wallets have no ledger"),
+					OidIsValid(table_owner) ?
+						errdetail("Table dcx.%s is not of the same owner as dcx.%s.",
+								  tables[i].name,
+								  tables[0].name) :
+						errdetail("There is no table dcx.%s.", tables[i].name),
+					errhint("SELECT * FROM dcx_attach_wallet(...) makes it."));
+		owner = table_owner;
+	}
+	dcx_binding_check_entitled(wallets, owner, "dcx.wallet_entry");
+	return owner;
+}
+
+static void
+execute(const char *sql)
+{
+	dcx_query_execute(sql, 0, NULL, NULL, NULL);
+}
+
+static Oid
+function_owner(Oid function)
+{
+	HeapTuple tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
+	Oid		  owner;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for function %u", function);
+	owner = ((Form_pg_proc) GETSTRUCT(tuple))->proowner;
+	ReleaseSysCache(tuple);
+	return owner;
+}
+
+/* Puts a guard on its table, and makes it one that nothing switches off. */
+static void
+need_guard(const char *table, const Guard *guard)
+{
+	static const Oid types[] = {OIDOID, TEXTOID};
+	Datum			 values[2];
+	bool			 there;
+	bool			 always;
+	bool			 isnull;
+
+	values[0] = ObjectIdGetDatum(ledger_table(table));
+	values[1] = CStringGetTextDatum(guard->name);
+	there = dcx_query_execute("SELECT tgenabled FROM pg_trigger WHERE tgrelid = $1 AND tgname = $2",
+							  lengthof(types),
+							  types,
+							  values,
+							  NULL) > 0;
+	always = there && DatumGetChar(dcx_query_value(0, 1, &isnull)) == TRIGGER_FIRES_ALWAYS;
+	if (!there)
+		execute(psprintf("CREATE TRIGGER %s %s EXECUTE FUNCTION dcx.wallet_guard(%s, %s)",
+						 guard->name,
+						 guard->events,
+						 quote_literal_cstr(guard->detail),
+						 quote_literal_cstr(guard->hint)));
+	if (!always)
+		execute(psprintf("ALTER TABLE dcx.%s ENABLE ALWAYS TRIGGER %s", table, guard->name));
+}
+
+void
+dcx_ledger_make(void)
+{
+	List *name = list_make2(makeString(LEDGER_SCHEMA), makeString(pstrdup(guard_function)));
+	Oid	  guard = LookupFuncName(name, 0, NULL, true);
+
+	/* It runs as the ledger's owner, and stands between everybody and the ledger. */
+	if (OidIsValid(guard))
+		dcx_binding_check_owner(function_owner(guard), "function dcx.wallet_guard()");
+	else
+		execute(guard_sql);
+	for (size_t i = 0; i < lengthof(tables); i++)
+	{
+		const Table *table = &tables[i];
+		Oid			 relation = ledger_table(table->name);
+
+		if (OidIsValid(relation))
+			dcx_binding_check_owner(dcx_relation_owner(relation),
+									psprintf("table dcx.%s", table->name));
+		else
+			for (size_t j = 0; j < lengthof(table->statements) && table->statements[j]; j++)
+				execute(table->statements[j]);
+		for (size_t j = 0; j < GUARDS_MAX && table->guards[j].name; j++)
+			need_guard(table->name, &table->guards[j]);
+	}
+}
+
+bool
+dcx_ledger_account(const char *organisation, bool latest, DcxAccount *account)
+{
+	static const char *const columns[] = {"balance", "held", "next_expiry", "expired_until"};
+	Datum					 key = CStringGetTextDatum(organisation);
+	Datum					 values[lengthof(columns)];
+	bool					 nulls[lengthof(columns)];
+
+	if (!dcx_lookup(ledger_table("wallet_account"),
+					1,
+					&key,
+					latest,
+					lengthof(columns),
+					columns,
+					values,
+					nulls))
+		return false;
+	account->balance = DatumGetNumeric(values[0]);
+	account->held = DatumGetNumeric(values[1]);
+	account->next_expiry = DatumGetTimestampTz(values[2]);
+	account->expired_until = DatumGetTimestampTz(values[3]);
+	return true;
+}
+
+DcxKeyUse
+dcx_ledger_key(const char *organisation, const char *key, bool latest)
+{
+	static const char *const columns[] = {"entry_id", "hold_id"};
+	Datum					 keys[] = {CStringGetTextDatum(organisation), CStringGetTextDatum(key)};
+	Datum					 values[lengthof(columns)];
+	bool					 nulls[lengthof(columns)];
+	DcxKeyUse				 use = {0};
+
+	if (dcx_lookup(ledger_table("wallet_key"),
+				   lengthof(keys),
+				   keys,
+				   latest,
+				   lengthof(columns),
+				   columns,
+				   values,
+				   nulls))
+	{
+		use.entry_id = nulls[0] ? 0 : DatumGetInt64(values[0]);
+		use.hold_id = nulls[1] ? 0 : DatumGetInt64(values[1]);
+	}
+	return use;
+}
+
+bool
+dcx_ledger_hold(int64 hold_id, bool latest, int ncolumns, const char *const *columns, Datum *values,
+				bool *nulls)
+{
+	Datum key = Int64GetDatum(hold_id);
+
+	return dcx_lookup(ledger_table("wallet_hold"),
+					  1,
+					  &key,
+					  latest,
+					  ncolumns,
+					  columns,
+					  values,
+					  nulls);
+}
+
+void
+dcx_ledger_check_snapshot(const char *organisation)
+{
+	static DcxPlan plan;
+	DcxParameters  parameters = {0};
+
+	dcx_parameter_text(&parameters, organisation);
+	dcx_query_write(&plan,
+					"SELECT FROM dcx.wallet_account WHERE organisation = $1 FOR NO KEY UPDATE",
+					&parameters);
+}
+
+static void
+who_parameters(DcxParameters *parameters)
+{
+	dcx_parameter_text(parameters, GetUserNameFromId(GetOuterUserId(), false));
+	dcx_parameter_text(parameters, GetUserNameFromId(GetSessionUserId(), false));
+}
+
+void
+dcx_ledger_parameters(DcxParameters *parameters, const DcxChange *change)
+{
+	const DcxAccount *before = &change->before;
+	const DcxAccount *after = &change->after;
+
+	dcx_parameter_text(parameters, change->organisation);
+	dcx_parameter_numeric(parameters, before->balance);
+	dcx_parameter_numeric(parameters, before->held);
+	dcx_parameter_time(parameters, before->expired_until);
+	dcx_parameter_numeric(parameters, after->balance);
+	dcx_parameter_numeric(parameters, after->held);
+	dcx_parameter_time(parameters, after->next_expiry);
+	dcx_parameter_time(parameters, after->expired_until);
+	dcx_parameter_time(parameters, change->at);
+	who_parameters(parameters);
+}
+
+void
+dcx_ledger_changed(const char *organisation)
+{
+	ereport(ERROR,
+			errcode(ERRCODE_TRIGGERED_DATA_CHANGE_VIOLATION),
+			errmsg("the account of organisation \"%s\" changed while money was being moved",
+				   organisation),
+			errdetail("A trigger of the wallet table moves money of the same wallet before its "
+					  "row is updated."),
+			errhint("Let it do so AFTER the update."));
+}
+
+/* Writes the entry of our own movement; of a capture, resolves its hold. */
+static void
+write_movement(Oid owner, DcxMovement *movement)
+{
+	static DcxPlan	  plan;
+	static DcxPlan	  capture_plan;
+	static const char sql[] = DCX_LEDGER_ACCOUNT
+		", entry AS (INSERT INTO dcx.wallet_entry (organisation, recorded_at, kind, amount,"
+		"     balance, available, idempotency_key, description, details, role, session_role)"
+		"   SELECT organisation, at, $12, $13, $5, $14, $15, $16, $17, role, session_role"
+		"     FROM account RETURNING organisation, entry_id),"
+		" key AS (INSERT INTO dcx.wallet_key (organisation, idempotency_key, entry_id)"
+		"   SELECT organisation, $15, entry_id FROM entry)"
+		" SELECT entry_id FROM entry";
+	static const char capture_sql[] = DCX_LEDGER_ACCOUNT
+		", entry AS (INSERT INTO dcx.wallet_entry (organisation, recorded_at, kind, amount,"
+		"     balance, available, hold_id, idempotency_key, description, details,"
+		"     role, session_role)"
+		"   SELECT a.organisation, a.at, $12, $13, $5, $14, h.hold_id, h.idempotency_key,"
+		"          h.description, h.details, a.role, a.session_role"
+		"     FROM account a, dcx.wallet_hold h WHERE h.hold_id = $15 AND h.state = 'open'"
+		"   RETURNING recorded_at, amount, entry_id),"
+		" hold AS (UPDATE dcx.wallet_hold h"
+		"     SET state = 'captured', resolved_at = e.recorded_at, captured = - e.amount,"
+		"         entry_id = e.entry_id"
+		"    FROM entry e WHERE h.hold_id = $15)"
+		" SELECT entry_id FROM entry";
+	DcxParameters parameters = {0};
+	bool		  capture = movement->hold_id != 0;
+	uint64		  written;
+	DcxRun		  run;
+
+	dcx_run_begin(&run, owner);
+	dcx_ledger_parameters(&parameters, &movement->change);
+	dcx_parameter_text(&parameters, movement->kind);
+	dcx_parameter_numeric(&parameters,
+						  dcx_money_subtract(movement->change.after.balance,
+											 movement->change.before.balance));
+	dcx_parameter_numeric(&parameters, movement->change.available);
+	if (capture)
+		dcx_parameter_int64(&parameters, movement->hold_id);
+	else
+	{
+		dcx_parameter_text(&parameters, movement->idempotency_key);
+		dcx_parameter_text(&parameters, movement->description);
+		dcx_parameter(&parameters, JSONBOID, movement->details, !movement->details);
+	}
+	written =
+		dcx_query_write(capture ? &capture_plan : &plan, capture ? capture_sql : sql, &parameters);
+	if (written == 1)
+		movement->entry_id = dcx_query_int64(0, 1);
+	dcx_run_end(&run);
+	if (written != 1)
+		dcx_ledger_changed(movement->change.organisation);
+}
+
+void
+dcx_ledger_move(DcxMovement *movement)
+{
+	DcxMovement *outer = expected;
+	DcxWallet	 wallet = {unconstify(char *, movement->change.organisation),
+						   movement->change.after.balance};
+
+	/* Triggers of the platform may move money in turn, and fail. */
+	movement->nest_level = GetCurrentTransactionNestLevel();
+	expected = movement;
+	PG_TRY();
+	{
+		dcx_wallet_write(&wallet);
+	}
+	PG_FINALLY();
+	{
+		expected = outer;
+	}
+	PG_END_TRY();
+
+	if (movement->entry_id == 0)
+		ereport(ERROR,
+				errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				errmsg("a balance changed and the ledger was not told"),
+				errdetail("The ledger's trigger on %s is missing or disabled, or another one made "
+						  "the row another organisation's.",
+						  dcx_relation_name(dcx_wallet_bound()->relation)),
+				errhint("SELECT * FROM dcx_attach_wallet(...) puts it back."));
+}
+
+void
+dcx_ledger_record(Oid owner, const char *kind, const char *operation, Datum organisations,
+				  Datum amounts, int sign)
+{
+	static DcxPlan	  plan;
+	static const char sql[] =
+		"WITH change AS ("
+		"  SELECT organisation, $3 * round(amount, greatest(min_scale(amount), 2)) AS amount"
+		"    FROM unnest($1::text[], $2::numeric[]) AS u (organisation, amount)),"
+		" account AS (INSERT INTO dcx.wallet_account AS a (organisation, balance)"
+		"   SELECT organisation, amount FROM change"
+		"   ON CONFLICT (organisation) DO UPDATE SET balance = a.balance + excluded.balance"
+		"   RETURNING organisation, balance)"
+		" INSERT INTO dcx.wallet_entry"
+		"   (organisation, kind, amount, balance, details, role, session_role)"
+		" SELECT organisation, $4, amount, balance, jsonb_build_object('operation', $5::text),"
+		"        $6, $7"
+		"   FROM change JOIN account USING (organisation) ORDER BY organisation";
+	DcxParameters parameters = {0};
+	DcxRun		  run;
+
+	dcx_run_begin(&run, owner);
+	dcx_parameter(&parameters, TEXTARRAYOID, organisations, false);
+	dcx_parameter(&parameters, NUMERICARRAYOID, amounts, false);
+	dcx_parameter(&parameters, INT4OID, Int32GetDatum(sign), false);
+	dcx_parameter_text(&parameters, kind);
+	dcx_parameter_text(&parameters, operation);
+	who_parameters(&parameters);
+	dcx_query_write(&plan, sql, &parameters);
+	dcx_run_end(&run);
+}
+
+/*
+ * Sees to it that a table's next number is above those that are there. They may have come without
+ * their sequence, by logical replication. And a sequence hands out numbers that it has logged in
+ * advance, which with wal_level = minimal it has not in the transaction that made it: after a crash
+ * it would give the same once more. One that has been set logs the next.
+ */
+static void
+set_next_number(const char *table, const char *column, bool is_new)
+{
+	execute(psprintf("SELECT setval(sequence, last)"
+					 "  FROM (SELECT pg_get_serial_sequence('dcx.%1$s', '%2$s')::regclass,"
+					 "               (SELECT max(%2$s) FROM dcx.%1$s)) s (sequence, last)"
+					 " WHERE %3$s OR last > coalesce(pg_sequence_last_value(sequence), 0)",
+					 table,
+					 column,
+					 is_new ? "last IS NOT NULL" : "false"));
+}
+
+int64
+dcx_ledger_reconcile(Oid owner, Datum organisations, Datum balances, const char **kind,
+					 int64 *total)
+{
+	static DcxPlan plan;
+	MemoryContext  context = CurrentMemoryContext;
+	MemoryContext  run_context;
+	DcxParameters  parameters = {0};
+	Datum		   differing;
+	Datum		   amounts;
+	int64		   n;
+	bool		   isnull;
+	DcxRun		   run;
+
+	dcx_parameter(&parameters, TEXTARRAYOID, organisations, false);
+	dcx_parameter(&parameters, NUMERICARRAYOID, balances, false);
+	dcx_run_begin(&run, owner);
+	dcx_query_write(
+		&plan,
+		"SELECT coalesce(array_agg(organisation::text ORDER BY organisation), '{}'),"
+		"       coalesce(array_agg(amount ORDER BY organisation), '{}'),"
+		"       count(*), (SELECT count(*) FROM dcx.wallet_entry)"
+		"  FROM (SELECT organisation, coalesce(w.balance, 0) - coalesce(a.balance, 0) AS amount,"
+		"               a.balance IS NULL AS is_new"
+		"          FROM unnest($1::text[], $2::numeric[]) AS w (organisation, balance)"
+		"          FULL JOIN dcx.wallet_account a USING (organisation)) difference"
+		" WHERE is_new OR amount <> 0",
+		&parameters);
+	run_context = MemoryContextSwitchTo(context);
+	differing = PointerGetDatum(DatumGetArrayTypePCopy(dcx_query_value(0, 1, &isnull)));
+	amounts = PointerGetDatum(DatumGetArrayTypePCopy(dcx_query_value(0, 2, &isnull)));
+	MemoryContextSwitchTo(run_context);
+	n = dcx_query_int64(0, 3);
+	*total = dcx_query_int64(0, 4);
+	dcx_run_end(&run);
+
+	*kind = *total == 0 ? "opening" : "external";
+	if (n > 0)
+		dcx_ledger_record(owner, *kind, "attach", differing, amounts, 1);
+	dcx_run_begin(&run, owner);
+	set_next_number("wallet_entry", "entry_id", *total == 0);
+	set_next_number("wallet_hold", "hold_id", false);
+	dcx_run_end(&run);
+	*total += n;
+	return n;
+}
+
+/* Writes the entry of a change that is not ours. */
+static void
+record_one(Oid owner, const char *operation, const char *organisation, Numeric amount)
+{
+	Datum name = CStringGetTextDatum(organisation);
+	Datum value = NumericGetDatum(amount);
+
+	dcx_ledger_record(owner,
+					  "external",
+					  operation,
+					  PointerGetDatum(construct_array(&name, 1, TEXTOID, -1, false, TYPALIGN_INT)),
+					  PointerGetDatum(
+						  construct_array(&value, 1, NUMERICOID, -1, false, TYPALIGN_INT)),
+					  1);
+}
+
+/*
+ * Whether the update of a wallet is the one that our own movement makes: not one of a trigger's that
+ * does the same in a subtransaction, which may yet be rolled back.
+ */
+static bool
+is_expected(const DcxWallet *before, const DcxWallet *after)
+{
+	return expected && expected->entry_id == 0 &&
+		   expected->nest_level == GetCurrentTransactionNestLevel() &&
+		   strcmp(expected->change.organisation, after->organisation) == 0 &&
+		   dcx_money_compare(expected->change.before.balance, before->balance) == 0 &&
+		   dcx_money_compare(expected->change.after.balance, after->balance) == 0;
+}
+
+/* Records what became of a wallet's row; a wallet without an organisation is none. */
+static void
+record_row(Oid owner, DcxWallet before, DcxWallet after)
+{
+	Numeric nothing = int64_to_numeric(0);
+
+	if (before.organisation && after.organisation &&
+		strcmp(before.organisation, after.organisation) == 0)
+	{
+		if (is_expected(&before, &after))
+			write_movement(owner, expected);
+		else if (dcx_money_compare(before.balance, after.balance) != 0)
+			record_one(owner,
+					   "UPDATE",
+					   after.organisation,
+					   dcx_money_subtract(after.balance, before.balance));
+		return;
+	}
+	if (before.organisation)
+		record_one(owner,
+				   after.organisation ? "UPDATE" : "DELETE",
+				   before.organisation,
+				   dcx_money_subtract(nothing, before.balance));
+	if (after.organisation)
+		record_one(owner,
+				   before.organisation ? "UPDATE" : "INSERT",
+				   after.organisation,
+				   after.balance);
+}
+
+/*
+ * Fails (40001) where the table was attached after the active snapshot was taken: that does not show
+ * the binding, and the change is one to be recorded. Not only under REPEATABLE READ: a long DELETE of
+ * organisations comes to their wallets when it is done, by a foreign key.
+ */
+static void
+check_not_attached_meanwhile(Relation relation)
+{
+	bool bound;
+
+	PushActiveSnapshot(GetLatestSnapshot());
+	bound = dcx_wallet_is_bound(relation);
+	PopActiveSnapshot();
+	if (bound)
+		ereport(ERROR,
+				errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+				errmsg("could not serialize access due to concurrent attachment of the wallets"),
+				errdetail("%s was attached after the snapshot of this statement was taken.",
+						  dcx_relation_name(RelationGetRelid(relation))),
+				errhint("The transaction might succeed if retried."));
+}
+
+/* dcx_wallet_record(): AFTER INSERT OR UPDATE OR DELETE FOR EACH ROW, and BEFORE TRUNCATE */
+PG_FUNCTION_INFO_V1(dcx_wallet_record);
+Datum
+dcx_wallet_record(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigger = (TriggerData *) fcinfo->context;
+	TriggerEvent event;
+	Relation	 relation;
+	DcxWallet	 before = {0};
+	DcxWallet	 after = {0};
+	Oid			 owner;
+
+	if (!CALLED_AS_TRIGGER(fcinfo))
+		ereport(ERROR,
+				errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				errmsg("dcx_wallet_record: must be called as a trigger"),
+				errhint("dcx_attach_wallet() creates the triggers."));
+	event = trigger->tg_event;
+	relation = trigger->tg_relation;
+	if (TRIGGER_FIRED_BY_TRUNCATE(event) ?
+			!TRIGGER_FIRED_BEFORE(event) :
+			!TRIGGER_FIRED_AFTER(event) || !TRIGGER_FIRED_FOR_ROW(event))
+		ereport(ERROR,
+				errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				errmsg("dcx_wallet_record: must be fired after a row's change or before TRUNCATE"),
+				errhint("dcx_attach_wallet() creates the triggers."));
+	if (!dcx_wallet_is_bound(relation))
+	{
+		check_not_attached_meanwhile(relation);
+		return PointerGetDatum(NULL);
+	}
+	owner = dcx_ledger_owner(dcx_wallet_bound(), false);
+
+	if (TRIGGER_FIRED_BY_TRUNCATE(event))
+	{
+		Datum organisations;
+		Datum balances;
+
+		/* All rows go, also those that an older snapshot of the transaction does not show. */
+		CommandCounterIncrement();
+		PushActiveSnapshot(GetLatestSnapshot());
+		dcx_wallet_totals(RelationGetRelid(relation), true, false, &organisations, &balances);
+		PopActiveSnapshot();
+		dcx_ledger_record(owner, "external", "TRUNCATE", organisations, balances, -1);
+		return PointerGetDatum(NULL);
+	}
+
+	if (TRIGGER_FIRED_BY_INSERT(event))
+		after = dcx_wallet_of_row(relation, trigger->tg_trigslot, true);
+	else
+		before = dcx_wallet_of_row(relation, trigger->tg_trigslot, false);
+	if (TRIGGER_FIRED_BY_UPDATE(event))
+		after = dcx_wallet_of_row(relation, trigger->tg_newslot, true);
+	record_row(owner, before, after);
+	return PointerGetDatum(NULL);
+}

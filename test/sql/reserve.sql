@@ -1,0 +1,79 @@
+-- An order: priced, rounded once, held, and proved afterwards.
+\c regress_dcx_main
+CREATE SCHEMA aas;
+CREATE TABLE aas.products (code text, title text, price double precision);
+INSERT INTO aas.products VALUES
+    ('CPU_1GHZ', 'vCPU - "1GHz"', 78), ('CPU_FREE', 'free', 0), ('RAM_GB', 'RAM', 37), ('RAM_FREE', 'free', 0),
+    ('STORAGE_STANDARD', 'Standard Storage', 1.8), ('STORAGE_HALF', 'half a cent', 0.005), ('STORAGE_FREE', 'free', 0);
+SELECT relation FROM dcx_attach_aas();
+SELECT relation, note FROM dcx_attach_wallet();
+
+SELECT hold_id AS vm, cost, available, replayed, expires_at - now() BETWEEN interval '15 minutes' AND '16 minutes' AS soon
+  FROM dcx_vm_reserve('org-acme', '1GHZ', 2, 4, 'STANDARD', 40, 'order-1', max_cost => 376) \gset
+SELECT :'cost' AS cost, :'available' AS available, :'replayed' AS replayed, :'soon' AS soon;
+SELECT description, jsonb_pretty(quote - 'read_at') AS quote, (quote->>'read_at')::timestamptz BETWEEN now() - interval '1 minute' AND clock_timestamp() AS read_just_now
+  FROM dcx_wallet_holds('org-acme') \gx
+SELECT * FROM dcx_hold_verify(:vm);
+
+-- The first price again, although the catalog has moved; and no other request with that key.
+UPDATE aas.products SET price = 40 WHERE code = 'RAM_GB';
+SELECT hold_id = :vm AS same, cost, available, replayed FROM dcx_vm_reserve('org-acme', '1GHZ', 2.0, 4, 'STANDARD', 40, 'order-1', '15 min', 376.00);
+SELECT f.state, f.detail FROM unnest(ARRAY[
+    $$'1GHZ', 2, 4, 'STANDARD', 41, 'order-1', max_cost => 376$$, $$'1GHZ', 2, 4, 'STANDARD', 40, 'order-1'$$,
+    $$'1GHZ', 2, 4, 'STANDARD', 40, 'order-1', '1 hour', 376$$]) a, LATERAL test.failure(format($$SELECT dcx_vm_reserve('org-acme', %s)$$, a)) f;
+SELECT state, detail FROM test.failure($$SELECT dcx_wallet_hold('org-acme', 376, 'order-1')$$);
+-- The quote in the hold is what was captured, whatever prices are now.
+SELECT bool_and(ok) FROM dcx_hold_verify(:vm);
+SELECT amount, balance FROM dcx_wallet_capture(:vm);
+SELECT bool_and(ok) FROM dcx_hold_verify(:vm);
+SELECT kind, amount, description FROM dcx_wallet_statement('org-acme') WHERE hold_id = :vm;
+
+-- Dearer than the customer saw: nothing is held, and the key is free.
+SELECT * FROM test.failure($$SELECT dcx_vm_reserve('org-acme', '1GHZ', 2, 4, 'STANDARD', 40, 'order-2', max_cost => 387.99)$$) \gx
+SELECT count(*) FROM dcx_wallet_holds('org-acme');
+SELECT cost, available, replayed FROM dcx_vm_reserve('org-acme', '1GHZ', 2, 4, 'STANDARD', 40, 'order-2', max_cost => 388);
+SELECT * FROM test.failure($$SELECT dcx_vm_reserve('org-acme', '1GHZ', 2, 4, 'STANDARD', 40, 'order-3')$$) \gx
+
+-- Rounded once, the sum, half a cent away from zero; and can_afford asks the same question.
+SELECT cost FROM dcx_vm_reserve('org-hooli', '1GHZ', 1, 1, 'HALF', 1, 'half');
+SELECT * FROM dcx_hold_verify((SELECT max(hold_id) FROM dcx_wallet_holds('org-hooli')));
+SELECT cost, dcx_vm_cost('1GHZ', 1, 1, 'HALF', 0.999) FROM dcx_vm_reserve('org-hooli', '1GHZ', 1, 1, 'HALF', 0.999, 'less');
+BEGIN;
+UPDATE "OrganisationWallet" SET balance = v.balance FROM (VALUES ('org-vandelay', 118.00), ('org-wonka', 118.01)) v (org, balance) WHERE "organisationId" = v.org;
+SELECT org, dcx_wallet_can_afford(org, dcx_vm_cost('1GHZ', 1, 1, 'HALF', 1)) AS can,
+       (SELECT state FROM test.failure(format($$SELECT dcx_vm_reserve(%L, '1GHZ', 1, 1, 'HALF', 1, 'x')$$, org))) AS reserved
+  FROM unnest('{org-vandelay,org-wonka,org-negative}'::text[]) org;
+UPDATE aas.products SET price = 0 WHERE code = 'RAM_GB';
+SELECT org, dcx_wallet_can_afford(org, dcx_vm_cost('FREE', 1, 1, 'FREE', 1)) AS can,
+       (SELECT state FROM test.failure(format($$SELECT dcx_vm_reserve(%L, 'FREE', 1, 1, 'FREE', 1, 'free')$$, org))) AS reserved
+  FROM unnest('{org-zero,org-negative}'::text[]) org;
+SELECT hold_id AS free, cost, available, replayed FROM dcx_vm_reserve('org-zero', 'FREE', 1, 1, 'FREE', 1, 'nothing') \gset
+SELECT :'cost' AS cost, :'available' AS available;
+SELECT amount, balance FROM dcx_wallet_capture(:free);
+SELECT * FROM dcx_wallet_audit();
+ROLLBACK;
+
+-- Arguments.
+SELECT f.state, f.message FROM unnest(ARRAY[
+    $$NULL, '1GHZ', 2, 4, 'STANDARD', 40, 'k'$$, $$'org-acme', NULL, 2, 4, 'STANDARD', 40, 'k'$$, $$'org-acme', '1GHZ', NULL, 4, 'STANDARD', 40, 'k'$$,
+    $$'org-acme', '1GHZ', 2, 4, 'STANDARD', NULL, 'k'$$, $$'org-acme', '1GHZ', 2, 4, 'STANDARD', 40, NULL$$, $$'org-acme', '1GHZ', 2, 4, 'STANDARD', 40, 'k', NULL$$,
+    $$'org-acme', '1GHZ', 2.5, 4, 'STANDARD', 40, 'k'$$, $$'org-acme', '1GHZ', 2, 'NaN', 'STANDARD', 40, 'k'$$, $$'org-acme', '1GHZ', 2, 4, 'STANDARD', 40, 'k', max_cost => 'NaN'$$,
+    $$'org-acme', '3GHZ', 2, 4, 'STANDARD', 40, 'k'$$, $$'nobody', '1GHZ', 2, 4, 'STANDARD', 40, 'k'$$]) a, LATERAL test.failure(format('SELECT dcx_vm_reserve(%s)', a)) f;
+
+-- A quote that was changed afterwards does not recompute.
+BEGIN;
+UPDATE dcx.wallet_hold SET quote = jsonb_set(quote, '{lines,0,unit_price}', '77') WHERE idempotency_key = 'half';
+SELECT * FROM dcx_hold_verify((SELECT hold_id FROM dcx.wallet_hold WHERE idempotency_key = 'half'));
+SELECT organisation, regexp_replace(problem, '\d+', 'N') AS problem, expected, actual FROM dcx_wallet_audit();
+UPDATE dcx.wallet_hold SET quote = quote - 'lines' WHERE idempotency_key = 'half';
+SELECT organisation, regexp_replace(problem, '\d+', 'N') AS problem, expected, actual FROM dcx_wallet_audit();
+ROLLBACK;
+SELECT hold_id AS plain FROM dcx_wallet_hold('org-hooli', 1, 'plain') \gset
+SELECT * FROM dcx_hold_verify(:plain);
+SELECT * FROM dcx_hold_verify(NULL);
+SELECT state, message FROM test.failure('SELECT * FROM dcx_hold_verify(4711)');
+SELECT * FROM dcx_wallet_audit();
+SET client_min_messages = warning;
+SELECT count(*) FROM dcx_detach('wallet');
+UPDATE "OrganisationWallet" SET balance = 1000 WHERE "organisationId" = 'org-acme';
+DROP SCHEMA dcx, aas CASCADE;
