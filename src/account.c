@@ -33,7 +33,6 @@ expire(Oid owner, const char *organisation, DcxAccount *account, TimestampTz at,
 		"         WHERE organisation = $1 AND state = 'open' AND expires_at > $3)";
 	DcxParameters parameters = {0};
 	Numeric		  expired;
-	bool		  isnull;
 	DcxRun		  run;
 
 	if (likely(account->next_expiry > at))
@@ -47,8 +46,8 @@ expire(Oid owner, const char *organisation, DcxAccount *account, TimestampTz at,
 		dcx_query_write(&plan, sql, &parameters);
 	else
 		dcx_query_read(&plan, sql, &parameters);
-	expired = dcx_query_numeric(0, 1);
-	account->next_expiry = DatumGetTimestampTz(dcx_query_value(0, 2, &isnull));
+	expired = dcx_query_amount(0, 1);
+	account->next_expiry = dcx_query_time(0, 2);
 	account->expired_until = at;
 	dcx_run_end(&run);
 	/* Not inside the run, at whose end what is computed there goes. */

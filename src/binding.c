@@ -109,13 +109,13 @@ set_columns(DcxBinding *binding, Datum array, bool isnull)
 void
 dcx_binding_read(DcxBinding *binding)
 {
-	static const char *const columns[] = {"relation", "columns"};
-	Datum					 keys[2];
-	Datum					 values[lengthof(columns)];
-	bool					 nulls[lengthof(columns)];
-	DcxSource				 source;
-	DcxStamp				 stamp;
-	Oid						 table = binding_table();
+	static const DcxColumn columns[] = {{"relation", REGCLASSOID}, {"columns", TEXTARRAYOID, true}};
+	Datum				   keys[2];
+	Datum				   values[lengthof(columns)];
+	bool				   nulls[lengthof(columns)];
+	DcxSource			   source;
+	DcxStamp			   stamp;
+	Oid					   table = binding_table();
 
 	binding->stamp.valid = false;
 	binding->attached = false;

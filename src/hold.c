@@ -55,7 +55,6 @@ replay(const DcxRequest *request, Oid owner, DcxKeyUse use)
 	static DcxPlan plan;
 	DcxParameters  parameters = {0};
 	DcxHeld		   held = {.hold_id = use.hold_id, .replayed = true};
-	bool		   isnull;
 	DcxRun		   run;
 
 	dcx_request_check_same(request, owner, use);
@@ -67,9 +66,9 @@ replay(const DcxRequest *request, Oid owner, DcxKeyUse use)
 						&parameters) != 1)
 		elog(ERROR, "hold " INT64_FORMAT " is not in the ledger", use.hold_id);
 	held.organisation = dcx_query_text(0, 1);
-	held.amount = dcx_query_numeric(0, 2);
-	held.expires_at = DatumGetTimestampTz(dcx_query_value(0, 3, &isnull));
-	held.available = dcx_query_numeric(0, 4);
+	held.amount = dcx_query_amount(0, 2);
+	held.expires_at = dcx_query_time(0, 3);
+	held.available = dcx_query_amount(0, 4);
 	dcx_run_end(&run);
 	return held;
 }
@@ -201,17 +200,17 @@ dcx_wallet_hold(PG_FUNCTION_ARGS)
 static Hold
 read_hold(int64 hold_id, bool latest)
 {
-	static const char *const columns[] = {"organisation",
-										  "amount",
-										  "state",
-										  "expires_at",
-										  "resolved_at",
-										  "captured",
-										  "entry_id",
-										  "available_then"};
-	Datum					 values[lengthof(columns)];
-	bool					 nulls[lengthof(columns)];
-	Hold					 hold = {.hold_id = hold_id};
+	static const DcxColumn columns[] = {{"organisation", TEXTOID},
+										{"amount", NUMERICOID},
+										{"state", TEXTOID},
+										{"expires_at", TIMESTAMPTZOID},
+										{"resolved_at", TIMESTAMPTZOID, true},
+										{"captured", NUMERICOID, true},
+										{"entry_id", INT8OID, true},
+										{"available_then", NUMERICOID, true}};
+	Datum				   values[lengthof(columns)];
+	bool				   nulls[lengthof(columns)];
+	Hold				   hold = {.hold_id = hold_id};
 
 	/* One that the statement at hand has made is not in the active snapshot yet. */
 	if (!dcx_ledger_hold(hold_id, latest, lengthof(columns), columns, values, nulls) &&
@@ -226,9 +225,9 @@ read_hold(int64 hold_id, bool latest)
 	hold.state = TextDatumGetCString(values[2]);
 	hold.expires_at = DatumGetTimestampTz(values[3]);
 	hold.resolved_at = DatumGetTimestampTz(values[4]);
-	hold.captured = nulls[5] ? NULL : DatumGetNumeric(values[5]);
+	hold.captured = nulls[5] ? int64_to_numeric(0) : DatumGetNumeric(values[5]);
 	hold.entry_id = DatumGetInt64(values[6]);
-	hold.available_then = nulls[7] ? NULL : DatumGetNumeric(values[7]);
+	hold.available_then = nulls[7] ? int64_to_numeric(0) : DatumGetNumeric(values[7]);
 	return hold;
 }
 

@@ -263,10 +263,13 @@ dcx_ledger_make(void)
 bool
 dcx_ledger_account(const char *organisation, bool latest, DcxAccount *account)
 {
-	static const char *const columns[] = {"balance", "held", "next_expiry", "expired_until"};
-	Datum					 key = CStringGetTextDatum(organisation);
-	Datum					 values[lengthof(columns)];
-	bool					 nulls[lengthof(columns)];
+	static const DcxColumn columns[] = {{"balance", NUMERICOID},
+										{"held", NUMERICOID},
+										{"next_expiry", TIMESTAMPTZOID},
+										{"expired_until", TIMESTAMPTZOID}};
+	Datum				   key = CStringGetTextDatum(organisation);
+	Datum				   values[lengthof(columns)];
+	bool				   nulls[lengthof(columns)];
 
 	if (!dcx_lookup(ledger_table("wallet_account"),
 					1,
@@ -287,11 +290,11 @@ dcx_ledger_account(const char *organisation, bool latest, DcxAccount *account)
 DcxKeyUse
 dcx_ledger_key(const char *organisation, const char *key, bool latest)
 {
-	static const char *const columns[] = {"entry_id", "hold_id"};
-	Datum					 keys[] = {CStringGetTextDatum(organisation), CStringGetTextDatum(key)};
-	Datum					 values[lengthof(columns)];
-	bool					 nulls[lengthof(columns)];
-	DcxKeyUse				 use = {0};
+	static const DcxColumn columns[] = {{"entry_id", INT8OID, true}, {"hold_id", INT8OID, true}};
+	Datum				   keys[] = {CStringGetTextDatum(organisation), CStringGetTextDatum(key)};
+	Datum				   values[lengthof(columns)];
+	bool				   nulls[lengthof(columns)];
+	DcxKeyUse			   use = {0};
 
 	if (dcx_lookup(ledger_table("wallet_key"),
 				   lengthof(keys),
@@ -309,7 +312,7 @@ dcx_ledger_key(const char *organisation, const char *key, bool latest)
 }
 
 bool
-dcx_ledger_hold(int64 hold_id, bool latest, int ncolumns, const char *const *columns, Datum *values,
+dcx_ledger_hold(int64 hold_id, bool latest, int ncolumns, const DcxColumn *columns, Datum *values,
 				bool *nulls)
 {
 	Datum key = Int64GetDatum(hold_id);

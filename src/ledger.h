@@ -27,6 +27,7 @@
 #include "binding.h"
 #include "compat.h"
 #include "datatype/timestamp.h"
+#include "lookup.h"
 #include "query.h"
 #include "utils/numeric.h"
 
@@ -92,7 +93,7 @@ extern bool		 dcx_ledger_account(const char *organisation, bool latest, DcxAccou
 extern DcxKeyUse dcx_ledger_key(const char *organisation, const char *key, bool latest);
 
 /* Likewise columns of a hold, in the current memory context; false where there is none. */
-extern bool dcx_ledger_hold(int64 hold_id, bool latest, int ncolumns, const char *const *columns,
+extern bool dcx_ledger_hold(int64 hold_id, bool latest, int ncolumns, const DcxColumn *columns,
 							Datum *values, bool *nulls);
 
 /*

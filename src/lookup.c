@@ -17,6 +17,7 @@
 #include "compat.h"
 #include "lookup.h"
 #include "relation.h"
+#include "utils/builtins.h"
 #include "utils/datum.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
@@ -66,19 +67,27 @@ open_key(Relation table, int nkeys, const Datum *keys, ScanKey scan_keys)
 
 /* Copies columns out of a row. */
 static void
-copy_columns(Relation table, TupleTableSlot *row, int ncolumns, const char *const *columns,
+copy_columns(Relation table, TupleTableSlot *row, int ncolumns, const DcxColumn *columns,
 			 Datum *values, bool *nulls)
 {
 	for (int i = 0; i < ncolumns; i++)
 	{
-		AttrNumber		  attnum = get_attnum(RelationGetRelid(table), columns[i]);
+		const DcxColumn	 *column = &columns[i];
+		AttrNumber		  attnum = get_attnum(RelationGetRelid(table), column->name);
 		Form_pg_attribute attribute;
 		Datum			  value;
 
-		if (attnum == InvalidAttrNumber)
-			not_ours(table, psprintf("column \"%s\"", columns[i]));
+		if (attnum <= 0)
+			not_ours(table, psprintf("column \"%s\"", column->name));
 		attribute = TupleDescAttr(RelationGetDescr(table), attnum - 1);
+		if (attribute->atttypid != column->type)
+			not_ours(table,
+					 psprintf("column \"%s\" of type %s",
+							  column->name,
+							  format_type_be(column->type)));
 		value = slot_getattr(row, attnum, &nulls[i]);
+		if (nulls[i] && !column->may_be_null)
+			not_ours(table, psprintf("value in column \"%s\"", column->name));
 		values[i] = nulls[i] ? (Datum) 0 :
 					attribute->attlen == -1 ?
 							   PointerGetDatum(PG_DETOAST_DATUM_COPY(value)) :
@@ -107,7 +116,7 @@ end_snapshot(bool latest)
 
 bool
 dcx_lookup(Oid relation, int nkeys, const Datum *keys, bool latest, int ncolumns,
-		   const char *const *columns, Datum *values, bool *nulls)
+		   const DcxColumn *columns, Datum *values, bool *nulls)
 {
 	Relation		table = table_open(relation, AccessShareLock);
 	TupleTableSlot *row = table_slot_create(table, NULL);

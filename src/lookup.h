@@ -17,14 +17,23 @@
 
 #define DCX_LOOKUP_KEYS 2
 
+/* A column of a table of ours, as it is made. */
+typedef struct DcxColumn
+{
+	const char *name;
+	Oid			type;
+	bool		may_be_null;
+} DcxColumn;
+
 /*
  * Reads the row of a table of ours whose primary key has these values, of text or bigint as the
  * key's columns are: under the active snapshot, or under a new one that sees our own changes so
- * far. The columns are given by name; their values are copied into the current memory context.
- * False where there is no such row. A table without such a primary key or such columns is 55000.
+ * far. The values of the columns are copied into the current memory context. False where there is no
+ * such row. A table without such a primary key or such columns is 55000: its owner, who may be an
+ * ordinary role, can have altered it, and a value of another type would be read as an address.
  */
 extern bool dcx_lookup(Oid table, int nkeys, const Datum *keys, bool latest, int ncolumns,
-					   const char *const *columns, Datum *values, bool *nulls);
+					   const DcxColumn *columns, Datum *values, bool *nulls);
 
 /*
  * An index by which a row of the platform's can be looked up: unique over just this column of a

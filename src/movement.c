@@ -52,9 +52,9 @@ dcx_movement_replay(FunctionCallInfo fcinfo, Oid owner, const char *organisation
 						" WHERE organisation = $1 AND entry_id = $2",
 						&parameters) != 1)
 		elog(ERROR, "entry " INT64_FORMAT " is not in the ledger", entry_id);
-	amount = dcx_query_numeric(0, 1);
-	balance = dcx_query_numeric(0, 2);
-	available = dcx_query_numeric(0, 3);
+	amount = dcx_query_amount(0, 1);
+	balance = dcx_query_amount(0, 2);
+	available = dcx_query_amount(0, 3);
 	dcx_run_end(&run);
 	put(fcinfo, entry_id, organisation, amount, balance, available, true);
 }

@@ -183,11 +183,29 @@ dcx_query_text(uint64 row, int column)
 	return value ? strcpy(SPI_palloc(strlen(value) + 1), value) : NULL;
 }
 
+static void
+not_as_made(int column, const char *what)
+{
+	ereport(ERROR,
+			errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			errmsg("a table is not as dcx_pricing made it"),
+			errdetail("Column \"%s\" %s.", SPI_fname(SPI_tuptable->tupdesc, column), what),
+			errhint("Put it back, or move the table away and attach again."));
+}
+
+static Datum
+value_of_type(uint64 row, int column, Oid type, bool *isnull)
+{
+	if (unlikely(SPI_gettypeid(SPI_tuptable->tupdesc, column) != type))
+		not_as_made(column, psprintf("is not of type %s", format_type_be(type)));
+	return dcx_query_value(row, column, isnull);
+}
+
 Numeric
 dcx_query_numeric(uint64 row, int column)
 {
 	bool  isnull;
-	Datum value = dcx_query_value(row, column, &isnull);
+	Datum value = value_of_type(row, column, NUMERICOID, &isnull);
 	void *unpacked;
 
 	if (isnull)
@@ -198,13 +216,32 @@ dcx_query_numeric(uint64 row, int column)
 	return memcpy(SPI_palloc(VARSIZE(unpacked)), unpacked, VARSIZE(unpacked));
 }
 
+Numeric
+dcx_query_amount(uint64 row, int column)
+{
+	Numeric value = dcx_query_numeric(row, column);
+
+	if (!value)
+		not_as_made(column, "is NULL");
+	return value;
+}
+
 int64
 dcx_query_int64(uint64 row, int column)
 {
 	bool  isnull;
-	Datum value = dcx_query_value(row, column, &isnull);
+	Datum value = value_of_type(row, column, INT8OID, &isnull);
 
 	return isnull ? 0 : DatumGetInt64(value);
+}
+
+TimestampTz
+dcx_query_time(uint64 row, int column)
+{
+	bool  isnull;
+	Datum value = value_of_type(row, column, TIMESTAMPTZOID, &isnull);
+
+	return isnull ? 0 : DatumGetTimestampTz(value);
 }
 
 void

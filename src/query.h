@@ -75,11 +75,18 @@ extern Datum  dcx_query_value(uint64 row, int column, bool *isnull);
 /* The value of a text column as a C string in the caller's memory context; NULL for NULL. */
 extern char *dcx_query_text(uint64 row, int column);
 
-/* The value of a numeric column, likewise. */
+/*
+ * The value of a numeric column, likewise. These three refuse (55000) a column of another type: it
+ * may be one of a table whose owner has altered it, and its value would be read as an address.
+ */
 extern Numeric dcx_query_numeric(uint64 row, int column);
 
-/* The value of a bigint column; 0 for NULL. */
-extern int64 dcx_query_int64(uint64 row, int column);
+/* The value of a bigint or timestamptz column; 0 for NULL. */
+extern int64	   dcx_query_int64(uint64 row, int column);
+extern TimestampTz dcx_query_time(uint64 row, int column);
+
+/* The value of a numeric column that must not be NULL (55000). */
+extern Numeric dcx_query_amount(uint64 row, int column);
 
 /*
  * Inside a run: executes sql once, read-only under the active snapshot, and puts its rows into the
