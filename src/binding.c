@@ -109,7 +109,8 @@ set_columns(DcxBinding *binding, Datum array, bool isnull)
 void
 dcx_binding_read(DcxBinding *binding)
 {
-	static const DcxColumn columns[] = {{"relation", REGCLASSOID}, {"columns", TEXTARRAYOID, true}};
+	static const DcxColumn columns[] = {{"relation", REGCLASSOID, false},
+										{"columns", TEXTARRAYOID, true}};
 	Datum				   keys[2];
 	Datum				   values[lengthof(columns)];
 	bool				   nulls[lengthof(columns)];

@@ -25,13 +25,17 @@
 #define PG_MODULE_MAGIC_EXT(...) PG_MODULE_MAGIC
 #endif
 
-/* Whether a role may execute a function: one check for all kinds of objects since 16. */
+/* Whether a role may execute a function, or use a schema: one check for all kinds of objects since 16. */
 #if PG_VERSION_NUM >= 160000
 #define dcx_role_may_execute(role, function) \
 	(object_aclcheck(ProcedureRelationId, function, role, ACL_EXECUTE) == ACLCHECK_OK)
+#define dcx_role_may_use(role, schema) \
+	(object_aclcheck(NamespaceRelationId, schema, role, ACL_USAGE) == ACLCHECK_OK)
 #else
 #define dcx_role_may_execute(role, function) \
 	(pg_proc_aclcheck(function, role, ACL_EXECUTE) == ACLCHECK_OK)
+#define dcx_role_may_use(role, schema) \
+	(pg_namespace_aclcheck(schema, role, ACL_USAGE) == ACLCHECK_OK)
 #endif
 
 /* Stands before a declaration since 18. */

@@ -200,10 +200,10 @@ dcx_wallet_hold(PG_FUNCTION_ARGS)
 static Hold
 read_hold(int64 hold_id, bool latest)
 {
-	static const DcxColumn columns[] = {{"organisation", TEXTOID},
-										{"amount", NUMERICOID},
-										{"state", TEXTOID},
-										{"expires_at", TIMESTAMPTZOID},
+	static const DcxColumn columns[] = {{"organisation", TEXTOID, false},
+										{"amount", NUMERICOID, false},
+										{"state", TEXTOID, false},
+										{"expires_at", TIMESTAMPTZOID, false},
 										{"resolved_at", TIMESTAMPTZOID, true},
 										{"captured", NUMERICOID, true},
 										{"entry_id", INT8OID, true},

@@ -9,6 +9,7 @@
 #include "access/xact.h"
 #include "catalog/partition.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_namespace.h"
 #include "catalog/pg_type.h"
 #include "errcodes.h"
 #include "fmgr.h"
@@ -362,7 +363,8 @@ take_wallet(Relation relation, TupleTableSlot *row, void *argument)
 static bool
 reads_freely(Oid relation)
 {
-	return pg_class_aclcheck(relation, GetUserId(), ACL_SELECT) == ACLCHECK_OK &&
+	return dcx_role_may_use(GetUserId(), get_rel_namespace(relation)) &&
+		   pg_class_aclcheck(relation, GetUserId(), ACL_SELECT) == ACLCHECK_OK &&
 		   check_enable_rls(relation, InvalidOid, true) != RLS_ENABLED;
 }
 
