@@ -117,7 +117,8 @@ SQL
 	$super->value('ALTER TABLE "WalletTransaction" DROP CONSTRAINT "WalletTransaction_walletId_fkey"');
 	$elsewhere->('TRUNCATE "OrganisationWallet" CASCADE');
 	is(scalar(grep { /TRUNCATE/ } split /\n/, new_entries()), 11, 'TRUNCATE');
-	adds_up();
+	is($super->value('SELECT DISTINCT problem FROM dcx_wallet_audit()'),
+		'open holds exceed the balance', 'all adds up, but for what was held of a wallet that is gone');
 	$super->value('DROP SUBSCRIPTION wallets');
 	$publisher->stop;
 };
