@@ -10,7 +10,8 @@ wallet AS (
 entry AS (
     INSERT INTO by_hand_account.ledger
         (organisation, kind, amount, balance, available, idempotency_key, description, details, role)
-    SELECT organisation, 'debit', -(:amount)::numeric, balance, available, :key, 'VM web-1', '{"vm": "web-1"}', session_user
+    SELECT organisation, 'debit', -(:amount)::numeric, balance, available, :key, 'VM web-1', '{"vm": "web-1"}',
+        session_user
     FROM account
     RETURNING entry_id, organisation, amount, balance, available),
 key AS (

@@ -71,8 +71,6 @@ CREATE TABLE by_hand_account.account (
     held numeric NOT NULL DEFAULT 0,
     next_expiry timestamptz NOT NULL DEFAULT 'infinity')
 WITH (fillfactor = 50);
-INSERT INTO by_hand_account.account (organisation, balance)
-SELECT "organisationId", balance FROM by_hand_account."OrganisationWallet";
 
 CREATE TABLE by_hand_account.key (
     organisation text NOT NULL,
@@ -81,29 +79,41 @@ CREATE TABLE by_hand_account.key (
     hold_id bigint,
     PRIMARY KEY (organisation, idempotency_key));
 
--- A peer that moved too much would be none: the first of these moves money, its repetition and what is beyond the
--- balance do not.
+-- An opening entry each, as attached wallets have; and so that no plan is made for an empty table.
+INSERT INTO by_hand.ledger (organisation, kind, amount, balance, idempotency_key, role)
+SELECT "organisationId", 'opening', balance, balance, 'opening', session_user FROM by_hand."OrganisationWallet";
+INSERT INTO by_hand_account.ledger (organisation, kind, amount, balance, available, idempotency_key, role)
+SELECT "organisationId", 'opening', balance, balance, balance, 'opening', session_user
+FROM by_hand_account."OrganisationWallet";
+INSERT INTO by_hand_account.key SELECT organisation, idempotency_key, entry_id FROM by_hand_account.ledger;
+INSERT INTO by_hand_account.account (organisation, balance) SELECT organisation, balance FROM by_hand_account.ledger;
+
+-- A peer that moved too much would be none: the first of these debits moves money, its repetition does not, nor does
+-- one that is beyond the balance.
 \set org '\'org-acme\''
-\set amount 600
+\set amount 300
 \set key '\'first\''
 \ir debit_by_hand.sql
 \ir debit_by_hand.sql
 \ir debit_by_hand_account.sql
 \ir debit_by_hand_account.sql
+\set amount 700.01
 \set key '\'second\''
 \ir debit_by_hand.sql
 \ir debit_by_hand_account.sql
 DO $$
 DECLARE
-    moved text := '-600 400 first';
+    moved text := '-300 700 first';
 BEGIN
-    ASSERT moved = (SELECT string_agg(concat_ws(' ', amount, balance, idempotency_key), ', ') FROM by_hand.ledger);
-    ASSERT 400 = (SELECT balance FROM by_hand."OrganisationWallet" WHERE "organisationId" = 'org-acme');
     ASSERT moved = (SELECT string_agg(concat_ws(' ', amount, balance, idempotency_key), ', ')
-                    FROM by_hand_account.ledger);
-    ASSERT 400 = (SELECT balance FROM by_hand_account."OrganisationWallet" WHERE "organisationId" = 'org-acme');
-    ASSERT 400 = (SELECT balance FROM by_hand_account.account WHERE organisation = 'org-acme');
-    ASSERT 'first' = (SELECT string_agg(idempotency_key, ', ') FROM by_hand_account.key);
+                    FROM by_hand.ledger WHERE kind = 'debit');
+    ASSERT 700 = (SELECT balance FROM by_hand."OrganisationWallet" WHERE "organisationId" = 'org-acme');
+    ASSERT moved = (SELECT string_agg(concat_ws(' ', amount, balance, idempotency_key), ', ')
+                    FROM by_hand_account.ledger WHERE kind = 'debit');
+    ASSERT 700 = (SELECT balance FROM by_hand_account."OrganisationWallet" WHERE "organisationId" = 'org-acme');
+    ASSERT 700 = (SELECT balance FROM by_hand_account.account WHERE organisation = 'org-acme');
+    ASSERT 'first' = (SELECT string_agg(idempotency_key, ', ')
+                      FROM by_hand_account.key WHERE idempotency_key <> 'opening');
 END $$;
 
 -- --------------------------------------------------------------------------------------------------
@@ -113,12 +123,41 @@ END $$;
 CREATE EXTENSION dcx_pricing;
 SELECT FROM dcx_attach_wallet();
 
+-- A hold each, likewise.
+SELECT FROM "OrganisationWallet", dcx_wallet_hold("organisationId", 1, 'first') WHERE balance >= 1;
+SELECT FROM dcx.wallet_hold, dcx_wallet_release(hold_id);
+
 -- The role of the application: its rights on tables for the one, on functions for the other.
 CREATE ROLE bench_app LOGIN;
 GRANT SELECT ON "OrganisationWallet" TO bench_app;
 GRANT EXECUTE ON FUNCTION dcx_wallet_debit, dcx_wallet_hold, dcx_wallet_capture TO bench_app;
 GRANT USAGE ON SCHEMA by_hand, by_hand_account TO bench_app;
 GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA by_hand, by_hand_account TO bench_app;
+
+CREATE VIEW sums AS
+SELECT w.balance AS wallet, w.balance AS account,
+    (SELECT sum(amount) FROM by_hand.ledger WHERE organisation = "organisationId") AS ledger
+FROM by_hand."OrganisationWallet" w
+UNION ALL
+SELECT w.balance, (SELECT balance FROM by_hand_account.account WHERE organisation = "organisationId"),
+    (SELECT sum(amount) FROM by_hand_account.ledger WHERE organisation = "organisationId")
+FROM by_hand_account."OrganisationWallet" w
+UNION ALL
+SELECT w.balance::numeric, (SELECT balance FROM dcx.wallet_account WHERE organisation = "organisationId"),
+    (SELECT sum(amount) FROM dcx.wallet_entry WHERE organisation = "organisationId")
+FROM "OrganisationWallet" w;
+
+-- As many as pgbench says it has had: a turn in which nothing moves would be a quick one. By hand there is one
+-- debit from above. And every balance is what has moved.
+CREATE PROCEDURE check_moved(by_hand bigint, by_hand_account bigint, debits bigint, captures bigint)
+LANGUAGE plpgsql AS $$
+BEGIN
+    ASSERT by_hand = (SELECT count(*) - 1 FROM by_hand.ledger WHERE kind = 'debit'), 'by hand';
+    ASSERT by_hand_account = (SELECT count(*) - 1 FROM by_hand_account.ledger WHERE kind = 'debit'), 'with an account';
+    ASSERT debits = (SELECT count(*) FROM dcx.wallet_entry WHERE kind = 'debit'), 'debits';
+    ASSERT captures = (SELECT count(*) FROM dcx.wallet_entry WHERE kind = 'capture'), 'captures';
+    ASSERT NOT EXISTS (SELECT FROM sums WHERE wallet <> ledger OR wallet <> account), 'balances';
+END $$;
 
 -- --------------------------------------------------------------------------------------------------
 -- A wallet with a long history: as many entries and open holds, for cents that come and go
@@ -149,23 +188,19 @@ BEGIN
     FROM dcx.wallet_hold WHERE organisation = owner AND idempotency_key LIKE 'hold-%';
 
     UPDATE dcx.wallet_account a
-    SET held = 0.01 * size, next_expiry = (SELECT min(expires_at) FROM dcx.wallet_hold WHERE organisation = owner)
+    SET held = 0.01 * size,
+        next_expiry = (SELECT min(expires_at) FROM dcx.wallet_hold WHERE organisation = owner AND state = 'open')
     WHERE a.organisation = owner;
 END $$;
 
 -- All its holds have expired by now, and nobody has noticed yet.
 CREATE PROCEDURE expire_history(owner text) LANGUAGE sql AS $$
-    UPDATE dcx.wallet_hold SET expires_at = held_at WHERE organisation = owner;
+    UPDATE dcx.wallet_hold SET expires_at = held_at WHERE organisation = owner AND state = 'open';
     UPDATE dcx.wallet_account a
-    SET next_expiry = (SELECT min(expires_at) FROM dcx.wallet_hold WHERE organisation = owner)
+    SET next_expiry = (SELECT min(expires_at) FROM dcx.wallet_hold WHERE organisation = owner AND state = 'open')
     WHERE a.organisation = owner;
 $$;
 
 -- --------------------------------------------------------------------------------------------------
 
-CALL make_history('10003', 1000000);
 VACUUM ANALYZE;
-DO $$
-BEGIN
-    ASSERT NOT EXISTS (SELECT FROM dcx_wallet_audit());
-END $$;
