@@ -4,7 +4,6 @@
  */
 #include "postgres.h"
 
-#include "access/xact.h"
 #include "account.h"
 #include "errcodes.h"
 #include "fmgr.h"
@@ -70,13 +69,7 @@ dcx_account_available(const char *organisation)
 void
 dcx_account_check_snapshot(const DcxStanding *standing)
 {
-	DcxRun run;
-
-	if (!IsolationUsesXactSnapshot())
-		return;
-	dcx_run_begin(&run, standing->owner);
-	dcx_ledger_check_snapshot(standing->organisation);
-	dcx_run_end(&run);
+	dcx_ledger_check_snapshot(standing->owner, standing->organisation);
 }
 
 /* Reads the account of a locked wallet, which has to be as the wallet is. */

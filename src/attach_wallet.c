@@ -226,14 +226,11 @@ open_ledger(FunctionCallInfo fcinfo, Oid relation, const char *schema)
 
 /* Lets go of a table that was attached before another one. */
 static void
-let_go(Oid relation, const char *schema)
+let_go(const DcxBinding *bound, Oid relation, const char *schema)
 {
-	static DcxBinding bound = {.catalog = DCX_CATALOG_WALLET, .part = "wallets"};
-
-	dcx_binding_get(&bound);
-	if (bound.attached && bound.relation != relation &&
-		OidIsValid(dcx_relation_owner(bound.relation)))
-		dcx_attach_wallet_drop_triggers(bound.relation, schema);
+	if (bound->attached && bound->relation != relation &&
+		OidIsValid(dcx_relation_owner(bound->relation)))
+		dcx_attach_wallet_drop_triggers(bound->relation, schema);
 }
 
 /* dcx_attach_wallet(wallets text, organisation_column text, balance_column text) */
@@ -241,16 +238,17 @@ PG_FUNCTION_INFO_V1(dcx_attach_wallet);
 Datum
 dcx_attach_wallet(PG_FUNCTION_ARGS)
 {
-	char  *schema = get_namespace_name(get_func_namespace(fcinfo->flinfo->fn_oid));
-	char  *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
-	char  *organisation_column = text_to_cstring(PG_GETARG_TEXT_PP(1));
-	char  *balance_column = text_to_cstring(PG_GETARG_TEXT_PP(2));
-	Oid	   relation = dcx_relation_named(name);
-	Oid	   organisation_type;
-	Oid	   balance_type;
-	bool   table;
-	int64  wallets;
-	DcxRun run;
+	char			 *schema = get_namespace_name(get_func_namespace(fcinfo->flinfo->fn_oid));
+	char			 *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	char			 *organisation_column = text_to_cstring(PG_GETARG_TEXT_PP(1));
+	char			 *balance_column = text_to_cstring(PG_GETARG_TEXT_PP(2));
+	Oid				  relation = dcx_relation_named(name);
+	const DcxBinding *binding;
+	Oid				  organisation_type;
+	Oid				  balance_type;
+	bool			  table;
+	int64			  wallets;
+	DcxRun			  run;
 
 	InitMaterializedSRF(fcinfo, 0);
 	if (!OidIsValid(relation))
@@ -268,9 +266,10 @@ dcx_attach_wallet(PG_FUNCTION_ARGS)
 	table = dcx_wallet_is_table(relation);
 
 	dcx_run_begin(&run, InvalidOid);
-	let_go(relation, schema);
-	dcx_binding_put(DCX_CATALOG_WALLET,
-					"wallets",
+	binding = dcx_wallet_binding();
+	let_go(binding, relation, schema);
+	dcx_binding_put(binding->catalog,
+					binding->part,
 					relation,
 					list_make2(organisation_column, balance_column),
 					NIL);

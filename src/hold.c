@@ -52,24 +52,21 @@ put_held(FunctionCallInfo fcinfo, const DcxHeld *held)
 static DcxHeld
 replay(const DcxRequest *request, Oid owner, DcxKeyUse use)
 {
-	static DcxPlan plan;
-	DcxParameters  parameters = {0};
-	DcxHeld		   held = {.hold_id = use.hold_id, .replayed = true};
-	DcxRun		   run;
+	static const DcxColumn columns[] = {{"organisation", TEXTOID, false},
+										{"amount", NUMERICOID, false},
+										{"first_expires_at", TIMESTAMPTZOID, false},
+										{"available", NUMERICOID, false}};
+	Datum				   values[lengthof(columns)];
+	bool				   nulls[lengthof(columns)];
+	DcxHeld				   held = {.hold_id = use.hold_id, .replayed = true};
 
 	dcx_request_check_same(request, owner, use);
-	dcx_parameter_int64(&parameters, use.hold_id);
-	dcx_run_begin(&run, owner);
-	if (dcx_query_write(&plan,
-						"SELECT organisation, amount, first_expires_at, available"
-						"  FROM dcx.wallet_hold WHERE hold_id = $1",
-						&parameters) != 1)
+	if (!dcx_ledger_hold(use.hold_id, true, lengthof(columns), columns, values, nulls))
 		elog(ERROR, "hold " INT64_FORMAT " is not in the ledger", use.hold_id);
-	held.organisation = dcx_query_text(0, 1);
-	held.amount = dcx_query_amount(0, 2);
-	held.expires_at = dcx_query_time(0, 3);
-	held.available = dcx_query_amount(0, 4);
-	dcx_run_end(&run);
+	held.organisation = TextDatumGetCString(values[0]);
+	held.amount = DatumGetNumeric(values[1]);
+	held.expires_at = DatumGetTimestampTz(values[2]);
+	held.available = DatumGetNumeric(values[3]);
 	return held;
 }
 

@@ -330,15 +330,20 @@ dcx_ledger_hold(int64 hold_id, bool latest, int ncolumns, const DcxColumn *colum
 }
 
 void
-dcx_ledger_check_snapshot(const char *organisation)
+dcx_ledger_check_snapshot(Oid owner, const char *organisation)
 {
 	static DcxPlan plan;
 	DcxParameters  parameters = {0};
+	DcxRun		   run;
 
+	if (!IsolationUsesXactSnapshot())
+		return;
 	dcx_parameter_text(&parameters, organisation);
+	dcx_run_begin(&run, owner);
 	dcx_query_write(&plan,
 					"SELECT FROM dcx.wallet_account WHERE organisation = $1 FOR NO KEY UPDATE",
 					&parameters);
+	dcx_run_end(&run);
 }
 
 static void

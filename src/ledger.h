@@ -97,10 +97,10 @@ extern bool dcx_ledger_hold(int64 hold_id, bool latest, int ncolumns, const DcxC
 							Datum *values, bool *nulls);
 
 /*
- * In a run as owner: locks an account's row. Only to fail with 40001 where it is newer than the
- * snapshot: before an error that an old snapshot may be to blame for.
+ * Fails with 40001 where an account is newer than a snapshot that the whole transaction reads under:
+ * before an error that an old snapshot may be to blame for. Locks the account's row then.
  */
-extern void dcx_ledger_check_snapshot(const char *organisation);
+extern void dcx_ledger_check_snapshot(Oid owner, const char *organisation);
 
 /*
  * The first of a statement's common table expressions, which changes an account, and its first

@@ -17,6 +17,12 @@
 
 static const int64 power_of_ten[SMALL_SCALE + 1] = {1, 10, 100, 1000, 10000, 100000, 1000000};
 
+char *
+dcx_numeric_text(Numeric value)
+{
+	return DatumGetCString(DirectFunctionCall1(numeric_out, NumericGetDatum(value)));
+}
+
 static int
 min_scale(Numeric value)
 {
@@ -86,8 +92,7 @@ dcx_quantity_from_numeric(const char *name, Numeric value)
 	int32		n;
 
 	if (unlikely(numeric_is_nan(value) || numeric_is_inf(value)))
-		refuse_quantity(name,
-						DatumGetCString(DirectFunctionCall1(numeric_out, NumericGetDatum(value))));
+		refuse_quantity(name, dcx_numeric_text(value));
 
 	/* Without decimals it is whole; with some it may be so all the same. */
 	scale = DatumGetInt32(DirectFunctionCall1(numeric_scale, NumericGetDatum(value)));
@@ -150,9 +155,7 @@ dcx_money_amount(const char *name, Numeric value)
 				dcx_money_compare(value, int64_to_numeric(0)) <= 0 ?
 						  errmsg("%s must be above 0", name) :
 						  errmsg("%s must be in whole cents", name),
-				errdetail("It is %s.",
-						  DatumGetCString(
-							  DirectFunctionCall1(numeric_out, NumericGetDatum(value)))),
+				errdetail("It is %s.", dcx_numeric_text(value)),
 				errhint("An amount is above 0 whichever way it goes, and in whole cents: "
 						"round(%s, 2).",
 						name));
@@ -176,8 +179,7 @@ dcx_money_subtract(Numeric a, Numeric b)
 char *
 dcx_money_text(Numeric value)
 {
-	return DatumGetCString(
-		DirectFunctionCall1(numeric_out, NumericGetDatum(dcx_money_display(value))));
+	return dcx_numeric_text(dcx_money_display(value));
 }
 
 /* The sum in 64-bit integers; false where it does not fit them. */

@@ -138,6 +138,9 @@ extern int dcx_money_compare(Numeric a, Numeric b);
 extern Numeric dcx_money_add(Numeric a, Numeric b);
 extern Numeric dcx_money_subtract(Numeric a, Numeric b);
 
+/* A number as text, with the decimals that it has. */
+extern char *dcx_numeric_text(Numeric value);
+
 /* An amount as text, with two decimals or as many as it needs. */
 extern char *dcx_money_text(Numeric value);
 

@@ -292,14 +292,10 @@ unusable(const Entry *entry)
 	ereport(ERROR,
 			errcode(DCX_ERRCODE_UNUSABLE_PRICE),
 			errmsg("product \"%s\" cannot be priced", product->code),
-			entry->rows > 1 ?
-				errdetail("%d products of the catalog have this code.", entry->rows) :
+			entry->rows > 1 ? errdetail("%d products of the catalog have this code.", entry->rows) :
 			!product->price.value ?
-				errdetail("It has no price.") :
-				errdetail("Its price is %s.",
-						  DatumGetCString(
-							  DirectFunctionCall1(numeric_out,
-												  NumericGetDatum(product->price.value)))),
+							  errdetail("It has no price.") :
+							  errdetail("Its price is %s.", dcx_numeric_text(product->price.value)),
 			errhint("Correct it in the catalog; the other products can be priced meanwhile."));
 }
 

@@ -36,10 +36,6 @@ answer(FunctionCallInfo fcinfo, const char *sql, const DcxParameters *parameters
 	dcx_run_end(&run);
 }
 
-/* What an open hold is by the clock. */
-#define STATE_NOW \
-	"CASE WHEN state = 'open' AND expires_at <= clock_timestamp() THEN 'expired' ELSE state END"
-
 /* dcx_wallet_holds(org text, state text) */
 PG_FUNCTION_INFO_V1(dcx_wallet_holds);
 Datum
@@ -70,7 +66,8 @@ dcx_wallet_holds(PG_FUNCTION_ARGS)
 		   "       CASE state_now WHEN 'expired' THEN coalesce(resolved_at, expires_at)"
 		   "                      ELSE resolved_at END,"
 		   "       captured, entry_id, description, idempotency_key, details, quote, session_role"
-		   "  FROM (SELECT *, " STATE_NOW " AS state_now FROM dcx.wallet_hold"
+		   "  FROM (SELECT *, CASE WHEN state = 'open' AND expires_at <= clock_timestamp()"
+		   "                     THEN 'expired' ELSE state END AS state_now FROM dcx.wallet_hold"
 		   "         WHERE organisation = $1"
 		   "           AND ($2 IS NULL OR state = $2 OR $2 = 'expired' AND state = 'open')) h"
 		   " WHERE $2 IS NULL OR state_now = $2 ORDER BY hold_id",
@@ -102,20 +99,15 @@ dcx_wallet_statement(PG_FUNCTION_ARGS)
 static char *
 organisation_of_hold(int64 hold_id)
 {
-	static DcxPlan plan;
-	DcxParameters  parameters = {0};
-	char		  *organisation = NULL;
-	Oid			   owner = dcx_ledger_owner(dcx_wallet_bound(), false);
-	DcxRun		   run;
+	static const DcxColumn columns[] = {{"organisation", TEXTOID, false}};
+	Datum				   value;
+	bool				   isnull;
 
-	dcx_parameter_int64(&parameters, hold_id);
-	dcx_run_begin(&run, owner);
-	if (dcx_query_read(&plan,
-					   "SELECT organisation FROM dcx.wallet_hold WHERE hold_id = $1",
-					   &parameters) == 1)
-		organisation = dcx_query_text(0, 1);
-	dcx_run_end(&run);
-	return organisation;
+	/* Whose tables these are is asked before they are read. */
+	dcx_ledger_owner(dcx_wallet_bound(), false);
+	if (!dcx_ledger_hold(hold_id, false, lengthof(columns), columns, &value, &isnull))
+		return NULL;
+	return TextDatumGetCString(value);
 }
 
 /* dcx_hold_verify(hold_id bigint) */

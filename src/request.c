@@ -129,10 +129,8 @@ append_number(StringInfo json, const char *name, Numeric value)
 		appendStringInfo(json,
 						 ", \"%s\": %s",
 						 name,
-						 DatumGetCString(
-							 DirectFunctionCall1(numeric_out,
-												 DirectFunctionCall1(numeric_trim_scale,
-																	 NumericGetDatum(value)))));
+						 dcx_numeric_text(DatumGetNumeric(
+							 DirectFunctionCall1(numeric_trim_scale, NumericGetDatum(value)))));
 }
 
 /* What is asked for, as JSON. */

@@ -33,12 +33,6 @@ enum
 	ARG_MAX_COST
 };
 
-static char *
-number_text(Numeric value)
-{
-	return DatumGetCString(DirectFunctionCall1(numeric_out, NumericGetDatum(value)));
-}
-
 /* What is to be priced, as the hold keeps it. */
 static char *
 specification(FunctionCallInfo fcinfo)
@@ -56,7 +50,7 @@ specification(FunctionCallInfo fcinfo)
 			escape_json(&json, dcx_request_text(fcinfo, argument, names[i]));
 		else
 			appendStringInfoString(&json,
-								   number_text(dcx_quantity_numeric(
+								   dcx_numeric_text(dcx_quantity_numeric(
 									   dcx_quantity_from_numeric(names[i],
 																 dcx_request_number(fcinfo,
 																					argument,
@@ -79,9 +73,9 @@ quote_json(const DcxRequest *request, const DcxQuote *quote)
 					 "{\"function\": \"%s\", \"specification\": %s, \"cost\": %s",
 					 request->function,
 					 request->specification,
-					 number_text(quote->cost));
+					 dcx_numeric_text(quote->cost));
 	if (request->max_cost)
-		appendStringInfo(&json, ", \"max_cost\": %s", number_text(request->max_cost));
+		appendStringInfo(&json, ", \"max_cost\": %s", dcx_numeric_text(request->max_cost));
 	appendStringInfo(&json, ", \"read_at\": \"%s\", \"relation\": ", read_at);
 	escape_json(&json, dcx_relation_name(quote->relation));
 	appendStringInfoString(&json, ", \"lines\": [");
@@ -95,9 +89,9 @@ quote_json(const DcxRequest *request, const DcxQuote *quote)
 		escape_json(&json, line->title);
 		appendStringInfo(&json,
 						 ", \"quantity\": %s, \"unit_price\": %s, \"amount\": %s}",
-						 number_text(line->quantity),
-						 number_text(line->unit_price),
-						 number_text(line->amount));
+						 dcx_numeric_text(line->quantity),
+						 dcx_numeric_text(line->unit_price),
+						 dcx_numeric_text(line->amount));
 	}
 	appendStringInfoString(&json, "]}");
 	return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(json.data)));
@@ -115,7 +109,7 @@ describe(const DcxQuote *quote)
 		appendStringInfo(&text,
 						 "%s %s x %s",
 						 i == 0 ? "" : ",",
-						 number_text(quote->lines[i].quantity),
+						 dcx_numeric_text(quote->lines[i].quantity),
 						 quote->lines[i].code);
 	return text.data;
 }

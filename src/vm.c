@@ -50,8 +50,7 @@ fault(const Vm *vm, DcxQuantity *culprit)
 static char *
 quantity_text(DcxQuantity quantity)
 {
-	return DatumGetCString(
-		DirectFunctionCall1(numeric_out, NumericGetDatum(dcx_quantity_numeric(quantity))));
+	return dcx_numeric_text(dcx_quantity_numeric(quantity));
 }
 
 /* Refuses a VM whose size is not sane; by value, so that the caller's can stay in registers. */

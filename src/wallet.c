@@ -98,10 +98,16 @@ dcx_wallet_check_balance(Oid relation, const char *column)
 }
 
 const DcxBinding *
-dcx_wallet_bound(void)
+dcx_wallet_binding(void)
 {
 	dcx_binding_get(&wallets);
-	if (!wallets.attached)
+	return &wallets;
+}
+
+const DcxBinding *
+dcx_wallet_bound(void)
+{
+	if (!dcx_wallet_binding()->attached)
 		ereport(ERROR,
 				errcode(DCX_ERRCODE_NOT_ATTACHED),
 				errmsg("no wallet table is attached"),
@@ -120,8 +126,7 @@ dcx_wallet_bound(void)
 bool
 dcx_wallet_is_bound(Relation relation)
 {
-	dcx_binding_get(&wallets);
-	if (!wallets.attached)
+	if (!dcx_wallet_binding()->attached)
 		return false;
 	return RelationGetRelid(relation) == wallets.relation ||
 		   (relation->rd_rel->relispartition &&
@@ -391,24 +396,29 @@ find_directly(const char *organisation, bool lock, DcxWallet *wallet)
 						  wallet);
 }
 
-/* How many wallets of an organisation the caller sees, two at most, and which where it is one. */
+/*
+ * How many wallets of an organisation there are, two at most, and which where it is one: as the
+ * caller sees them under the active snapshot, or locked as the owner has them under a new one.
+ */
 static uint64
-read_as_caller(const char *organisation, DcxWallet *wallet)
+find_wallet(const char *organisation, bool lock, DcxWallet *wallet)
 {
-	static DcxPlan plan;
+	static DcxPlan read_plan;
+	static DcxPlan lock_plan;
 	DcxParameters  parameters = {0};
 	Oid			   type;
 	char		  *sql;
 	uint64		   found;
 	DcxRun		   run;
 
-	if (find_directly(organisation, false, wallet))
+	if (find_directly(organisation, lock, wallet))
 		return 1;
 
-	sql = select_wallet("", &type);
+	sql = select_wallet(lock ? " FOR NO KEY UPDATE" : "", &type);
 	dcx_parameter(&parameters, type, organisation_value(organisation, type), false);
-	dcx_run_begin(&run, InvalidOid);
-	found = dcx_query_read(&plan, sql, &parameters);
+	dcx_run_begin(&run, lock ? dcx_relation_owner(wallets.relation) : InvalidOid);
+	found = lock ? dcx_query_write(&lock_plan, sql, &parameters) :
+				   dcx_query_read(&read_plan, sql, &parameters);
 	*wallet = found_wallet(found);
 	dcx_run_end(&run);
 	return found;
@@ -418,7 +428,7 @@ DcxWallet
 dcx_wallet_read(const char *organisation)
 {
 	DcxWallet wallet;
-	uint64	  found = read_as_caller(organisation, &wallet);
+	uint64	  found = find_wallet(organisation, false, &wallet);
 
 	if (found != 1)
 		wrong_count(organisation, found > 1, true);
@@ -431,30 +441,7 @@ dcx_wallet_is_visible(const char *organisation)
 {
 	DcxWallet wallet;
 
-	return read_as_caller(organisation, &wallet) > 0;
-}
-
-/* How many wallets of an organisation there are, locked, and which where it is one. */
-static uint64
-lock_as_owner(const char *organisation, DcxWallet *wallet)
-{
-	static DcxPlan plan;
-	DcxParameters  parameters = {0};
-	Oid			   type;
-	char		  *sql;
-	uint64		   found;
-	DcxRun		   run;
-
-	if (find_directly(organisation, true, wallet))
-		return 1;
-
-	sql = select_wallet(" FOR NO KEY UPDATE", &type);
-	dcx_parameter(&parameters, type, organisation_value(organisation, type), false);
-	dcx_run_begin(&run, dcx_relation_owner(wallets.relation));
-	found = dcx_query_write(&plan, sql, &parameters);
-	*wallet = found_wallet(found);
-	dcx_run_end(&run);
-	return found;
+	return find_wallet(organisation, false, &wallet) > 0;
 }
 
 DcxWallet
@@ -471,7 +458,7 @@ dcx_wallet_lock(const char *organisation)
 						  "in a table."),
 				errhint("Attach the table itself: SELECT * FROM dcx_attach_wallet(...)."));
 
-	found = lock_as_owner(organisation, &wallet);
+	found = find_wallet(organisation, true, &wallet);
 	if (found != 1)
 		wrong_count(organisation, found > 1, false);
 	check_usable(organisation, wallet.balance);

@@ -24,8 +24,11 @@ typedef struct DcxWallet
 	Numeric balance;
 } DcxWallet;
 
+/* The binding of the wallet table, up to date, whether or not anything is attached. */
+extern const DcxBinding *dcx_wallet_binding(void);
+
 /*
- * The binding of the wallet table, up to date, the table locked for reading: columns[0] is the
+ * The same of one that is attached, the table locked for reading: columns[0] is the
  * organisation, columns[1] the balance. Nothing attached, or dropped, is ZD007.
  */
 extern const DcxBinding *dcx_wallet_bound(void);
