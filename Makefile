@@ -21,7 +21,7 @@ PG_CFLAGS = -Wall -Wextra -Werror -Wno-unused-parameter -isystem $(includedir_se
 endif
 
 # The install script: one part per module, in the order their objects need each other.
-PARTS = attach pricebook vm wallet ledger movement hold reserve updated_at
+PARTS = attach pricebook history vm margin inventory wallet ledger movement hold reserve updated_at
 
 version := $(shell sed -n "s/^default_version *= *'\(.*\)'.*/\1/p" $(EXTENSION).control)
 base_script := sql/$(EXTENSION)--$(version).sql

@@ -10,9 +10,15 @@
  *		src/foreign		makes postgres_fdw's objects
  *		src/binding		remembers which relation stands for what
  *		src/catalog		reads an attached relation into rows, as its owner
- *		src/pricebook	keeps the rows as a book, as long as it is exact
+ *		src/book		code -> price, in memory
+ *		src/bookjson	the same as a jsonb
+ *		src/saved		books that are kept in MAIN
+ *		src/pricebook	says which book answers, and keeps it as long as it is exact
  *		src/snapshot	says how long that is: the exactness rule
+ *		src/history		saves the catalog's book, and finds the one of a time
  *		src/vm			prices a VM from a book
+ *		src/margin		what a VM earns
+ *		src/inventory	prices the VMs that there are
  *		src/wallet		the platform's wallet table: read as the caller, written as its owner
  *		src/ledger		records every change of a balance, and our tables that it is in
  *		src/account		what an organisation can spend
@@ -34,16 +40,48 @@
 #include "postgres.h"
 
 #include "src/compat.h"
+#include "src/pricebook.h"
 #include "fmgr.h"
 #include "utils/guc.h"
 
 PG_MODULE_MAGIC_EXT(.name = "dcx_pricing");
+
+static const struct config_enum_entry on_outage_options[] = {
+	{"error", DCX_ON_OUTAGE_ERROR, false},
+	{"saved", DCX_ON_OUTAGE_SAVED, false},
+	{NULL, 0, false},
+};
 
 void _PG_init(void);
 
 void
 _PG_init(void)
 {
-	/* There are no settings yet; nobody else is to take their names. */
+	/* Which price answers is not for every user to decide: superusers, and those granted SET. */
+	DefineCustomIntVariable("dcx_pricing.max_price_age",
+							"How old the prices may be that dcx_pricing answers with.",
+							"Above 0, the newest book that dcx_price_book_save() stored answers "
+							"while it was last seen within that time; 0: the catalog itself does.",
+							&dcx_max_price_age,
+							0,
+							0,
+							INT_MAX,
+							PGC_SUSET,
+							GUC_UNIT_S,
+							NULL,
+							NULL,
+							NULL);
+	DefineCustomEnumVariable("dcx_pricing.on_outage",
+							 "What dcx_pricing does when the catalog cannot be reached.",
+							 "error: says so; saved: the newest book that dcx_price_book_save() "
+							 "stored answers, with a warning.",
+							 &dcx_on_outage,
+							 DCX_ON_OUTAGE_ERROR,
+							 on_outage_options,
+							 PGC_SUSET,
+							 0,
+							 NULL,
+							 NULL,
+							 NULL);
 	MarkGUCPrefixReserved("dcx_pricing");
 }

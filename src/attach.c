@@ -7,6 +7,7 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "attach_wallet.h"
 #include "binding.h"
 #include "catalog.h"
@@ -18,6 +19,7 @@
 #include "foreign.h"
 #include "foreign/foreign.h"
 #include "funcapi.h"
+#include "history.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "query.h"
@@ -43,6 +45,7 @@ typedef struct Attachment
 	List			*tables;		/* there: DcxRemoteTable */
 	List			*ignored;		/* parameters of the URL that nobody took */
 	List			*made;			/* "server", "mapping", "schema" */
+	int64			 products;		/* how many there are */
 } Attachment;
 
 /*
@@ -342,10 +345,11 @@ append_remote_note(const Attachment *attachment, StringInfo note)
 
 /* Binds a relation after seeing that it can be read, and reports it. */
 static void
-bind(const Attachment *attachment, const DcxCatalogTable *table, Oid relation, bool made,
+bind(Attachment *attachment, const DcxCatalogTable *table, Oid relation, bool made,
 	 const char *note)
 {
 	List *what = made ? list_make1("relation") : NIL;
+	int64 rows;
 
 	/* What holds all of them together goes with the one that is always there. */
 	if (table->needed)
@@ -354,7 +358,10 @@ bind(const Attachment *attachment, const DcxCatalogTable *table, Oid relation, b
 	dcx_relation_check_owner(relation);
 	dcx_catalog_check_columns(table, relation);
 	dcx_binding_put(DCX_CATALOG_AAS, table->name, relation, NIL, what);
-	put_row(attachment, relation, dcx_catalog_count(relation), note);
+	rows = dcx_catalog_count(relation);
+	if (table->needed)
+		attachment->products = rows;
+	put_row(attachment, relation, rows, note);
 }
 
 /* Makes foreign tables of what the server has and binds them. */
@@ -413,7 +420,7 @@ kind_of(Oid relation)
 
 /* Binds what is in the schema already. */
 static void
-adopt_schema(const Attachment *attachment)
+adopt_schema(Attachment *attachment)
 {
 	Oid schema = get_namespace_oid(attachment->schema, true);
 
@@ -434,6 +441,21 @@ adopt_schema(const Attachment *attachment)
 							"database'), or the schema where it is: dcx_attach_aas(NULL, "
 							"'schema')."));
 	}
+}
+
+/*
+ * Saves the first book of what is attached now, so that there is one when it cannot be reached, and
+ * the one of what was attached before is not the newest any more.
+ */
+static void
+save_book(const Attachment *attachment)
+{
+	bool changed;
+	int	 nproducts;
+
+	dcx_saved_make();
+	if (!IsolationUsesXactSnapshot() && attachment->products > 0)
+		dcx_history_save(DCX_CATALOG_AAS, &changed, &nproducts);
 }
 
 /* dcx_attach_aas(source text, schema text) */
@@ -466,6 +488,7 @@ dcx_attach_aas(PG_FUNCTION_ARGS)
 			use_server(&attachment, source);
 		attach_server(&attachment);
 	}
+	save_book(&attachment);
 	dcx_run_end(&run);
 
 	error_context_stack = callers;

@@ -60,25 +60,24 @@ may_attach(Oid role, const char *catalog)
 }
 
 void
-dcx_binding_check_entitled(const DcxBinding *binding, Oid owner, const char *table)
+dcx_binding_check_entitled(const char *catalog, Oid relation, Oid owner, const char *table)
 {
-	Oid relation_owner = dcx_relation_owner(binding->relation);
+	Oid relation_owner = OidIsValid(relation) ? dcx_relation_owner(relation) : InvalidOid;
 
 	if (superuser_arg(owner))
 		return;
-	if (!may_attach(owner, binding->catalog))
+	if (!may_attach(owner, catalog))
 		ereport(ERROR,
 				errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				errmsg("table %s is not to be trusted", table),
 				errdetail("It belongs to role \"%s\", which may not call dcx_attach_%s().",
 						  GetUserNameFromId(owner, false),
-						  binding->catalog),
+						  catalog),
 				errhint("Drop schema dcx and attach, or GRANT that role EXECUTE on it."));
 	if (OidIsValid(relation_owner) && !has_privs_of_role(owner, relation_owner))
 		ereport(ERROR,
 				errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				errmsg("%s is bound by somebody who is not its owner",
-					   dcx_relation_name(binding->relation)),
+				errmsg("%s is bound by somebody who is not its owner", dcx_relation_name(relation)),
 				errdetail("It belongs to role \"%s\", %s to role \"%s\".",
 						  GetUserNameFromId(relation_owner, false),
 						  table,
@@ -141,7 +140,10 @@ dcx_binding_read(DcxBinding *binding)
 		binding->relation = DatumGetObjectId(values[0]);
 		set_columns(binding, values[1], nulls[1]);
 		binding->attached = true;
-		dcx_binding_check_entitled(binding, dcx_relation_owner(table), "dcx.binding");
+		dcx_binding_check_entitled(binding->catalog,
+								   binding->relation,
+								   dcx_relation_owner(table),
+								   "dcx.binding");
 	}
 
 	binding->table = table;

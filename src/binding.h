@@ -44,9 +44,11 @@ dcx_binding_get(DcxBinding *binding)
 /*
  * Refuses (42501) a table in schema dcx that nobody was entitled to write. Whoever may create a
  * schema could make one called dcx, and bind what is another's: so the table's owner must be a
- * superuser, or may attach and act as the owner of what is bound.
+ * superuser, or may attach the catalog and act as the owner of the relation. InvalidOid: none is
+ * read on account of the table.
  */
-extern void dcx_binding_check_entitled(const DcxBinding *binding, Oid owner, const char *table);
+extern void dcx_binding_check_entitled(const char *catalog, Oid relation, Oid owner,
+									   const char *table);
 
 /*
  * Refuses (42501), when attaching, what belongs to neither the caller nor a superuser: its owner

@@ -15,14 +15,25 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
-#define PRODUCTS  (&dcx_aas_tables[0])
-#define TEMPLATES (&dcx_aas_tables[2])
+#define PRODUCTS   (&dcx_aas_tables[0])
+#define CATEGORIES (&dcx_aas_tables[1])
+#define TEMPLATES  (&dcx_aas_tables[2])
 
 const DcxCatalogTable dcx_aas_tables[DCX_AAS_TABLES] = {
-	{"products", true, 3, {{"code", false, true}, {"title", false, false}, {"price", true, true}}},
-	{"categories", false, 1, {{"id", false, true}}},
+	{"products",
+	 true,
+	 6,
+	 3,
+	 {{"code", false, true},
+	  {"title", false, false},
+	  {"price", true, true},
+	  {"cost", true, false},
+	  {"unit", true, false},
+	  {"categoryId", false, false}}},
+	{"categories", false, 2, 2, {{"id", false, true}, {"name", false, false}}},
 	{"terraform_vm_config",
 	 false,
+	 7,
 	 7,
 	 {{"id", false, true},
 	  {"name", false, true},
@@ -34,6 +45,7 @@ const DcxCatalogTable dcx_aas_tables[DCX_AAS_TABLES] = {
 };
 
 static DcxBinding products = {.catalog = DCX_CATALOG_AAS, .part = "products"};
+static DcxBinding categories = {.catalog = DCX_CATALOG_AAS, .part = "categories"};
 static DcxBinding templates = {.catalog = DCX_CATALOG_AAS, .part = "terraform_vm_config"};
 
 /* Nothing attached: say which call would. */
@@ -70,10 +82,11 @@ dcx_catalog_bound_products(void)
 	return &products;
 }
 
-void
-dcx_catalog_check_columns(const DcxCatalogTable *table, Oid relation)
+/* Refuses a relation whose first columns are not as the table needs them. */
+static void
+check_columns(const DcxCatalogTable *table, int ncolumns, Oid relation)
 {
-	for (int i = 0; i < table->ncolumns; i++)
+	for (int i = 0; i < ncolumns; i++)
 	{
 		const DcxCatalogColumn *column = &table->columns[i];
 		AttrNumber				attnum = get_attnum(relation, column->name);
@@ -97,14 +110,20 @@ dcx_catalog_check_columns(const DcxCatalogTable *table, Oid relation)
 	}
 }
 
-/* The SELECT of a table's columns, in their order; NULL for one that the relation lacks. */
+void
+dcx_catalog_check_columns(const DcxCatalogTable *table, Oid relation)
+{
+	check_columns(table, table->ncolumns, relation);
+}
+
+/* The SELECT of a table's first columns, in their order; NULL for one that the relation lacks. */
 static char *
-select_columns(const DcxCatalogTable *table, Oid relation)
+select_columns(const DcxCatalogTable *table, int ncolumns, Oid relation)
 {
 	StringInfoData sql;
 
 	initStringInfo(&sql);
-	for (int i = 0; i < table->ncolumns; i++)
+	for (int i = 0; i < ncolumns; i++)
 	{
 		const DcxCatalogColumn *column = &table->columns[i];
 
@@ -139,16 +158,27 @@ typedef struct Reading
 {
 	DcxPlan	   *plan; /* NULL: executed once */
 	const char *sql;
+	void	   *cursor;
 	uint64		nrows;
 } Reading;
 
-static void
-execute(void *argument)
-{
-	Reading		 *reading = argument;
-	DcxParameters none = {0};
+static DcxParameters none = {0};
 
-	reading->nrows = reading->plan ? dcx_query_read(reading->plan, reading->sql, &none) :
+static void
+start(void *argument)
+{
+	Reading *reading = argument;
+
+	if (reading->plan)
+		reading->cursor = dcx_query_open(reading->plan, reading->sql, &none);
+}
+
+static void
+finish(void *argument)
+{
+	Reading *reading = argument;
+
+	reading->nrows = reading->plan ? dcx_query_fetch(reading->cursor) :
 									 dcx_query_execute(reading->sql, 0, NULL, NULL, NULL);
 }
 
@@ -160,55 +190,138 @@ static uint64
 read_relation(Oid relation, DcxPlan *plan, const char *sql)
 {
 	Reading reading = {.plan = plan, .sql = sql};
-	char	kind = get_rel_relkind(relation);
 
-	if (kind != RELKIND_RELATION && kind != RELKIND_MATVIEW)
-		dcx_remote_do(execute, &reading);
-	else
-		execute(&reading);
+	if (dcx_catalog_is_near(relation))
+		return plan ? dcx_query_read(plan, sql, &none) :
+					  dcx_query_execute(sql, 0, NULL, NULL, NULL);
+	dcx_remote_do(start, finish, &reading);
 	return reading.nrows;
 }
 
-/* Executes the SELECT of a table's columns inside a run. */
-static uint64
-select_rows(const DcxCatalogTable *table, Oid relation, DcxPlan *plan)
+bool
+dcx_catalog_is_near(Oid relation)
 {
-	dcx_catalog_check_columns(table, relation);
-	return read_relation(relation, plan, select_columns(table, relation));
+	char kind = get_rel_relkind(relation);
+
+	return kind == RELKIND_RELATION || kind == RELKIND_MATVIEW;
+}
+
+/* Executes the SELECT of a table's first columns inside a run. */
+static uint64
+select_rows(const DcxCatalogTable *table, int ncolumns, Oid relation, DcxPlan *plan)
+{
+	check_columns(table, ncolumns, relation);
+	return read_relation(relation, plan, select_columns(table, ncolumns, relation));
+}
+
+static void
+no_products(Oid relation)
+{
+	ereport(ERROR,
+			errcode(DCX_ERRCODE_UNREACHABLE),
+			errmsg("the catalog has no products at all"),
+			errdetail("%s answered with no row, which is taken for an outage.",
+					  dcx_relation_name(relation)),
+			errhint("See whether it is the right database, and whether its data is there."));
+}
+
+typedef struct Category
+{
+	char *id;
+	char *name;
+} Category;
+
+static int
+compare_categories(const void *a, const void *b)
+{
+	return strcmp(((const Category *) a)->id, ((const Category *) b)->id);
+}
+
+/* Puts the categories' names in the place of their ids, where there are categories. */
+static void
+name_categories(DcxProductRow *rows, int nrows)
+{
+	static DcxPlan plan;
+	MemoryContext  context = CurrentMemoryContext;
+	Category	  *found = NULL;
+	int			   nfound = 0;
+	int			   n = 0;
+	Oid			   relation = InvalidOid;
+	DcxRun		   run;
+
+	dcx_binding_get(&categories);
+	if (categories.attached)
+		relation = categories.relation;
+	if (OidIsValid(relation))
+		LockRelationOid(relation, AccessShareLock);
+	if (OidIsValid(dcx_relation_owner(relation)))
+	{
+		dcx_run_begin(&run, dcx_relation_owner(relation));
+		nfound = select_rows(CATEGORIES, CATEGORIES->ncolumns, relation, &plan);
+		found = MemoryContextAllocHuge(context, sizeof(Category) * Max(nfound, 1));
+		for (int i = 0; i < nfound; i++)
+		{
+			found[n].id = dcx_query_text(i, 1);
+			found[n].name = dcx_query_text(i, 2);
+			n += found[n].id != NULL;
+		}
+		dcx_run_end(&run);
+		qsort(found, n, sizeof(Category), compare_categories);
+	}
+
+	for (int i = 0; i < nrows; i++)
+	{
+		Category  sought = {.id = unconstify(char *, rows[i].category)};
+		Category *category = NULL;
+
+		if (sought.id && n > 0)
+			category = bsearch(&sought, found, n, sizeof(Category), compare_categories);
+		rows[i].category = category ? category->name : NULL;
+	}
 }
 
 DcxProductRow *
-dcx_catalog_products(int *nrows, DcxSource *source, DcxStamp *stamp)
+dcx_catalog_products(bool full, int *nrows, DcxSource *source, DcxStamp *stamp)
 {
-	static DcxPlan	  plan;
+	static DcxPlan	  priced_plan;
+	static DcxPlan	  full_plan;
 	const DcxBinding *binding = dcx_catalog_bound_products();
+	Oid				  relation = binding->relation;
 	MemoryContext	  context = CurrentMemoryContext;
 	DcxProductRow	 *rows;
 	DcxRun			  run;
 
 	lock_bound(binding, PRODUCTS);
-	*source = dcx_source_of(binding->relation);
+	*source = dcx_source_of(relation);
 	*stamp = dcx_stamp_now(source);
 
-	dcx_run_begin(&run, dcx_relation_owner(binding->relation));
-	*nrows = select_rows(PRODUCTS, binding->relation, &plan);
-	if (*nrows == 0 && source->kind == DCX_SOURCE_FOREIGN)
-		ereport(ERROR,
-				errcode(DCX_ERRCODE_UNREACHABLE),
-				errmsg("the catalog has no products at all"),
-				errdetail("%s answered with no row, which is taken for an outage.",
-						  dcx_relation_name(binding->relation)),
-				errhint("See whether it is the right database, and whether its data is there."));
+	dcx_run_begin(&run, dcx_relation_owner(relation));
+	*nrows = select_rows(PRODUCTS,
+						 full ? PRODUCTS->ncolumns : PRODUCTS->npriced,
+						 relation,
+						 full ? &full_plan : &priced_plan);
+	if (*nrows == 0 && (full || source->kind == DCX_SOURCE_FOREIGN))
+		no_products(relation);
 
-	rows = MemoryContextAllocHuge(context, sizeof(DcxProductRow) * Max(*nrows, 1));
+	rows = MemoryContextAllocExtended(context,
+									  sizeof(DcxProductRow) * Max(*nrows, 1),
+									  MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	for (int i = 0; i < *nrows; i++)
 	{
 		rows[i].code = dcx_query_text(i, 1);
 		rows[i].title = dcx_query_text(i, 2);
 		rows[i].price = dcx_query_numeric(i, 3);
+		if (full)
+		{
+			rows[i].cost = dcx_query_numeric(i, 4);
+			rows[i].unit = dcx_query_numeric(i, 5);
+			rows[i].category = dcx_query_text(i, 6);
+		}
 	}
 	dcx_run_end(&run);
 
+	if (full)
+		name_categories(rows, *nrows);
 	return rows;
 }
 
@@ -225,7 +338,7 @@ dcx_catalog_templates(int *nrows)
 	lock_bound(&templates, TEMPLATES);
 
 	dcx_run_begin(&run, dcx_relation_owner(templates.relation));
-	*nrows = select_rows(TEMPLATES, templates.relation, &plan);
+	*nrows = select_rows(TEMPLATES, TEMPLATES->ncolumns, templates.relation, &plan);
 	rows = MemoryContextAllocHuge(context, sizeof(DcxTemplateRow) * Max(*nrows, 1));
 	for (int i = 0; i < *nrows; i++)
 	{

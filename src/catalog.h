@@ -10,6 +10,7 @@
 #define DCX_CATALOG_H
 
 #include "binding.h"
+#include "book.h"
 #include "utils/numeric.h"
 
 #define DCX_CATALOG_AAS "aas"
@@ -30,18 +31,12 @@ typedef struct DcxCatalogTable
 	const char		*name;
 	bool			 needed; /* a catalog without it is none */
 	int				 ncolumns;
+	int				 npriced; /* so many of them, the first ones, are read for pricing */
 	DcxCatalogColumn columns[DCX_CATALOG_MAX_COLUMNS];
 } DcxCatalogTable;
 
 #define DCX_AAS_TABLES 3
 extern const DcxCatalogTable dcx_aas_tables[DCX_AAS_TABLES];
-
-typedef struct DcxProductRow
-{
-	char   *code;  /* NULL or empty: the row has none */
-	char   *title; /* NULL where there is none */
-	Numeric price; /* as found: NULL, NaN, infinite or negative */
-} DcxProductRow;
 
 typedef struct DcxTemplateRow
 {
@@ -62,11 +57,13 @@ extern const DcxBinding *dcx_catalog_bound_products(void);
 
 /*
  * The whole relation, in the current memory context, under the active snapshot. source and stamp
- * (of the products): what was read and when, for the exactness rule. A remote server that cannot
+ * (of the products): what was read and when, for the exactness rule. full: with what pricing does
+ * not need, costs and categories, and never without a product (ZD008). A remote server that cannot
  * be reached, breaks off, takes too long, or has no products at all is ZD008; a relation that is
  * gone is ZD007; one that has lost a column we need is 42703.
  */
-extern DcxProductRow  *dcx_catalog_products(int *nrows, DcxSource *source, DcxStamp *stamp);
+extern DcxProductRow  *dcx_catalog_products(bool full, int *nrows, DcxSource *source,
+											DcxStamp *stamp);
 extern DcxTemplateRow *dcx_catalog_templates(int *nrows);
 
 /*
@@ -74,6 +71,9 @@ extern DcxTemplateRow *dcx_catalog_templates(int *nrows);
  * that is no number. The detail lists the columns found.
  */
 extern void dcx_catalog_check_columns(const DcxCatalogTable *table, Oid relation);
+
+/* Whether a relation is surely read without another server. */
+extern bool dcx_catalog_is_near(Oid relation);
 
 /* The number of rows of the relation, as its owner. Errors as above. */
 extern int64 dcx_catalog_count(Oid relation);

@@ -184,7 +184,7 @@ dcx_ledger_owner(const DcxBinding *wallets, bool missing_ok)
 					errhint("SELECT * FROM dcx_attach_wallet(...) makes it."));
 		owner = table_owner;
 	}
-	dcx_binding_check_entitled(wallets, owner, "dcx.wallet_entry");
+	dcx_binding_check_entitled(wallets->catalog, wallets->relation, owner, "dcx.wallet_entry");
 	return owner;
 }
 

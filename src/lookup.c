@@ -7,6 +7,7 @@
 #include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/relscan.h"
+#include "access/sysattr.h"
 #include "access/table.h"
 #include "access/tableam.h"
 #include "access/xact.h"
@@ -35,9 +36,12 @@ not_ours(Relation table, const char *what)
 			errhint("Put it back, or move the table away and attach again."));
 }
 
-/* Opens the index of a table's primary key and makes the keys to scan it with. */
+/*
+ * Opens the index of a table's primary key, which has so many columns, and makes the keys for the
+ * first of them to scan it with.
+ */
 static Relation
-open_key(Relation table, int nkeys, const Datum *keys, ScanKey scan_keys)
+open_key(Relation table, int ncolumns, int nkeys, const Datum *keys, ScanKey scan_keys)
 {
 	Oid		 key = dcx_primary_key(table);
 	Relation index;
@@ -45,8 +49,8 @@ open_key(Relation table, int nkeys, const Datum *keys, ScanKey scan_keys)
 	if (!OidIsValid(key))
 		not_ours(table, "primary key");
 	index = index_open(key, AccessShareLock);
-	if (IndexRelationGetNumberOfKeyAttributes(index) != nkeys)
-		not_ours(table, psprintf("primary key of %d columns", nkeys));
+	if (IndexRelationGetNumberOfKeyAttributes(index) != ncolumns)
+		not_ours(table, psprintf("primary key of %d column%s", ncolumns, ncolumns == 1 ? "" : "s"));
 	for (int i = 0; i < nkeys; i++)
 	{
 		Oid type = TupleDescAttr(RelationGetDescr(index), i)->atttypid;
@@ -121,7 +125,7 @@ dcx_lookup(Oid relation, int nkeys, const Datum *keys, bool latest, int ncolumns
 	Relation		table = table_open(relation, AccessShareLock);
 	TupleTableSlot *row = table_slot_create(table, NULL);
 	ScanKeyData		scan_keys[DCX_LOOKUP_KEYS];
-	Relation		index = open_key(table, nkeys, keys, scan_keys);
+	Relation		index = open_key(table, nkeys, nkeys, keys, scan_keys);
 	IndexScanDesc	scan = dcx_index_beginscan(table, index, begin_snapshot(latest), nkeys);
 	bool			found;
 
@@ -131,6 +135,36 @@ dcx_lookup(Oid relation, int nkeys, const Datum *keys, bool latest, int ncolumns
 		copy_columns(table, row, ncolumns, columns, values, nulls);
 	index_endscan(scan);
 	end_snapshot(latest);
+
+	ExecDropSingleTupleTableSlot(row);
+	index_close(index, NoLock);
+	table_close(table, NoLock);
+	return found;
+}
+
+bool
+dcx_lookup_last(Oid relation, Datum key, int ncolumns, const DcxColumn *columns, Datum *values,
+				bool *nulls, DcxRowVersion *version)
+{
+	Relation		table = table_open(relation, AccessShareLock);
+	TupleTableSlot *row = table_slot_create(table, NULL);
+	ScanKeyData		scan_key;
+	Relation		index = open_key(table, DCX_LOOKUP_KEYS, 1, &key, &scan_key);
+	IndexScanDesc	scan = dcx_index_beginscan(table, index, GetActiveSnapshot(), 1);
+	bool			found;
+
+	index_rescan(scan, &scan_key, 1, NULL, 0);
+	found = index_getnext_slot(scan, BackwardScanDirection, row);
+	if (found)
+	{
+		bool isnull;
+
+		copy_columns(table, row, ncolumns, columns, values, nulls);
+		version->place = row->tts_tid;
+		version->made_by =
+			DatumGetTransactionId(slot_getsysattr(row, MinTransactionIdAttributeNumber, &isnull));
+	}
+	index_endscan(scan);
 
 	ExecDropSingleTupleTableSlot(row);
 	index_close(index, NoLock);

@@ -35,6 +35,20 @@ typedef struct DcxColumn
 extern bool dcx_lookup(Oid table, int nkeys, const Datum *keys, bool latest, int ncolumns,
 					   const DcxColumn *columns, Datum *values, bool *nulls);
 
+/* One version of a row: every update makes another. */
+typedef struct DcxRowVersion
+{
+	ItemPointerData place;
+	TransactionId	made_by;
+} DcxRowVersion;
+
+/*
+ * The same for the last row, in the order of the primary key, whose key begins with the value; and
+ * which version of the row it is.
+ */
+extern bool dcx_lookup_last(Oid table, Datum key, int ncolumns, const DcxColumn *columns,
+							Datum *values, bool *nulls, DcxRowVersion *version);
+
 /*
  * An index by which a row of the platform's can be looked up: unique over just this column of a
  * plain table, and good for every query. InvalidOid where there is none.

@@ -42,6 +42,13 @@ dcx_money_compare(Numeric a, Numeric b)
 	return DatumGetInt32(DirectFunctionCall2(numeric_cmp, NumericGetDatum(a), NumericGetDatum(b)));
 }
 
+bool
+dcx_price_is_usable(Numeric value)
+{
+	return value && !numeric_is_nan(value) && !numeric_is_inf(value) &&
+		   dcx_money_compare(value, int64_to_numeric(0)) >= 0;
+}
+
 void
 dcx_price_set(DcxPrice *price, Numeric value)
 {
@@ -174,6 +181,20 @@ dcx_money_subtract(Numeric a, Numeric b)
 {
 	return DatumGetNumeric(
 		DirectFunctionCall2(numeric_sub, NumericGetDatum(a), NumericGetDatum(b)));
+}
+
+Numeric
+dcx_money_percent(Numeric part, Numeric whole)
+{
+	Datum hundredfold = DirectFunctionCall2(numeric_mul,
+											NumericGetDatum(part),
+											NumericGetDatum(int64_to_numeric(100)));
+
+	if (dcx_money_compare(whole, int64_to_numeric(0)) == 0)
+		return NULL;
+	return round_to(DatumGetNumeric(
+						DirectFunctionCall2(numeric_div, hundredfold, NumericGetDatum(whole))),
+					DCX_CENTS);
 }
 
 char *

@@ -40,6 +40,9 @@ typedef struct DcxTerm
 	DcxQuantity		quantity;
 } DcxTerm;
 
+/* Whether a value is there, finite and not negative, and so may be a price. */
+extern bool dcx_price_is_usable(Numeric value);
+
 /*
  * Prepares a price. value must be finite and is kept, not copied: it has to live as long as the
  * price.
@@ -137,6 +140,9 @@ extern int dcx_money_compare(Numeric a, Numeric b);
 /* New values in the current memory context. */
 extern Numeric dcx_money_add(Numeric a, Numeric b);
 extern Numeric dcx_money_subtract(Numeric a, Numeric b);
+
+/* part / whole in percent, to two decimals; NULL where whole is 0. */
+extern Numeric dcx_money_percent(Numeric part, Numeric whole);
 
 /* A number as text, with the decimals that it has. */
 extern char *dcx_numeric_text(Numeric value);

@@ -1,202 +1,337 @@
 /*
  * pricebook.c
- *		The price book in backend memory: code -> price and title.
- *
- * A book is one memory context that holds everything of it: the entries in the order they were
- * read, and two hash tables over their codes, one to the letter and one without case.
+ *		Which price book answers: the catalog's own, or one that was saved.
  */
 #include "postgres.h"
 
+#include "access/xact.h"
+#include "bookjson.h"
 #include "catalog.h"
-#include "common/hashfn.h"
 #include "errcodes.h"
-#include "fmgr.h"
 #include "funcapi.h"
 #include "pricebook.h"
+#include "remote.h"
+#include "saved.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
+#include "utils/resowner.h"
 #include "utils/timestamp.h"
 
-/* How many product codes an error's hint lists. */
-#define CODES_LISTED 20
+/* How long a catalog that could not be reached is left alone, in seconds. */
+#define RETRY_AFTER 10
 
-typedef struct Entry
+int dcx_max_price_age = 0;
+int dcx_on_outage = DCX_ON_OUTAGE_ERROR;
+
+/* A book and where it is from. */
+typedef struct Origin
 {
-	DcxProduct product; /* its price holds only the value as read until it is looked up */
-	int		   rows;	/* how many rows have this code; more than one spoil it */
-} Entry;
-
-typedef struct CodeKey
-{
-	const char *text;
-	uint32		length;
-} CodeKey;
-
-typedef struct CodeSlot
-{
-	CodeKey key;
-	Entry  *entry;
-	uint32	hash;
-	bool	several; /* without case: more than one code is written so */
-	char	status;
-} CodeSlot;
-
-#define SH_PREFIX			 codes
-#define SH_ELEMENT_TYPE		 CodeSlot
-#define SH_KEY_TYPE			 CodeKey
-#define SH_KEY				 key
-#define SH_HASH_KEY(tb, key) hash_bytes((const unsigned char *) (key).text, (key).length)
-#define SH_EQUAL(tb, a, b)	 ((a).length == (b).length && memcmp((a).text, (b).text, (a).length) == 0)
-#define SH_STORE_HASH
-#define SH_GET_HASH(tb, slot) (slot)->hash
-#define SH_SCOPE			  static inline
-#define SH_DECLARE
-#define SH_DEFINE
-#include "lib/simplehash.h"
-
-typedef struct Book
-{
-	DcxPriceBook  head; /* first, so that a pointer to the one is a pointer to the other */
+	DcxPriceBook *book; /* NULL: none yet */
 	MemoryContext context;
+	int			  nproducts;
+	bool		  saved;
 	Oid			  relation; /* what it was read from */
-	TimestampTz	  read_at;
-	bool		  quick; /* read from tables, under the binding's own stamp: one check does */
-	DcxSource	  source;
+	TimestampTz	  read_at;	/* when its prices were last seen there */
+	DcxSource	  source;	/* not of a saved book */
+	DcxRowVersion version;	/* of a saved book */
 	DcxStamp	  stamp;
-	int			  nproducts; /* rows read */
-	int			  nameless;	 /* of which without a code */
-	int			  nentries;	 /* and the others */
-	Entry		 *entries;
-	codes_hash	 *exact;
-	codes_hash	 *folded; /* NULL until it is needed */
-} Book;
+} Origin;
 
-static Book *current_book = NULL;
+static Origin current;
+
+/*
+ * Whether one look at the stamp is enough: the book is from tables, and all that led to it was read
+ * under the same stamp. True under this setting, for transactions that begin until then.
+ */
+static bool		   quick = false;
+static int		   quick_max_age;
+static TimestampTz quick_until;
+
+/* What was decided for a transaction; under max_price_age = 0 only after an outage. */
+static struct
+{
+	LocalTransactionId lxid;
+	int				   max_age;
+	bool			   saved;
+	bool			   outage; /* for want of something better */
+} chosen;
+
+/* The last outage: of what, and until when not to try again. */
+static Oid		   outage_relation = InvalidOid;
+static TimestampTz outage_until;
+
+static DcxSaved newest = {.catalog = DCX_CATALOG_AAS};
 
 /* What this backend did so far, for dcx_price_book_stats(). */
 static int64 stat_loads = 0;
 static int64 stat_remote_reads = 0;
 static int64 stat_hits = 0;
 
-static void
-fold(char *to, const char *from, int length)
+static TimestampTz
+seconds_after(TimestampTz time, int seconds)
 {
-	for (int i = 0; i < length; i++)
-		to[i] = pg_ascii_tolower((unsigned char) from[i]);
+	return time + (TimestampTz) seconds * USECS_PER_SEC;
 }
 
-/* Whether the price is there, finite and not negative. */
-static bool
-is_usable(Numeric price)
-{
-	return price && !numeric_is_nan(price) && !numeric_is_inf(price) &&
-		   DatumGetBool(DirectFunctionCall2(numeric_ge,
-											NumericGetDatum(price),
-											NumericGetDatum(int64_to_numeric(0))));
-}
-
-/* Enters an entry under its code; in the book's memory context. */
+/*
+ * Not where the catalog itself answers and a saved book could: that has to be remembered as decided,
+ * transaction by transaction.
+ */
 static void
-index_entry(Book *book, Entry *entry)
+set_quick(const DcxBinding *binding)
 {
-	CodeKey	  key = {entry->product.code, strlen(entry->product.code)};
-	bool	  found;
-	CodeSlot *slot = codes_insert(book->exact, key, &found);
-
-	if (found)
-		slot->entry->rows++;
+	quick_max_age = dcx_max_price_age;
+	if (current.saved)
+	{
+		quick = !chosen.outage && dcx_stamp_same(&current.stamp, &binding->stamp);
+		quick_until = seconds_after(current.read_at, dcx_max_price_age);
+	}
 	else
-		slot->entry = entry;
-}
-
-/* The index without case, made when it is first needed, which in most sessions is never. */
-static codes_hash *
-need_folded(Book *book)
-{
-	codes_iterator iterator;
-	CodeSlot	  *exact;
-	codes_hash	  *folded;
-	MemoryContext  caller;
-
-	if (book->folded)
-		return book->folded;
-
-	caller = MemoryContextSwitchTo(book->context);
-	folded = codes_create(book->context, book->nentries, NULL);
-	codes_start_iterate(book->exact, &iterator);
-	while ((exact = codes_iterate(book->exact, &iterator)) != NULL)
 	{
-		char	 *text = palloc(exact->key.length + 1);
-		CodeKey	  key = {text, exact->key.length};
-		CodeSlot *slot;
-		bool	  found;
-
-		fold(text, exact->key.text, exact->key.length);
-		slot = codes_insert(folded, key, &found);
-		slot->several = found;
-		slot->entry = exact->entry;
+		quick = dcx_max_price_age == 0 && current.source.kind == DCX_SOURCE_TABLES &&
+				dcx_stamp_same(&current.stamp, &binding->stamp);
+		quick_until = PG_INT64_MAX;
 	}
-	MemoryContextSwitchTo(caller);
-
-	book->folded = folded;
-	return folded;
 }
 
-/* Turns a row into an entry of the book, whose memory the row's values are in. */
+/* A new book takes the old one's place. Nothing here can fail. */
 static void
-add_row(Book *book, const DcxProductRow *row)
+swap_in(const Origin *fresh)
 {
-	Entry *entry;
+	MemoryContext before = current.context;
 
-	if (!row->code || !*row->code)
-	{
-		book->nameless++;
-		return;
-	}
-
-	entry = &book->entries[book->nentries++];
-	entry->product.code = row->code;
-	entry->product.title = row->title ? row->title : row->code;
-	entry->product.price.value = row->price;
-	entry->rows = 1;
-	index_entry(book, entry);
+	quick = false;
+	MemoryContextSetParent(fresh->context, TopMemoryContext);
+	current = *fresh;
+	if (before)
+		MemoryContextDelete(before);
+	stat_loads++;
 }
 
-/* Reads the catalog into a new book and puts it in the place of the old one. */
-static Book *
-load(const DcxBinding *binding)
+/* A context for a new book, which goes with the current one if the making fails. */
+static MemoryContext
+book_context(void)
 {
-	MemoryContext context =
-		AllocSetContextCreate(CurrentMemoryContext, "dcx price book", ALLOCSET_DEFAULT_SIZES);
-	MemoryContext  caller = MemoryContextSwitchTo(context);
-	Book		  *book = palloc0(sizeof(Book));
+	return AllocSetContextCreate(CurrentMemoryContext, "dcx price book", ALLOCSET_DEFAULT_SIZES);
+}
+
+static void
+load_live(const DcxBinding *binding)
+{
+	Origin		   fresh = {.relation = binding->relation, .read_at = GetCurrentTimestamp()};
+	MemoryContext  caller;
 	DcxProductRow *rows;
 
-	book->context = context;
-	book->relation = binding->relation;
-	book->read_at = GetCurrentTimestamp();
-	rows = dcx_catalog_products(&book->nproducts, &book->source, &book->stamp);
-	book->entries = palloc0(sizeof(Entry) * Max(book->nproducts, 1));
-	book->exact = codes_create(context, book->nproducts, NULL);
-	for (int i = 0; i < book->nproducts; i++)
-		add_row(book, &rows[i]);
+	fresh.context = book_context();
+	caller = MemoryContextSwitchTo(fresh.context);
+	rows = dcx_catalog_products(false, &fresh.nproducts, &fresh.source, &fresh.stamp);
+	fresh.book = dcx_book_make("catalog", rows, fresh.nproducts);
 	pfree(rows);
 	MemoryContextSwitchTo(caller);
 
-	book->quick = book->source.kind == DCX_SOURCE_TABLES &&
-				  dcx_stamp_same(&book->stamp, &binding->stamp) &&
-				  book->relation == binding->relation;
-
-	/* Nothing below can fail. */
-	MemoryContextSetParent(context, TopMemoryContext);
-	if (current_book)
-		MemoryContextDelete(current_book->context);
-	current_book = book;
-	stat_loads++;
-	if (book->source.kind == DCX_SOURCE_FOREIGN)
+	swap_in(&fresh);
+	if (fresh.source.kind == DCX_SOURCE_FOREIGN)
 		stat_remote_reads++;
+}
 
-	return book;
+static void
+load_saved(void)
+{
+	Origin		   fresh = {.saved = true,
+							.relation = newest.table,
+							.read_at = newest.last_seen_at,
+							.version = newest.version,
+							.stamp = newest.stamp};
+	MemoryContext  caller;
+	DcxProductRow *rows;
+
+	fresh.context = book_context();
+	caller = MemoryContextSwitchTo(fresh.context);
+	rows = dcx_saved_rows(&newest, &fresh.nproducts);
+	fresh.book = dcx_book_make("catalog", rows, fresh.nproducts);
+	pfree(rows);
+	MemoryContextSwitchTo(caller);
+
+	swap_in(&fresh);
+}
+
+static void
+choose(bool saved, bool outage)
+{
+	chosen.lxid = DCX_MY_LXID;
+	chosen.max_age = dcx_max_price_age;
+	chosen.saved = saved;
+	chosen.outage = outage;
+}
+
+/* The newest saved book answers, for want of something better: says so, once a transaction. */
+static void
+choose_for_outage(const char *reason)
+{
+	choose(true, true);
+	ereport(WARNING,
+			errcode(DCX_ERRCODE_UNREACHABLE),
+			errmsg("the catalog cannot be reached: prices are those last seen at %s",
+				   timestamptz_to_str(newest.last_seen_at)),
+			errdetail("%s", reason));
+}
+
+/* Whether the catalog is left alone for now, since it could not be reached a moment ago. */
+static bool
+is_left_alone(const DcxBinding *binding)
+{
+	return dcx_on_outage == DCX_ON_OUTAGE_SAVED && outage_relation == binding->relation &&
+		   GetCurrentTransactionStartTimestamp() < outage_until;
+}
+
+static bool
+is_young_enough(void)
+{
+	return newest.found && dcx_max_price_age > 0 &&
+		   GetCurrentTransactionStartTimestamp() <=
+			   seconds_after(newest.last_seen_at, dcx_max_price_age);
+}
+
+/*
+ * Whether the newest saved book answers; it is up to date then. A transaction that has taken the
+ * catalog itself stays with it.
+ */
+static bool
+is_saved_chosen(const DcxBinding *binding)
+{
+	bool decided = chosen.lxid == DCX_MY_LXID && chosen.max_age == dcx_max_price_age;
+
+	if (decided ? !chosen.saved : dcx_max_price_age == 0 && !is_left_alone(binding))
+	{
+		chosen.outage = false;
+		return false;
+	}
+
+	dcx_saved_get(&newest);
+	if (decided && chosen.outage && newest.found)
+		return true;
+	if (!decided && newest.found && !is_young_enough() && is_left_alone(binding))
+		choose_for_outage(
+			psprintf("It is tried again after %s.", timestamptz_to_str(outage_until)));
+	else
+		choose(is_young_enough(), false);
+	return chosen.saved;
+}
+
+static DcxPriceBook *
+saved_book(const DcxBinding *binding)
+{
+	if (current.saved && current.version.made_by == newest.version.made_by &&
+		ItemPointerEquals(&current.version.place, &newest.version.place) &&
+		current.relation == newest.table && current.read_at == newest.last_seen_at)
+	{
+		current.stamp = newest.stamp;
+		stat_hits++;
+	}
+	else
+		load_saved();
+	set_quick(binding);
+	return current.book;
+}
+
+/* What a saved book could do about an outage. */
+static char *
+saved_hint(void)
+{
+	if (dcx_on_outage != DCX_ON_OUTAGE_SAVED)
+		return newest.found ?
+				   psprintf("With dcx_pricing.on_outage = saved the book last seen at %s would "
+							"answer.",
+							timestamptz_to_str(newest.last_seen_at)) :
+				   pstrdup("There is no saved book that could answer.");
+	return newest.found ?
+			   psprintf("Run the transaction again: the book last seen at %s answers then.",
+						timestamptz_to_str(newest.last_seen_at)) :
+			   pstrdup("There is no saved book that could answer: SELECT * FROM "
+					   "dcx_price_book_save() makes one when the catalog is back.");
+}
+
+/*
+ * Deals with an error that has been caught, and its subtransaction rolled back, if there was one:
+ * returns where a saved book answers instead.
+ */
+static void
+survive_outage(const DcxBinding *binding, ErrorData *error, bool survivable)
+{
+	if (error->sqlerrcode != DCX_ERRCODE_UNREACHABLE)
+		ReThrowError(error);
+
+	if (dcx_on_outage == DCX_ON_OUTAGE_SAVED)
+	{
+		outage_relation = binding->relation;
+		outage_until = seconds_after(GetCurrentTimestamp(), RETRY_AFTER);
+	}
+	if (!survivable)
+	{
+		error->hint = error->hint ? psprintf("%s %s", error->hint, saved_hint()) : saved_hint();
+		ReThrowError(error);
+	}
+	choose_for_outage(error->detail ? error->detail : error->message);
+	FreeErrorData(error);
+}
+
+/*
+ * Loads the catalog from where it may be out of reach. False where it is, and the newest saved book
+ * is to answer. What then has been done in vain is rolled back, for which it takes a subtransaction.
+ */
+static bool
+load_from_afar(const DcxBinding *binding)
+{
+	MemoryContext context = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	ErrorData *volatile error = NULL;
+	bool subtransaction;
+
+	dcx_saved_get(&newest);
+	subtransaction = dcx_on_outage == DCX_ON_OUTAGE_SAVED && newest.found;
+	if (subtransaction)
+		BeginInternalSubTransaction(NULL);
+	PG_TRY();
+	{
+		load_live(binding);
+		if (subtransaction)
+			ReleaseCurrentSubTransaction();
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		FlushErrorState();
+		if (subtransaction)
+			RollbackAndReleaseCurrentSubTransaction();
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(context);
+	CurrentResourceOwner = owner;
+
+	if (error)
+		survive_outage(binding, error, subtransaction && !dcx_remote_is_lost());
+	return !error;
+}
+
+static DcxPriceBook *
+live_book(const DcxBinding *binding)
+{
+	if (likely(current.book && !current.saved && current.relation == binding->relation &&
+			   dcx_stamp_holds(&current.stamp, &current.source)))
+	{
+		stat_hits++;
+		if (unlikely(quick_max_age != dcx_max_price_age))
+			set_quick(binding);
+		return current.book;
+	}
+
+	if (dcx_catalog_is_near(binding->relation))
+		load_live(binding);
+	else if (!load_from_afar(binding))
+		return saved_book(binding);
+	set_quick(binding);
+	return current.book;
 }
 
 DcxPriceBook *
@@ -204,158 +339,82 @@ dcx_pricebook_get(void)
 {
 	const DcxBinding *binding;
 
-	if (likely(current_book && current_book->quick && dcx_stamp_holds_quick(&current_book->stamp)))
+	if (likely(quick && quick_max_age == dcx_max_price_age &&
+			   GetCurrentTransactionStartTimestamp() <= quick_until &&
+			   dcx_stamp_holds_quick(&current.stamp)))
 	{
 		stat_hits++;
-		return &current_book->head;
+		return current.book;
 	}
 
 	binding = dcx_catalog_bound_products();
-	if (likely(current_book && current_book->relation == binding->relation &&
-			   dcx_stamp_holds(&current_book->stamp, &current_book->source)))
-	{
-		stat_hits++;
-		return &current_book->head;
-	}
-	return &load(binding)->head;
+	return is_saved_chosen(binding) ? saved_book(binding) : live_book(binding);
 }
 
 void
-dcx_pricebook_origin(const DcxPriceBook *book, Oid *relation, TimestampTz *read_at)
+dcx_pricebook_origin(Oid *relation, TimestampTz *read_at)
 {
-	const Book *whole = (const Book *) book;
-
-	*relation = whole->relation;
-	*read_at = whole->read_at;
+	*relation = current.relation;
+	*read_at = current.read_at;
 }
 
-static int
-compare_strings(const void *a, const void *b)
+/* The rows of the catalog itself. */
+static DcxProductRow *
+live_rows(int *nrows)
 {
-	return strcmp(*(char *const *) a, *(char *const *) b);
+	DcxSource	   source;
+	DcxStamp	   stamp;
+	DcxProductRow *rows = dcx_catalog_products(true, nrows, &source, &stamp);
+
+	if (source.kind == DCX_SOURCE_FOREIGN)
+		stat_remote_reads++;
+	return rows;
 }
 
-/* The usable names of a family, in order, as many as an error can show. */
-static char *
-names_on_offer(const Book *book, const DcxFamily *family)
+DcxProductRow *
+dcx_pricebook_rows(int *nrows)
 {
-	const char	 **names = palloc(sizeof(char *) * Max(book->nentries, 1));
-	int			   n = 0;
-	StringInfoData list;
-
-	for (int i = 0; i < book->nentries; i++)
-	{
-		const Entry *entry = &book->entries[i];
-
-		if (entry->rows == 1 && strncmp(entry->product.code, family->prefix, family->length) == 0 &&
-			is_usable(entry->product.price.value))
-			names[n++] = entry->product.code + family->length;
-	}
-	qsort(names, n, sizeof(char *), compare_strings);
-
-	initStringInfo(&list);
-	for (int i = 0; i < Min(n, CODES_LISTED); i++)
-		appendStringInfo(&list, "%s%s", i ? ", " : "", names[i]);
-	if (n > CODES_LISTED)
-		appendStringInfo(&list, ", and %d more", n - CODES_LISTED);
-	return n ? list.data : pstrdup("none");
+	dcx_pricebook_get();
+	if (!current.saved)
+		return live_rows(nrows);
+	dcx_saved_get(&newest);
+	return dcx_saved_rows(&newest, nrows);
 }
 
-static void
-unknown(const Book *book, const DcxFamily *family, const char *name, const char *code)
+DcxProductRow *
+dcx_pricebook_live_rows(int *nrows, TimestampTz *read_at)
 {
-	ereport(ERROR,
-			errcode(DCX_ERRCODE_UNKNOWN_PRODUCT),
-			errmsg("unknown %s \"%s\"", family->noun, name),
-			*code || !book->nameless ?
-				errdetail("The catalog has no product with the code \"%s\".", code) :
-				errdetail("The catalog has %d products without a code; they cannot be priced.",
-						  book->nameless),
-			errhint("On offer: %s.", names_on_offer(book, family)));
+	bool before = current.book && !current.saved && current.source.kind == DCX_SOURCE_FOREIGN &&
+				  current.stamp.lxid == DCX_MY_LXID;
+
+	*read_at = before ? current.read_at : GetCurrentTimestamp();
+	return live_rows(nrows);
 }
 
-static void
-ambiguous(const DcxFamily *family, const char *name, const char *code)
+const char *
+dcx_pricebook_catalog(const text *name)
 {
-	ereport(ERROR,
-			errcode(DCX_ERRCODE_UNUSABLE_PRICE),
-			errmsg("%s \"%s\" is ambiguous", family->noun, name),
-			errdetail("Several product codes differ from \"%s\" only in case.", code),
-			errhint("Write it exactly as the catalog does."));
+	char *catalog = text_to_cstring(name);
+
+	if (strcmp(catalog, DCX_CATALOG_AAS) != 0)
+		ereport(ERROR,
+				errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				errmsg("there is no catalog \"%s\"", catalog),
+				errhint("The catalog of products is '%s'.", DCX_CATALOG_AAS));
+	return DCX_CATALOG_AAS;
 }
 
-static void
-unusable(const Entry *entry)
+/* dcx_price_book(catalog text) */
+PG_FUNCTION_INFO_V1(dcx_price_book);
+Datum
+dcx_price_book(PG_FUNCTION_ARGS)
 {
-	const DcxProduct *product = &entry->product;
+	DcxProductRow *rows;
+	int			   nrows;
 
-	ereport(ERROR,
-			errcode(DCX_ERRCODE_UNUSABLE_PRICE),
-			errmsg("product \"%s\" cannot be priced", product->code),
-			entry->rows > 1 ? errdetail("%d products of the catalog have this code.", entry->rows) :
-			!product->price.value ?
-							  errdetail("It has no price.") :
-							  errdetail("Its price is %s.", dcx_numeric_text(product->price.value)),
-			errhint("Correct it in the catalog; the other products can be priced meanwhile."));
-}
-
-/* The slow way: not to the letter, so without case, or an error that says what is wrong. */
-static Entry *
-find_folded(Book *book, const DcxFamily *family, CodeKey key)
-{
-	char	 *code = pnstrdup(key.text, key.length);
-	char	 *folded = palloc(key.length + 1);
-	CodeSlot *slot;
-
-	fold(folded, key.text, key.length);
-	key.text = folded;
-	slot = codes_lookup(need_folded(book), key);
-	if (!slot)
-		unknown(book, family, code + family->length, code);
-	if (slot->several)
-		ambiguous(family, code + family->length, code);
-	return slot->entry;
-}
-
-static const DcxProduct *
-find(Book *book, const DcxFamily *family, const char *name, int length)
-{
-	char	  buffer[128];
-	char	 *code = buffer;
-	CodeKey	  key;
-	CodeSlot *slot;
-	Entry	 *entry;
-
-	key.length = family->length + length;
-	if (key.length > sizeof(buffer))
-		code = palloc(key.length);
-	memcpy(code, family->prefix, family->length);
-	memcpy(code + family->length, name, length);
-	key.text = code;
-
-	slot = codes_lookup(book->exact, key);
-	entry = slot ? slot->entry : find_folded(book, family, key);
-	if (entry->rows > 1 || !is_usable(entry->product.price.value))
-		unusable(entry);
-	dcx_price_set(&entry->product.price, entry->product.price.value);
-	return &entry->product;
-}
-
-const DcxProduct *
-dcx_pricebook_search(DcxPriceBook *book, const DcxFamily *family, const char *name, int length)
-{
-	const DcxProduct *product = find((Book *) book, family, name, length);
-
-	if (length > 0 && length <= DCX_RECENT_LENGTH)
-	{
-		DcxRecent *recent = dcx_pricebook_recent(book, family, name, length);
-
-		recent->family = family;
-		recent->product = product;
-		recent->length = length;
-		memcpy(recent->name, name, length);
-	}
-	return product;
+	dcx_pricebook_catalog(PG_GETARG_TEXT_PP(0));
+	rows = dcx_pricebook_rows(&nrows);
+	PG_RETURN_JSONB_P(dcx_bookjson_value(rows, nrows, false));
 }
 
 /* dcx_price_book_stats(): what the price book of this backend did. */
@@ -364,16 +423,20 @@ Datum
 dcx_price_book_stats(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
-	Datum		   values[5] = {0};
-	bool		   nulls[5] = {false};
+	Datum		   values[7] = {0};
+	bool		   nulls[7] = {false};
 
 	InitMaterializedSRF(fcinfo, 0);
 	values[0] = CStringGetTextDatum(DCX_CATALOG_AAS);
-	values[1] = Int32GetDatum(current_book ? current_book->nproducts : 0);
-	nulls[1] = !current_book;
+	values[1] = Int32GetDatum(current.nproducts);
 	values[2] = Int64GetDatum(stat_loads);
 	values[3] = Int64GetDatum(stat_remote_reads);
 	values[4] = Int64GetDatum(stat_hits);
+	values[5] = CStringGetTextDatum(current.saved							 ? "saved" :
+									current.source.kind == DCX_SOURCE_TABLES ? "local" :
+																			   "live");
+	values[6] = TimestampTzGetDatum(current.read_at);
+	nulls[1] = nulls[5] = nulls[6] = !current.book;
 	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 	return (Datum) 0;
 }

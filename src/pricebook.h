@@ -1,53 +1,32 @@
 /*
  * pricebook.h
- *		The price book in backend memory: code -> price and title.
+ *		Which price book answers: the catalog's own, or one that was saved.
  *
- * One book per catalog and backend, read whole and used again as long as the exactness rule
- * (snapshot.h) says that reading again would give the same. A new book is built aside and takes
- * the old one's place in one step, so that an error on the way leaves the old one as it was.
+ * dcx_pricing.max_price_age above 0: the newest saved book answers while it was last seen within
+ * that time, as of the transaction's start, and the catalog itself otherwise. Which of the two is
+ * decided once per transaction. dcx_pricing.on_outage = saved: where the catalog cannot be reached
+ * the newest saved book answers, with a warning.
+ *
+ * One book per catalog and backend is kept in memory, and used again as long as the exactness rule
+ * (snapshot.h) says that reading again would give the same; a saved book, as long as its row is
+ * the newest one. A new book is built aside and takes the old one's place in one step, so that an
+ * error on the way leaves the old one as it was.
  */
 #ifndef DCX_PRICEBOOK_H
 #define DCX_PRICEBOOK_H
 
+#include "book.h"
 #include "datatype/timestamp.h"
-#include "money.h"
 
-/* A product whose price can be used. */
-typedef struct DcxProduct
+/* The settings; dcx_pricing.c defines them. */
+typedef enum DcxOnOutage
 {
-	const char *code;
-	const char *title;
-	DcxPrice	price;
-} DcxProduct;
+	DCX_ON_OUTAGE_ERROR,
+	DCX_ON_OUTAGE_SAVED
+} DcxOnOutage;
 
-/* Products that are told apart by the rest of their code. */
-typedef struct DcxFamily
-{
-	const char *prefix; /* of the code */
-	int			length; /* of the prefix */
-	const char *noun;	/* what the rest is called in errors */
-} DcxFamily;
-
-/*
- * The names that were looked up last, a slot each for those alike in length and ends: pricing a
- * table asks for the same few over and over.
- */
-#define DCX_RECENT_SIZE	  32
-#define DCX_RECENT_LENGTH 16
-
-typedef struct DcxRecent
-{
-	const DcxFamily	 *family; /* NULL: empty */
-	const DcxProduct *product;
-	int				  length;
-	char			  name[DCX_RECENT_LENGTH];
-} DcxRecent;
-
-/* The head of a book; the rest of it is pricebook.c's. */
-typedef struct DcxPriceBook
-{
-	DcxRecent recent[DCX_RECENT_SIZE];
-} DcxPriceBook;
+extern int dcx_max_price_age; /* seconds */
+extern int dcx_on_outage;	  /* DcxOnOutage */
 
 /*
  * The book that answers under the active snapshot. It and all in it hold until anything runs that
@@ -56,58 +35,22 @@ typedef struct DcxPriceBook
  */
 extern DcxPriceBook *dcx_pricebook_get(void);
 
-/* The relation that the book was read from, and when. */
-extern void dcx_pricebook_origin(const DcxPriceBook *book, Oid *relation, TimestampTz *read_at);
-
-/* The slot of a name that is not empty. */
-static inline DcxRecent *
-dcx_pricebook_recent(DcxPriceBook *book, const DcxFamily *family, const char *name, int length)
-{
-	unsigned first = (unsigned char) name[0];
-	unsigned last = (unsigned char) name[length - 1];
-
-	return &book->recent[((first ^ (last << 1) ^ (length << 3)) + family->length) %
-						 DCX_RECENT_SIZE];
-}
-
-/* Looks a name up in the book's index; call dcx_pricebook_find(). */
-extern const DcxProduct *dcx_pricebook_search(DcxPriceBook *book, const DcxFamily *family,
-											  const char *name, int length);
-
-/* Equality of two strings; of the usual 4 to 8 bytes inline, in two overlapping pieces. */
-static inline bool
-dcx_short_equal(const char *a, const char *b, unsigned length)
-{
-	uint32 a_head, a_tail, b_head, b_tail;
-
-	if (unlikely(length - 4 > 4))
-		return memcmp(a, b, length) == 0;
-
-	memcpy(&a_head, a, 4);
-	memcpy(&b_head, b, 4);
-	memcpy(&a_tail, a + length - 4, 4);
-	memcpy(&b_tail, b + length - 4, 4);
-	return ((a_head ^ b_head) | (a_tail ^ b_tail)) == 0;
-}
+/* The relation that the book which answered last is from, and when its prices were seen. */
+extern void dcx_pricebook_origin(Oid *relation, TimestampTz *read_at);
 
 /*
- * The product whose code is the family's prefix and the given name (length bytes, no terminator
- * needed). The code matches exactly; failing that, without (ASCII) case where exactly one does.
- * No such code is ZD002, with the names on offer as the hint. A code that two rows have, or whose
- * price is missing, negative or not finite, is ZD003.
+ * The rows of the book that answers, costs and categories included, in the current memory context.
+ * Errors as dcx_pricebook_get(); a catalog without a product is ZD008.
  */
-static inline const DcxProduct *
-dcx_pricebook_find(DcxPriceBook *book, const DcxFamily *family, const char *name, int length)
-{
-	if (likely(length > 0 && length <= DCX_RECENT_LENGTH))
-	{
-		const DcxRecent *recent = dcx_pricebook_recent(book, family, name, length);
+extern DcxProductRow *dcx_pricebook_rows(int *nrows);
 
-		if (likely(recent->family == family && recent->length == length &&
-				   dcx_short_equal(recent->name, name, length)))
-			return recent->product;
-	}
-	return dcx_pricebook_search(book, family, name, length);
-}
+/*
+ * The same of the catalog itself, whatever the settings say, and when it was seen: where our
+ * transaction has read it before, it is seen as it was then.
+ */
+extern DcxProductRow *dcx_pricebook_live_rows(int *nrows, TimestampTz *read_at);
+
+/* The catalog that a user means, or an error (22023) that says which ones there are. */
+extern const char *dcx_pricebook_catalog(const text *name);
 
 #endif /* DCX_PRICEBOOK_H */

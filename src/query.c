@@ -125,8 +125,10 @@ make_plan(const char *sql, DcxParameters *parameters)
 	return plan;
 }
 
+/* Executes a plan; or, where there is a place for it, opens a cursor. */
 static uint64
-execute_plan(DcxPlan *plan, const char *sql, DcxParameters *parameters, bool read_only)
+execute_plan(DcxPlan *plan, const char *sql, DcxParameters *parameters, bool read_only,
+			 Portal *cursor)
 {
 	DcxPlan		 mine;
 	volatile int result = 0;
@@ -143,7 +145,12 @@ execute_plan(DcxPlan *plan, const char *sql, DcxParameters *parameters, bool rea
 	memset(plan, 0, sizeof(DcxPlan));
 	PG_TRY();
 	{
-		result = SPI_execute_plan(mine.plan, parameters->values, parameters->nulls, read_only, 0);
+		if (cursor)
+			*cursor =
+				SPI_cursor_open(NULL, mine.plan, parameters->values, parameters->nulls, read_only);
+		else
+			result =
+				SPI_execute_plan(mine.plan, parameters->values, parameters->nulls, read_only, 0);
 	}
 	PG_FINALLY();
 	{
@@ -160,13 +167,33 @@ execute_plan(DcxPlan *plan, const char *sql, DcxParameters *parameters, bool rea
 uint64
 dcx_query_read(DcxPlan *plan, const char *sql, DcxParameters *parameters)
 {
-	return execute_plan(plan, sql, parameters, true);
+	return execute_plan(plan, sql, parameters, true, NULL);
 }
 
 uint64
 dcx_query_write(DcxPlan *plan, const char *sql, DcxParameters *parameters)
 {
-	return execute_plan(plan, sql, parameters, false);
+	return execute_plan(plan, sql, parameters, false, NULL);
+}
+
+void *
+dcx_query_open(DcxPlan *plan, const char *sql, DcxParameters *parameters)
+{
+	Portal cursor;
+
+	execute_plan(plan, sql, parameters, true, &cursor);
+	return cursor;
+}
+
+uint64
+dcx_query_fetch(void *cursor)
+{
+	uint64 nrows;
+
+	SPI_cursor_fetch(cursor, true, FETCH_ALL);
+	nrows = SPI_processed;
+	SPI_cursor_close(cursor);
+	return nrows;
 }
 
 Datum
@@ -213,6 +240,20 @@ dcx_query_numeric(uint64 row, int column)
 
 	/* In a row its header may be a short one. */
 	unpacked = DatumGetNumeric(value);
+	return memcpy(SPI_palloc(VARSIZE(unpacked)), unpacked, VARSIZE(unpacked));
+}
+
+Jsonb *
+dcx_query_jsonb(uint64 row, int column)
+{
+	bool  isnull;
+	Datum value = value_of_type(row, column, JSONBOID, &isnull);
+	void *unpacked;
+
+	if (isnull)
+		return NULL;
+
+	unpacked = DatumGetJsonbP(value);
 	return memcpy(SPI_palloc(VARSIZE(unpacked)), unpacked, VARSIZE(unpacked));
 }
 

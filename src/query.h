@@ -12,6 +12,7 @@
 #include "datatype/timestamp.h"
 #include "nodes/execnodes.h"
 #include "nodes/parsenodes.h"
+#include "utils/jsonb.h"
 #include "utils/numeric.h"
 
 typedef struct DcxRun
@@ -70,13 +71,21 @@ typedef struct DcxPlan
  */
 extern uint64 dcx_query_read(DcxPlan *plan, const char *sql, DcxParameters *parameters);
 extern uint64 dcx_query_write(DcxPlan *plan, const char *sql, DcxParameters *parameters);
-extern Datum  dcx_query_value(uint64 row, int column, bool *isnull);
+
+/*
+ * dcx_query_read() in two steps: opening starts the statement, which connects to the servers of the
+ * foreign tables in it; fetching reads its rows, all of them, and closes the cursor.
+ */
+extern void	 *dcx_query_open(DcxPlan *plan, const char *sql, DcxParameters *parameters);
+extern uint64 dcx_query_fetch(void *cursor);
+
+extern Datum dcx_query_value(uint64 row, int column, bool *isnull);
 
 /* The value of a text column as a C string in the caller's memory context; NULL for NULL. */
 extern char *dcx_query_text(uint64 row, int column);
 
 /*
- * The value of a numeric column, likewise. These three refuse (55000) a column of another type: it
+ * The value of a numeric column, likewise. This and those below refuse (55000) a column of another type: it
  * may be one of a table whose owner has altered it, and its value would be read as an address.
  */
 extern Numeric dcx_query_numeric(uint64 row, int column);
@@ -84,6 +93,9 @@ extern Numeric dcx_query_numeric(uint64 row, int column);
 /* The value of a bigint or timestamptz column; 0 for NULL. */
 extern int64	   dcx_query_int64(uint64 row, int column);
 extern TimestampTz dcx_query_time(uint64 row, int column);
+
+/* The value of a jsonb column in the caller's memory context; NULL for NULL. */
+extern Jsonb *dcx_query_jsonb(uint64 row, int column);
 
 /* The value of a numeric column that must not be NULL (55000). */
 extern Numeric dcx_query_amount(uint64 row, int column);

@@ -14,6 +14,10 @@
 static TimeoutId			 timer = MAX_TIMEOUTS;
 static volatile sig_atomic_t expired = false;
 
+/* How far the work came, and what that made of its failure. */
+static bool connected = false;
+static bool lost = false;
+
 /* The timer's handler: a cancel, which rethrow() tells from the user's. */
 static void
 expire(void)
@@ -59,6 +63,8 @@ rethrow(MemoryContext context)
 	if (is_outage(error))
 	{
 		FlushErrorState();
+		/* What times out at the remote leaves the connection as it was. */
+		lost = connected && (expired || error->sqlerrcode != ERRCODE_QUERY_CANCELED);
 		if (expired)
 			error->detail = psprintf("No answer within %d s.", DCX_REMOTE_LIMIT);
 		else if (error->detail)
@@ -74,8 +80,17 @@ rethrow(MemoryContext context)
 	PG_RE_THROW();
 }
 
+static void
+connect_and_work(void (*connect)(void *argument), void (*work)(void *argument), void *argument)
+{
+	if (connect)
+		connect(argument);
+	connected = true;
+	work(argument);
+}
+
 void
-dcx_remote_do(void (*work)(void *argument), void *argument)
+dcx_remote_do(void (*connect)(void *argument), void (*work)(void *argument), void *argument)
 {
 	MemoryContext context = CurrentMemoryContext;
 
@@ -85,15 +100,17 @@ dcx_remote_do(void (*work)(void *argument), void *argument)
 	/* A view that itself prices brings us here again: the outer limit is the limit. */
 	if (get_timeout_active(timer))
 	{
-		work(argument);
+		connect_and_work(connect, work, argument);
 		return;
 	}
 
+	connected = false;
+	lost = false;
 	expired = false;
 	enable_timeout_after(timer, DCX_REMOTE_LIMIT * 1000);
 	PG_TRY();
 	{
-		work(argument);
+		connect_and_work(connect, work, argument);
 	}
 	PG_CATCH();
 	{
@@ -106,4 +123,10 @@ dcx_remote_do(void (*work)(void *argument), void *argument)
 	/* It went off when the work was done: that cancel is not for what comes next. */
 	if (expired)
 		QueryCancelPending = false;
+}
+
+bool
+dcx_remote_is_lost(void)
+{
+	return lost;
 }

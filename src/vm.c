@@ -2,11 +2,13 @@
  * vm.c
  *		What a VM costs, line by line, and what the templates cost.
  *
- * Pure: a book and a specification in, decimals out. The book is asked for after everything else
- * that could open a relation, and its contents are used before anything else can.
+ * Pure: a book and a specification in, decimals out. Where the book is not an argument it is asked
+ * for after everything else that could open a relation, and its contents are used before anything
+ * else can.
  */
 #include "postgres.h"
 
+#include "bookjson.h"
 #include "catalog.h"
 #include "fmgr.h"
 #include "funcapi.h"
@@ -81,19 +83,19 @@ check_size(const Vm *vm)
 static pg_attribute_always_inline const DcxProduct *
 cpu_product(DcxPriceBook *book, const Vm *vm)
 {
-	return dcx_pricebook_find(book, &cpu_family, vm->cpu_type, vm->cpu_type_length);
+	return dcx_book_find(book, &cpu_family, vm->cpu_type, vm->cpu_type_length);
 }
 
 static pg_attribute_always_inline const DcxProduct *
 ram_product(DcxPriceBook *book)
 {
-	return dcx_pricebook_find(book, &any_product, ram_code, sizeof(ram_code) - 1);
+	return dcx_book_find(book, &any_product, ram_code, sizeof(ram_code) - 1);
 }
 
 static pg_attribute_always_inline const DcxProduct *
 storage_product(DcxPriceBook *book, const Vm *vm)
 {
-	return dcx_pricebook_find(book, &storage_family, vm->storage_type, vm->storage_type_length);
+	return dcx_book_find(book, &storage_family, vm->storage_type, vm->storage_type_length);
 }
 
 /* The lines of a VM of sane size, priced from the book; what is filled in points into it. */
@@ -196,11 +198,32 @@ dcx_vm_cost_numeric(PG_FUNCTION_ARGS)
 	PG_RETURN_NUMERIC(vm_cost(dcx_pricebook_get(), &vm));
 }
 
-static DcxQuote
-quote(const Vm *vm)
+/* dcx_vm_cost(text, double precision, double precision, text, double precision, jsonb) */
+PG_FUNCTION_INFO_V1(dcx_vm_cost_float8_book);
+Datum
+dcx_vm_cost_float8_book(PG_FUNCTION_ARGS)
 {
-	DcxQuote		  quote;
-	DcxPriceBook	 *book = dcx_pricebook_get();
+	Vm vm;
+
+	vm_from_float8(&vm, fcinfo);
+	PG_RETURN_NUMERIC(vm_cost(dcx_bookjson_argument(fcinfo, 5), &vm));
+}
+
+/* dcx_vm_cost(text, numeric, numeric, text, numeric, jsonb) */
+PG_FUNCTION_INFO_V1(dcx_vm_cost_numeric_book);
+Datum
+dcx_vm_cost_numeric_book(PG_FUNCTION_ARGS)
+{
+	Vm vm;
+
+	vm_from_numeric(&vm, fcinfo);
+	PG_RETURN_NUMERIC(vm_cost(dcx_bookjson_argument(fcinfo, 5), &vm));
+}
+
+static DcxQuote
+quote(DcxPriceBook *book, const Vm *vm)
+{
+	DcxQuote		  quote = {0};
 	DcxTerm			  terms[DCX_VM_LINES];
 	const DcxProduct *products[DCX_VM_LINES];
 
@@ -216,29 +239,40 @@ quote(const Vm *vm)
 		line->amount = dcx_money_sum(&terms[i], 1);
 	}
 	quote.cost = dcx_money_sum(terms, DCX_VM_LINES);
-	dcx_pricebook_origin(book, &quote.relation, &quote.read_at);
 	return quote;
+}
+
+DcxQuote
+dcx_vm_quote_from(DcxPriceBook *book, const text *cpu_type, Numeric cpus, Numeric ram_gb,
+				  const text *storage_type, Numeric gb)
+{
+	Vm vm;
+
+	set_types(&vm, cpu_type, storage_type);
+	set_size_from_numeric(&vm, cpus, ram_gb, gb);
+	return quote(book, &vm);
 }
 
 DcxQuote
 dcx_vm_quote(const text *cpu_type, Numeric cpus, Numeric ram_gb, const text *storage_type,
 			 Numeric gb)
 {
-	Vm vm;
+	DcxQuote answer;
+	Vm		 vm;
 
 	set_types(&vm, cpu_type, storage_type);
 	set_size_from_numeric(&vm, cpus, ram_gb, gb);
-	return quote(&vm);
+	answer = quote(dcx_pricebook_get(), &vm);
+	dcx_pricebook_origin(&answer.relation, &answer.read_at);
+	return answer;
 }
 
-static void
-put_quote(FunctionCallInfo fcinfo, const Vm *vm)
+static Datum
+put_quote(FunctionCallInfo fcinfo, DcxPriceBook *book, const Vm *vm)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
-	DcxQuote	   quoted;
+	DcxQuote	   quoted = quote(book, vm);
 
-	InitMaterializedSRF(fcinfo, 0);
-	quoted = quote(vm);
 	for (int i = 0; i < DCX_VM_LINES; i++)
 	{
 		const DcxQuoteLine *line = &quoted.lines[i];
@@ -253,6 +287,7 @@ put_quote(FunctionCallInfo fcinfo, const Vm *vm)
 		values[5] = NumericGetDatum(line->amount);
 		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 	}
+	return (Datum) 0;
 }
 
 /* dcx_vm_quote(text, double precision, double precision, text, double precision) */
@@ -263,8 +298,20 @@ dcx_vm_quote_float8(PG_FUNCTION_ARGS)
 	Vm vm;
 
 	vm_from_float8(&vm, fcinfo);
-	put_quote(fcinfo, &vm);
-	return (Datum) 0;
+	InitMaterializedSRF(fcinfo, 0);
+	return put_quote(fcinfo, dcx_pricebook_get(), &vm);
+}
+
+/* dcx_vm_quote(text, double precision, double precision, text, double precision, jsonb) */
+PG_FUNCTION_INFO_V1(dcx_vm_quote_float8_book);
+Datum
+dcx_vm_quote_float8_book(PG_FUNCTION_ARGS)
+{
+	Vm vm;
+
+	vm_from_float8(&vm, fcinfo);
+	InitMaterializedSRF(fcinfo, 0);
+	return put_quote(fcinfo, dcx_bookjson_argument(fcinfo, 5), &vm);
 }
 
 /* dcx_vm_quote(text, numeric, numeric, text, numeric) */
@@ -275,29 +322,57 @@ dcx_vm_quote_numeric(PG_FUNCTION_ARGS)
 	Vm vm;
 
 	vm_from_numeric(&vm, fcinfo);
-	put_quote(fcinfo, &vm);
-	return (Datum) 0;
+	InitMaterializedSRF(fcinfo, 0);
+	return put_quote(fcinfo, dcx_pricebook_get(), &vm);
 }
 
-static Numeric
-product_cost(const text *code, DcxQuantity quantity)
+/* dcx_vm_quote(text, numeric, numeric, text, numeric, jsonb) */
+PG_FUNCTION_INFO_V1(dcx_vm_quote_numeric_book);
+Datum
+dcx_vm_quote_numeric_book(PG_FUNCTION_ARGS)
 {
-	DcxTerm term;
+	Vm vm;
 
+	vm_from_numeric(&vm, fcinfo);
+	InitMaterializedSRF(fcinfo, 0);
+	return put_quote(fcinfo, dcx_bookjson_argument(fcinfo, 5), &vm);
+}
+
+/* Refuses less than nothing. */
+static DcxQuantity
+check_quantity(DcxQuantity quantity)
+{
 	if (dcx_quantity_sign(quantity) < 0)
 		ereport(ERROR,
 				errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				errmsg("quantity must not be negative"),
 				errdetail("It is %s.", quantity_text(quantity)),
 				errhint("The arguments are: product code, how much of it."));
+	return quantity;
+}
 
-	term.quantity = quantity;
-	term.price = &dcx_pricebook_find(dcx_pricebook_get(),
-									 &any_product,
-									 VARDATA_ANY(code),
-									 VARSIZE_ANY_EXHDR(code))
-					  ->price;
-	return dcx_money_sum(&term, 1);
+static Datum
+product_cost(DcxPriceBook *book, const text *code, DcxQuantity quantity)
+{
+	DcxTerm term = {.quantity = quantity};
+
+	term.price =
+		&dcx_book_find(book, &any_product, VARDATA_ANY(code), VARSIZE_ANY_EXHDR(code))->price;
+	return NumericGetDatum(dcx_money_sum(&term, 1));
+}
+
+/* The arguments (text, float8) */
+static DcxQuantity
+quantity_from_float8(FunctionCallInfo fcinfo)
+{
+	return check_quantity(dcx_quantity_from_float8("quantity", PG_GETARG_FLOAT8(1)));
+}
+
+/* The arguments (text, numeric) */
+static DcxQuantity
+quantity_from_numeric(FunctionCallInfo fcinfo)
+{
+	return check_quantity(dcx_quantity_from_numeric("quantity", PG_GETARG_NUMERIC(1)));
 }
 
 /* dcx_product_cost(text, double precision) */
@@ -305,9 +380,21 @@ PG_FUNCTION_INFO_V1(dcx_product_cost_float8);
 Datum
 dcx_product_cost_float8(PG_FUNCTION_ARGS)
 {
-	DcxQuantity quantity = dcx_quantity_from_float8("quantity", PG_GETARG_FLOAT8(1));
+	DcxQuantity quantity = quantity_from_float8(fcinfo);
+	text	   *code = PG_GETARG_TEXT_PP(0);
 
-	PG_RETURN_NUMERIC(product_cost(PG_GETARG_TEXT_PP(0), quantity));
+	return product_cost(dcx_pricebook_get(), code, quantity);
+}
+
+/* dcx_product_cost(text, double precision, jsonb) */
+PG_FUNCTION_INFO_V1(dcx_product_cost_float8_book);
+Datum
+dcx_product_cost_float8_book(PG_FUNCTION_ARGS)
+{
+	DcxQuantity quantity = quantity_from_float8(fcinfo);
+	text	   *code = PG_GETARG_TEXT_PP(0);
+
+	return product_cost(dcx_bookjson_argument(fcinfo, 2), code, quantity);
 }
 
 /* dcx_product_cost(text, numeric) */
@@ -315,14 +402,26 @@ PG_FUNCTION_INFO_V1(dcx_product_cost_numeric);
 Datum
 dcx_product_cost_numeric(PG_FUNCTION_ARGS)
 {
-	DcxQuantity quantity = dcx_quantity_from_numeric("quantity", PG_GETARG_NUMERIC(1));
+	DcxQuantity quantity = quantity_from_numeric(fcinfo);
+	text	   *code = PG_GETARG_TEXT_PP(0);
 
-	PG_RETURN_NUMERIC(product_cost(PG_GETARG_TEXT_PP(0), quantity));
+	return product_cost(dcx_pricebook_get(), code, quantity);
 }
 
-/* A size of a template as a quantity; false where it is none. */
+/* dcx_product_cost(text, numeric, jsonb) */
+PG_FUNCTION_INFO_V1(dcx_product_cost_numeric_book);
+Datum
+dcx_product_cost_numeric_book(PG_FUNCTION_ARGS)
+{
+	DcxQuantity quantity = quantity_from_numeric(fcinfo);
+	text	   *code = PG_GETARG_TEXT_PP(0);
+
+	return product_cost(dcx_bookjson_argument(fcinfo, 2), code, quantity);
+}
+
+/* A size as it is found somewhere, as a quantity; false where it is none. */
 static bool
-template_quantity(DcxQuantity *quantity, Numeric value)
+found_quantity(DcxQuantity *quantity, Numeric value)
 {
 	if (!value || numeric_is_nan(value) || numeric_is_inf(value))
 		return false;
@@ -330,16 +429,41 @@ template_quantity(DcxQuantity *quantity, Numeric value)
 	return true;
 }
 
+/* What is wrong with a size as it is found, which goes into vm; NULL when nothing is. */
+static const char *
+found_size(Vm *vm, Numeric cpus, Numeric ram_gb, Numeric gb)
+{
+	DcxQuantity culprit;
+
+	if (found_quantity(&vm->cpus, cpus) && found_quantity(&vm->ram_gb, ram_gb) &&
+		found_quantity(&vm->gb, gb))
+		return fault(vm, &culprit);
+	return "a size is missing or not finite";
+}
+
+Numeric
+dcx_vm_compute_cost(DcxPriceBook *book, const text *cpu_type, Numeric cpus, Numeric ram_gb,
+					const char **reason)
+{
+	Vm		vm = {0};
+	DcxTerm terms[2];
+
+	set_types(&vm, cpu_type, cpu_type);
+	terms[0].price = &cpu_product(book, &vm)->price;
+	terms[1].price = &ram_product(book)->price;
+	*reason = found_size(&vm, cpus, ram_gb, int64_to_numeric(0));
+	if (*reason)
+		return NULL;
+	terms[0].quantity = vm.cpus;
+	terms[1].quantity = vm.ram_gb;
+	return dcx_money_sum(terms, lengthof(terms));
+}
+
 /* Whether a template can be priced, with its size in vm; a warning says why not. */
 static bool
 template_size(Vm *vm, const DcxTemplateRow *row)
 {
-	DcxQuantity culprit;
-	const char *message = "a size is missing or not finite";
-
-	if (template_quantity(&vm->cpus, row->vcpus) && template_quantity(&vm->ram_gb, row->memory) &&
-		template_quantity(&vm->gb, row->disk))
-		message = fault(vm, &culprit);
+	const char *message = found_size(vm, row->vcpus, row->memory, row->disk);
 
 	if (message)
 		ereport(WARNING,
@@ -356,7 +480,7 @@ integer_or_null(Numeric value, bool *isnull)
 {
 	DcxQuantity quantity;
 
-	*isnull = !template_quantity(&quantity, value) || quantity.fraction != NULL ||
+	*isnull = !found_quantity(&quantity, value) || quantity.fraction != NULL ||
 			  quantity.n < PG_INT32_MIN || quantity.n > PG_INT32_MAX;
 	return *isnull ? (Datum) 0 : Int32GetDatum((int32) quantity.n);
 }
@@ -375,23 +499,22 @@ numeric_or_null(Numeric value, bool *isnull)
 	return value ? NumericGetDatum(value) : (Datum) 0;
 }
 
-/* dcx_template_costs(cpu_type text, storage_type text) */
-PG_FUNCTION_INFO_V1(dcx_template_costs);
-Datum
-dcx_template_costs(PG_FUNCTION_ARGS)
+/* Puts the templates priced from a book, or from the one that answers where there is none. */
+static void
+put_templates(FunctionCallInfo fcinfo, DcxPriceBook *book)
 {
 	ReturnSetInfo  *result = (ReturnSetInfo *) fcinfo->resultinfo;
 	Vm				vm = {0};
 	int				nrows;
 	DcxTemplateRow *rows;
-	DcxPriceBook   *book;
 
 	set_types(&vm, PG_GETARG_TEXT_PP(0), PG_GETARG_TEXT_PP(1));
 	InitMaterializedSRF(fcinfo, 0);
 
 	/* The templates first: reading them may run code that changes the book. */
 	rows = dcx_catalog_templates(&nrows);
-	book = dcx_pricebook_get();
+	if (!book)
+		book = dcx_pricebook_get();
 	for (int i = 0; i < nrows; i++)
 	{
 		Datum values[8];
@@ -410,5 +533,22 @@ dcx_template_costs(PG_FUNCTION_ARGS)
 
 		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 	}
+}
+
+/* dcx_template_costs(cpu_type text, storage_type text) */
+PG_FUNCTION_INFO_V1(dcx_template_costs);
+Datum
+dcx_template_costs(PG_FUNCTION_ARGS)
+{
+	put_templates(fcinfo, NULL);
+	return (Datum) 0;
+}
+
+/* dcx_template_costs(cpu_type text, storage_type text, book jsonb) */
+PG_FUNCTION_INFO_V1(dcx_template_costs_book);
+Datum
+dcx_template_costs_book(PG_FUNCTION_ARGS)
+{
+	put_templates(fcinfo, dcx_bookjson_argument(fcinfo, 2));
 	return (Datum) 0;
 }

@@ -5,6 +5,7 @@
 #ifndef DCX_VM_H
 #define DCX_VM_H
 
+#include "book.h"
 #include "datatype/timestamp.h"
 #include "utils/numeric.h"
 
@@ -34,5 +35,17 @@ typedef struct DcxQuote
  */
 extern DcxQuote dcx_vm_quote(const text *cpu_type, Numeric cpus, Numeric ram_gb,
 							 const text *storage_type, Numeric gb);
+
+/* The same from a book; relation and read_at are not known then. */
+extern DcxQuote dcx_vm_quote_from(DcxPriceBook *book, const text *cpu_type, Numeric cpus,
+								  Numeric ram_gb, const text *storage_type, Numeric gb);
+
+/*
+ * What a VM costs without its storage, from a book. NULL where its size is not known or not sane,
+ * with the reason. Numbers as they are found, NULL, NaN or infinite. A CPU type that cannot be
+ * priced is an error, as of dcx_vm_cost().
+ */
+extern Numeric dcx_vm_compute_cost(DcxPriceBook *book, const text *cpu_type, Numeric cpus,
+								   Numeric ram_gb, const char **reason);
 
 #endif /* DCX_VM_H */

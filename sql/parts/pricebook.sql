@@ -1,8 +1,15 @@
--- pricebook: the catalog's prices in backend memory
+-- pricebook: the catalog's prices as a value, and which of them answer
+
+CREATE FUNCTION dcx_price_book(catalog text DEFAULT 'aas')
+RETURNS jsonb
+AS 'MODULE_PATHNAME', 'dcx_price_book' LANGUAGE C STABLE STRICT PARALLEL UNSAFE COST 1000;
+COMMENT ON FUNCTION dcx_price_book(text) IS
+'The price book that answers now: an object of products by their codes, each with title, price (rand per catalog period), category and unit, without costs. A price that is no JSON number (NaN, Infinity) is a text, one of a code that several products have is null; both are errors where they are used. NULL in, NULL out. Errors as dcx_vm_cost';
 
 CREATE FUNCTION dcx_price_book_stats()
-RETURNS TABLE(catalog text, products integer, loads bigint, remote_reads bigint, hits bigint)
+RETURNS TABLE(
+    catalog text, products integer, loads bigint, remote_reads bigint, hits bigint, source text, read_at timestamptz)
 AS 'MODULE_PATHNAME', 'dcx_price_book_stats' LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
 COMMENT ON FUNCTION dcx_price_book_stats() IS
-'What the price book of this session did so far. products: rows in the book, NULL before the first load; loads: how often it was read, remote_reads: of which from a foreign table; hits: calls it answered without a read';
+'What the price book of this session did so far, and where the last one that answered is from. products: rows in it, NULL before the first load; loads: how often one was read, remote_reads: of which from a foreign table; hits: calls answered without a read; source: live (a foreign table or a view), local (a table) or saved; read_at: when its prices were read from the catalog';
 

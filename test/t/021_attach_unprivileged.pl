@@ -85,7 +85,7 @@ subtest 'a role without any right prices with what another has attached' => sub 
 SELECT p.oid::regprocedure FROM pg_proc p JOIN pg_depend d ON d.objid = p.oid AND d.classid = 'pg_proc'::regclass
   JOIN pg_extension e ON e.oid = d.refobjid AND d.refclassid = 'pg_extension'::regclass
  WHERE e.extname = 'dcx_pricing' AND has_function_privilege(p.oid, 'EXECUTE')
-   AND p.proname <> 'dcx_template_costs' AND pg_get_function_result(p.oid) ~ '\mcost\M'
+   AND p.proname NOT IN ('dcx_template_costs', 'dcx_inventory_costs') AND pg_get_function_result(p.oid) ~ '\mcost\M'
 SQL
 	$main->safe_psql($Dcx::main_db, 'REVOKE USAGE ON SCHEMA aas, dcx FROM app');
 	$app->close;

@@ -1,0 +1,316 @@
+/*
+ * bookjson.c
+ *		A price book as a value in SQL.
+ */
+#include "postgres.h"
+
+#include "access/detoast.h"
+#include "bookjson.h"
+#include "mb/pg_wchar.h"
+#include "nodes/primnodes.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+
+/* How much of a text that is no price an error shows. */
+#define TEXT_SHOWN 40
+
+/* What a call site has made of its argument; in the memory of the call site. */
+typedef struct Argument
+{
+	bool		  constant; /* the argument is always this one */
+	void		 *value;	/* as it was passed */
+	Size		  size;
+	MemoryContext context; /* of all this */
+	DcxPriceBook *book;
+} Argument;
+
+static JsonbValue
+json_string(const char *text)
+{
+	JsonbValue value = {.type = jbvString};
+
+	value.val.string.val = unconstify(char *, text);
+	value.val.string.len = strlen(text);
+	return value;
+}
+
+static JsonbValue
+json_number(Numeric number)
+{
+	JsonbValue value = {.type = jbvNumeric};
+
+	if (numeric_is_nan(number) || numeric_is_inf(number))
+		return json_string(
+			DatumGetCString(DirectFunctionCall1(numeric_out, NumericGetDatum(number))));
+	value.val.numeric =
+		DatumGetNumeric(DirectFunctionCall1(numeric_trim_scale, NumericGetDatum(number)));
+	return value;
+}
+
+static void
+put(JsonbParseState **state, const char *name, JsonbValue value)
+{
+	JsonbValue key = json_string(name);
+
+	pushJsonbValue(state, WJB_KEY, &key);
+	pushJsonbValue(state, WJB_VALUE, &value);
+}
+
+static void
+put_number(JsonbParseState **state, const char *name, Numeric number)
+{
+	JsonbValue null = {.type = jbvNull};
+
+	put(state, name, number ? json_number(number) : null);
+}
+
+static void
+put_text(JsonbParseState **state, const char *name, const char *text)
+{
+	JsonbValue null = {.type = jbvNull};
+
+	put(state, name, text ? json_string(text) : null);
+}
+
+static void
+put_product(JsonbParseState **state, const DcxProductRow *row, int rows, bool with_costs)
+{
+	JsonbValue code = json_string(row->code);
+
+	pushJsonbValue(state, WJB_KEY, &code);
+	pushJsonbValue(state, WJB_BEGIN_OBJECT, NULL);
+	put_text(state, "title", row->title);
+	put_number(state, "price", rows > 1 ? NULL : row->price);
+	put_text(state, "category", row->category);
+	put_number(state, "unit", row->unit);
+	if (with_costs)
+		put_number(state, "cost", rows > 1 ? NULL : row->cost);
+	if (rows > 1)
+		put(state, "rows", json_number(int64_to_numeric(rows)));
+	pushJsonbValue(state, WJB_END_OBJECT, NULL);
+}
+
+/* By code, and those of one code in the order that they came. */
+static int
+compare_rows(const void *a, const void *b)
+{
+	const DcxProductRow *left = *(const DcxProductRow *const *) a;
+	const DcxProductRow *right = *(const DcxProductRow *const *) b;
+	int					 order = strcmp(left->code, right->code);
+
+	return order ? order : left < right ? -1 : 1;
+}
+
+Jsonb *
+dcx_bookjson_value(const DcxProductRow *rows, int nrows, bool with_costs)
+{
+	JsonbParseState		 *state = NULL;
+	const DcxProductRow **sorted =
+		MemoryContextAllocHuge(CurrentMemoryContext, sizeof(DcxProductRow *) * Max(nrows, 1));
+	int n = 0;
+
+	for (int i = 0; i < nrows; i++)
+		if (rows[i].code && *rows[i].code)
+			sorted[n++] = &rows[i];
+	qsort(sorted, n, sizeof(DcxProductRow *), compare_rows);
+
+	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
+	for (int i = 0; i < n;)
+	{
+		int first = i;
+
+		while (i < n && strcmp(sorted[i]->code, sorted[first]->code) == 0)
+			i++;
+		put_product(&state, sorted[first], Max(i - first, sorted[first]->rows), with_costs);
+	}
+	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
+}
+
+static JsonbValue *
+member(JsonbContainer *product, const char *name)
+{
+	JsonbValue *value = getKeyJsonValueFromContainer(product, name, strlen(name), NULL);
+
+	return value && value->type != jbvNull ? value : NULL;
+}
+
+static char *
+text_member(JsonbContainer *product, const char *name)
+{
+	JsonbValue *value = member(product, name);
+
+	return value && value->type == jbvString ?
+			   pnstrdup(value->val.string.val, value->val.string.len) :
+			   NULL;
+}
+
+static Numeric
+special_number(const char *text)
+{
+	if (strcmp(text, "NaN") != 0 && strcmp(text, "Infinity") != 0 && strcmp(text, "-Infinity") != 0)
+		return NULL;
+	return DatumGetNumeric(DirectFunctionCall3(numeric_in,
+											   CStringGetDatum(text),
+											   ObjectIdGetDatum(InvalidOid),
+											   Int32GetDatum(-1)));
+}
+
+/* A number, or NULL with what is wrong with it; NULL and nothing wrong where there is none. */
+static Numeric
+number_member(JsonbContainer *product, const char *name, const char **fault)
+{
+	JsonbValue *value = member(product, name);
+	Numeric		number;
+	char	   *text;
+
+	*fault = NULL;
+	if (!value)
+		return NULL;
+	if (value->type == jbvNumeric)
+		return value->val.numeric;
+	if (value->type != jbvString)
+	{
+		*fault = psprintf("Its %s is no JSON number.", name);
+		return NULL;
+	}
+
+	text = pnstrdup(value->val.string.val, value->val.string.len);
+	number = special_number(text);
+	if (!number)
+	{
+		int shown = pg_mbcliplen(text, strlen(text), TEXT_SHOWN);
+
+		*fault = psprintf("Its %s is the text \"%.*s\"%s, and has to be a JSON number.",
+						  name,
+						  shown,
+						  text,
+						  text[shown] ? "..." : "");
+	}
+	return number;
+}
+
+static int
+rows_member(JsonbContainer *product)
+{
+	const char *ignored;
+	Numeric		number = number_member(product, "rows", &ignored);
+	bool		out_of_range = true;
+	int32		rows = 0;
+
+	if (number)
+		rows = numeric_int4_opt_error(number, &out_of_range);
+	return out_of_range ? 0 : rows;
+}
+
+static void
+read_product(DcxProductRow *row, JsonbValue *value)
+{
+	JsonbContainer *product;
+	const char	   *ignored;
+
+	if (value->type != jbvBinary || !JsonContainerIsObject(value->val.binary.data))
+	{
+		row->fault = "It is no JSON object that has a price.";
+		return;
+	}
+	product = value->val.binary.data;
+	row->title = text_member(product, "title");
+	row->price = number_member(product, "price", &row->fault);
+	row->cost = number_member(product, "cost", &ignored);
+	row->category = text_member(product, "category");
+	row->unit = number_member(product, "unit", &ignored);
+	row->rows = rows_member(product);
+}
+
+DcxProductRow *
+dcx_bookjson_rows(Jsonb *json, int *nrows)
+{
+	DcxProductRow	  *rows;
+	JsonbIterator	  *iterator;
+	JsonbValue		   value;
+	JsonbIteratorToken token;
+
+	if (!JB_ROOT_IS_OBJECT(json))
+		ereport(ERROR,
+				errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				errmsg("the price book is no JSON object"),
+				errdetail(
+					"A book is an object of products by their codes: {\"RAM_GB\": {\"title\": "
+					"\"RAM\", \"price\": 37}}."),
+				errhint("dcx_price_book() gives the current one."));
+
+	*nrows = 0;
+	rows = MemoryContextAllocExtended(CurrentMemoryContext,
+									  sizeof(DcxProductRow) * Max(JB_ROOT_COUNT(json), 1),
+									  MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	iterator = JsonbIteratorInit(&json->root);
+	while ((token = JsonbIteratorNext(&iterator, &value, true)) != WJB_DONE)
+	{
+		if (token == WJB_KEY)
+			rows[*nrows].code = pnstrdup(value.val.string.val, value.val.string.len);
+		else if (token == WJB_VALUE)
+			read_product(&rows[(*nrows)++], &value);
+	}
+	return rows;
+}
+
+/* Whether an argument of the call is a constant. */
+static bool
+is_constant(const FmgrInfo *function, int argument)
+{
+	Node *call = function->fn_expr;
+
+	return call && IsA(call, FuncExpr) && IsA(list_nth(((FuncExpr *) call)->args, argument), Const);
+}
+
+/* Makes the book of a value, and remembers it in the place of the one before. */
+static pg_noinline Argument *
+make_argument(FmgrInfo *function, void *value, bool constant)
+{
+	MemoryContext  context = AllocSetContextCreate(CurrentMemoryContext,
+												   "dcx price book argument",
+												   ALLOCSET_DEFAULT_SIZES);
+	MemoryContext  caller = MemoryContextSwitchTo(context);
+	Argument	  *argument = palloc0(sizeof(Argument));
+	Argument	  *before = function->fn_extra;
+	DcxProductRow *rows;
+	int			   nrows;
+
+	argument->constant = constant;
+	argument->context = context;
+	argument->size = VARSIZE_ANY(value);
+	argument->value = memcpy(palloc(argument->size), value, argument->size);
+	rows = dcx_bookjson_rows((Jsonb *) PG_DETOAST_DATUM(PointerGetDatum(argument->value)), &nrows);
+	argument->book = dcx_book_make("book", rows, nrows);
+	pfree(rows);
+	MemoryContextSwitchTo(caller);
+
+	MemoryContextSetParent(context, function->fn_mcxt);
+	function->fn_extra = argument;
+	if (before)
+		MemoryContextDelete(before->context);
+	return argument;
+}
+
+DcxPriceBook *
+dcx_bookjson_argument(FunctionCallInfo fcinfo, int n)
+{
+	FmgrInfo *function = fcinfo->flinfo;
+	Argument *argument = function->fn_extra;
+	void	 *value;
+
+	if (likely(argument && argument->constant))
+		return argument->book;
+
+	/*
+	 * Values are compared as they are passed. A value that is toasted on disk is known by its
+	 * pointer, and not fetched again; one in somebody's memory is not.
+	 */
+	value = DatumGetPointer(PG_GETARG_DATUM(n));
+	if (VARATT_IS_EXTERNAL(value) && !VARATT_IS_EXTERNAL_ONDISK(value))
+		value = detoast_external_attr(value);
+	if (!argument || argument->size != VARSIZE_ANY(value) ||
+		memcmp(argument->value, value, argument->size) != 0)
+		argument = make_argument(function, value, is_constant(function, n));
+	return argument->book;
+}

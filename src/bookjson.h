@@ -1,0 +1,31 @@
+/*
+ * bookjson.h
+ *		A price book as a value in SQL: {"RAM_GB": {"title": "RAM", "price": 37, ...}, ...}.
+ *
+ * A price that JSON has no number for is the text "NaN", "Infinity" or "-Infinity". A code that
+ * several rows have has no price, and "rows" says how many they are. So a book goes there and back
+ * with what is wrong in it.
+ */
+#ifndef DCX_BOOKJSON_H
+#define DCX_BOOKJSON_H
+
+#include "book.h"
+#include "fmgr.h"
+#include "utils/jsonb.h"
+
+/* The rows as a value, in the current memory context. Rows without a code are left out. */
+extern Jsonb *dcx_bookjson_value(const DcxProductRow *rows, int nrows, bool with_costs);
+
+/*
+ * The rows of a value, in the current memory context; numbers point into the value, which has to
+ * live as long. Anything but an object is 22023; what is wrong within a product becomes its fault.
+ */
+extern DcxProductRow *dcx_bookjson_rows(Jsonb *value, int *nrows);
+
+/*
+ * An argument as a book, kept for the call site: of the same value the book is made once. Only for
+ * functions that keep nothing else in fn_extra.
+ */
+extern DcxPriceBook *dcx_bookjson_argument(FunctionCallInfo fcinfo, int argument);
+
+#endif /* DCX_BOOKJSON_H */

@@ -1,0 +1,100 @@
+/*
+ * history.c
+ *		Saves the catalog's price book, and gives the one that was in force at a time.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "bookjson.h"
+#include "errcodes.h"
+#include "funcapi.h"
+#include "history.h"
+#include "pricebook.h"
+#include "utils/builtins.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+
+DcxSaved
+dcx_history_save(const char *catalog, bool *changed, int *nproducts)
+{
+	DcxProductRow *rows;
+	TimestampTz	   seen_at;
+	DcxSaved	   saved;
+
+	/* Under an older snapshot what has long changed would be written as what is now. */
+	if (IsolationUsesXactSnapshot())
+		ereport(ERROR,
+				errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				errmsg("price books are saved under READ COMMITTED only"),
+				errdetail("This transaction reads under a snapshot of its own."),
+				errhint("BEGIN ISOLATION LEVEL READ COMMITTED."));
+
+	dcx_saved_lock(catalog);
+	PushActiveSnapshot(GetTransactionSnapshot());
+	rows = dcx_pricebook_live_rows(nproducts, &seen_at);
+	saved = dcx_saved_put(catalog, rows, *nproducts, seen_at, changed);
+	PopActiveSnapshot();
+	return saved;
+}
+
+/* dcx_price_book_save(catalog text) */
+PG_FUNCTION_INFO_V1(dcx_price_book_save);
+Datum
+dcx_price_book_save(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	const char	  *catalog = dcx_pricebook_catalog(PG_GETARG_TEXT_PP(0));
+	DcxSaved	   saved;
+	bool		   changed;
+	int			   nproducts;
+	Datum		   values[4];
+	bool		   nulls[4] = {false};
+
+	InitMaterializedSRF(fcinfo, 0);
+	saved = dcx_history_save(catalog, &changed, &nproducts);
+	values[0] = Int64GetDatum(saved.book_id);
+	values[1] = TimestampTzGetDatum(saved.last_seen_at);
+	values[2] = BoolGetDatum(changed);
+	values[3] = Int32GetDatum(nproducts);
+	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+	return (Datum) 0;
+}
+
+/* dcx_price_book_at(at timestamptz, catalog text) */
+PG_FUNCTION_INFO_V1(dcx_price_book_at);
+Datum
+dcx_price_book_at(PG_FUNCTION_ARGS)
+{
+	TimestampTz	   at = PG_GETARG_TIMESTAMPTZ(0);
+	const char	  *catalog = dcx_pricebook_catalog(PG_GETARG_TEXT_PP(1));
+	TimestampTz	   last_seen_at;
+	TimestampTz	   next_at;
+	Jsonb		  *book = dcx_saved_at(catalog, at, &last_seen_at, &next_at);
+	DcxProductRow *rows;
+	int			   nrows;
+
+	if (!book)
+	{
+		char *time = pstrdup(timestamptz_to_str(at));
+
+		ereport(ERROR,
+				errcode(ERRCODE_NO_DATA_FOUND),
+				errmsg("no price book is saved from before %s", time),
+				TIMESTAMP_IS_NOEND(next_at) ?
+					errdetail("None is saved at all.") :
+					errdetail("The earliest was first seen at %s.", timestamptz_to_str(next_at)),
+				errhint("dcx_price_book_save() saves the current one."));
+	}
+	if (at > last_seen_at && !TIMESTAMP_IS_NOEND(next_at))
+	{
+		char *from = pstrdup(timestamptz_to_str(last_seen_at));
+
+		ereport(WARNING,
+				errmsg("prices changed at an unknown time from %s until %s",
+					   from,
+					   timestamptz_to_str(next_at)),
+				errdetail("The earlier book answers."));
+	}
+	rows = dcx_bookjson_rows(book, &nrows);
+	PG_RETURN_JSONB_P(dcx_bookjson_value(rows, nrows, false));
+}

@@ -1,0 +1,17 @@
+/*
+ * history.h
+ *		Saves the catalog's price book, and gives the one that was in force at a time.
+ */
+#ifndef DCX_HISTORY_H
+#define DCX_HISTORY_H
+
+#include "saved.h"
+
+/*
+ * Sees the catalog and saves its book. Returns the newest saved book as it then is; changed:
+ * whether it is a new one. Under READ COMMITTED only (0A000). Errors as dcx_pricebook_get() has
+ * them; a catalog without a product is one, and saves nothing.
+ */
+extern DcxSaved dcx_history_save(const char *catalog, bool *changed, int *nproducts);
+
+#endif /* DCX_HISTORY_H */

@@ -1,0 +1,264 @@
+/*
+ * saved.c
+ *		The price books that are kept in MAIN: the rows of dcx.price_book.
+ */
+#include "postgres.h"
+
+#include "binding.h"
+#include "bookjson.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_type.h"
+#include "query.h"
+#include "relation.h"
+#include "saved.h"
+#include "storage/lmgr.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/timestamp.h"
+
+#define SAVED_SCHEMA "dcx"
+#define SAVED_TABLE	 "price_book"
+#define SAVED_NAME	 SAVED_SCHEMA "." SAVED_TABLE
+
+static Oid
+saved_table(void)
+{
+	Oid schema = get_namespace_oid(SAVED_SCHEMA, true);
+
+	return OidIsValid(schema) ? get_relname_relid(SAVED_TABLE, schema) : InvalidOid;
+}
+
+/* The table, locked; InvalidOid where there is none. One that is not to be trusted is an error. */
+static Oid
+trusted_table(const char *catalog, LOCKMODE lock)
+{
+	Oid table = saved_table();
+	Oid owner;
+
+	if (!OidIsValid(table))
+		return InvalidOid;
+	LockRelationOid(table, lock);
+	owner = dcx_relation_owner(table);
+	if (OidIsValid(owner))
+		dcx_binding_check_entitled(catalog, InvalidOid, owner, SAVED_NAME);
+	return OidIsValid(owner) ? table : InvalidOid;
+}
+
+/* Reads the newest row of a catalog under the active snapshot. */
+static void
+find_newest(DcxSaved *saved)
+{
+	static const DcxColumn columns[] = {{"book_id", INT8OID, false},
+										{"last_seen_at", TIMESTAMPTZOID, false}};
+	Datum				   values[lengthof(columns)];
+	bool				   nulls[lengthof(columns)];
+
+	saved->found = dcx_lookup_last(saved->table,
+								   CStringGetTextDatum(saved->catalog),
+								   lengthof(columns),
+								   columns,
+								   values,
+								   nulls,
+								   &saved->version);
+	if (saved->found)
+	{
+		saved->book_id = DatumGetInt64(values[0]);
+		saved->last_seen_at = DatumGetTimestampTz(values[1]);
+	}
+}
+
+void
+dcx_saved_read(DcxSaved *saved)
+{
+	Oid		  table;
+	DcxSource source;
+	DcxStamp  stamp;
+
+	saved->stamp.valid = false;
+	saved->found = false;
+	table = trusted_table(saved->catalog, AccessShareLock);
+	if (!OidIsValid(table))
+		return;
+
+	source = dcx_source_of(table);
+	if (source.kind != DCX_SOURCE_TABLES || source.nrelations != 1)
+		ereport(ERROR,
+				errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				errmsg("%s is not a plain table", SAVED_NAME));
+	stamp = dcx_stamp_now(&source);
+	saved->table = table;
+	find_newest(saved);
+
+	saved->source = source;
+	saved->source.relations = &saved->table;
+	saved->stamp = stamp;
+}
+
+DcxProductRow *
+dcx_saved_rows(const DcxSaved *saved, int *nrows)
+{
+	static const DcxColumn columns[] = {{"book", JSONBOID, false}};
+	Datum keys[] = {CStringGetTextDatum(saved->catalog), Int64GetDatum(saved->book_id)};
+	Datum values[lengthof(columns)];
+	bool  nulls[lengthof(columns)];
+
+	if (!dcx_lookup(saved->table,
+					lengthof(keys),
+					keys,
+					false,
+					lengthof(columns),
+					columns,
+					values,
+					nulls))
+		elog(ERROR, "book " INT64_FORMAT " of %s is gone", saved->book_id, SAVED_NAME);
+	return dcx_bookjson_rows(DatumGetJsonbP(values[0]), nrows);
+}
+
+void
+dcx_saved_make(void)
+{
+	Oid table = saved_table();
+
+	if (OidIsValid(table))
+	{
+		dcx_binding_check_owner(dcx_relation_owner(table), "table " SAVED_NAME);
+		return;
+	}
+	dcx_query_execute("CREATE TABLE " SAVED_NAME " ("
+					  "  catalog text COLLATE \"C\" NOT NULL,"
+					  "  book_id bigint GENERATED ALWAYS AS IDENTITY,"
+					  "  first_seen_at timestamptz NOT NULL,"
+					  "  last_seen_at timestamptz NOT NULL,"
+					  "  products integer NOT NULL,"
+					  "  book jsonb NOT NULL,"
+					  "  PRIMARY KEY (catalog, book_id))",
+					  0,
+					  NULL,
+					  NULL,
+					  NULL);
+	dcx_query_execute("COMMENT ON TABLE " SAVED_NAME " IS 'dcx_pricing: the price books that "
+					  "dcx_price_book_save() has seen, with costs; a new row where anything had "
+					  "changed. products: how many there were'",
+					  0,
+					  NULL,
+					  NULL,
+					  NULL);
+	dcx_query_execute("REVOKE ALL ON " SAVED_NAME " FROM PUBLIC", 0, NULL, NULL, NULL);
+}
+
+void
+dcx_saved_lock(const char *catalog)
+{
+	if (!OidIsValid(trusted_table(catalog, ShareUpdateExclusiveLock)))
+		ereport(ERROR,
+				errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				errmsg("there is no table %s", SAVED_NAME),
+				errhint("Attaching the catalog makes it: SELECT * FROM dcx_attach_%s().", catalog));
+}
+
+/* Writes a new row; its id. */
+static int64
+insert_book(const char *catalog, Jsonb *book, TimestampTz seen_at, int nrows)
+{
+	static DcxPlan plan;
+	DcxParameters  parameters = {0};
+
+	dcx_parameter_text(&parameters, catalog);
+	dcx_parameter_time(&parameters, seen_at);
+	dcx_parameter_int64(&parameters, nrows);
+	dcx_parameter(&parameters, JSONBOID, JsonbPGetDatum(book), false);
+	dcx_query_write(&plan,
+					"INSERT INTO " SAVED_NAME
+					" (catalog, first_seen_at, last_seen_at, products, book)"
+					" VALUES ($1, $2, $2, $3, $4) RETURNING book_id",
+					&parameters);
+	return dcx_query_int64(0, 1);
+}
+
+static void
+see_again(const DcxSaved *newest, TimestampTz seen_at)
+{
+	static DcxPlan plan;
+	DcxParameters  parameters = {0};
+
+	dcx_parameter_text(&parameters, newest->catalog);
+	dcx_parameter_int64(&parameters, newest->book_id);
+	dcx_parameter_time(&parameters, seen_at);
+	dcx_query_write(&plan,
+					"UPDATE " SAVED_NAME " SET last_seen_at = $3"
+					" WHERE catalog = $1 AND book_id = $2",
+					&parameters);
+}
+
+/* Whether the newest book is this one. */
+static bool
+is_same(const DcxSaved *newest, Jsonb *book)
+{
+	static DcxPlan plan;
+	DcxParameters  parameters = {0};
+	bool		   isnull;
+
+	dcx_parameter_text(&parameters, newest->catalog);
+	dcx_parameter_int64(&parameters, newest->book_id);
+	dcx_parameter(&parameters, JSONBOID, JsonbPGetDatum(book), false);
+	dcx_query_read(&plan,
+				   "SELECT book = $3 FROM " SAVED_NAME " WHERE catalog = $1 AND book_id = $2",
+				   &parameters);
+	return DatumGetBool(dcx_query_value(0, 1, &isnull));
+}
+
+DcxSaved
+dcx_saved_put(const char *catalog, const DcxProductRow *rows, int nrows, TimestampTz seen_at,
+			  bool *changed)
+{
+	DcxSaved newest = {.catalog = catalog};
+	Jsonb	*book = dcx_bookjson_value(rows, nrows, true);
+	DcxRun	 run;
+
+	*changed = false;
+	dcx_saved_read(&newest);
+	if (newest.found && newest.last_seen_at > seen_at)
+		return newest;
+
+	dcx_run_begin(&run, dcx_relation_owner(newest.table));
+	if (newest.found && is_same(&newest, book))
+		see_again(&newest, seen_at);
+	else
+	{
+		newest.book_id = insert_book(catalog, book, seen_at, nrows);
+		*changed = true;
+	}
+	dcx_run_end(&run);
+	newest.last_seen_at = seen_at;
+	return newest;
+}
+
+Jsonb *
+dcx_saved_at(const char *catalog, TimestampTz at, TimestampTz *last_seen_at, TimestampTz *next_at)
+{
+	static DcxPlan plan;
+	DcxParameters  parameters = {0};
+	Oid			   table = trusted_table(catalog, AccessShareLock);
+	Jsonb		  *book;
+	DcxRun		   run;
+
+	*next_at = DT_NOEND;
+	if (!OidIsValid(table))
+		return NULL;
+
+	dcx_parameter_text(&parameters, catalog);
+	dcx_parameter_time(&parameters, at);
+	dcx_run_begin(&run, dcx_relation_owner(table));
+	dcx_query_read(&plan,
+				   "SELECT b.last_seen_at, b.book, (SELECT coalesce(min(first_seen_at), 'infinity')"
+				   "    FROM " SAVED_NAME " WHERE catalog = $1 AND first_seen_at > $2)"
+				   "  FROM (VALUES (1)) v LEFT JOIN (SELECT * FROM " SAVED_NAME
+				   "          WHERE catalog = $1 AND first_seen_at <= $2"
+				   "          ORDER BY book_id DESC LIMIT 1) b ON true",
+				   &parameters);
+	*last_seen_at = dcx_query_time(0, 1);
+	*next_at = dcx_query_time(0, 3);
+	book = dcx_query_jsonb(0, 2);
+	dcx_run_end(&run);
+	return book;
+}
