@@ -192,7 +192,7 @@ unknown(const Book *book, const DcxFamily *family, const char *name, const char 
 			errmsg("unknown %s \"%s\"", family->noun, name),
 			*code || !book->nameless ?
 				errdetail("The %s has no product with the code \"%s\".", book->place, code) :
-				errdetail("The %s has %d products without a code; they cannot be priced.",
+				errdetail("Products of the %s that have no code: %d. They cannot be priced.",
 						  book->place,
 						  book->nameless),
 			errhint("On offer: %s.", names_on_offer(book, family)));

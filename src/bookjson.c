@@ -193,13 +193,9 @@ static int
 rows_member(JsonbContainer *product)
 {
 	const char *ignored;
-	Numeric		number = number_member(product, "rows", &ignored);
-	bool		out_of_range = true;
-	int32		rows = 0;
+	int32		rows;
 
-	if (number)
-		rows = numeric_int4_opt_error(number, &out_of_range);
-	return out_of_range ? 0 : rows;
+	return dcx_numeric_is_int32(number_member(product, "rows", &ignored), &rows) ? rows : 0;
 }
 
 static void

@@ -79,7 +79,7 @@ dcx_price_book_at(PG_FUNCTION_ARGS)
 
 		ereport(ERROR,
 				errcode(ERRCODE_NO_DATA_FOUND),
-				errmsg("no price book is saved from before %s", time),
+				errmsg("no price book is saved that was in force at %s", time),
 				TIMESTAMP_IS_NOEND(next_at) ?
 					errdetail("None is saved at all.") :
 					errdetail("The earliest was first seen at %s.", timestamptz_to_str(next_at)),

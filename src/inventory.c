@@ -144,8 +144,7 @@ put_row(ReturnSetInfo *result, const InventoryRow *row, DcxPriceBook *book, cons
 	Numeric		ram_gb = row->ram_mib ? gb_from_mib(row->ram_mib) : NULL;
 	const char *reason;
 	Numeric		cost = dcx_vm_compute_cost(book, cpu_type, row->cpus, ram_gb, &reason);
-	bool		out_of_range = true;
-	int32		cpus = row->cpus ? numeric_int4_opt_error(row->cpus, &out_of_range) : 0;
+	int32		cpus = 0;
 	Datum		values[TEXTS + 4] = {0};
 	bool		nulls[TEXTS + 4] = {false};
 
@@ -155,8 +154,8 @@ put_row(ReturnSetInfo *result, const InventoryRow *row, DcxPriceBook *book, cons
 		if (row->texts[i])
 			values[i] = CStringGetTextDatum(row->texts[i]);
 	}
+	nulls[TEXTS] = !dcx_numeric_is_int32(row->cpus, &cpus);
 	values[TEXTS] = Int32GetDatum(cpus);
-	nulls[TEXTS] = out_of_range;
 	values[TEXTS + 1] = NumericGetDatum(ram_gb);
 	nulls[TEXTS + 1] = !ram_gb;
 	values[TEXTS + 2] = NumericGetDatum(cost);

@@ -69,6 +69,17 @@ dcx_price_set(DcxPrice *price, Numeric value)
 	}
 }
 
+bool
+dcx_numeric_is_int32(Numeric value, int32 *n)
+{
+	bool out_of_range;
+
+	if (!value || numeric_is_nan(value) || numeric_is_inf(value) || min_scale(value) > 0)
+		return false;
+	*n = numeric_int4_opt_error(value, &out_of_range);
+	return !out_of_range;
+}
+
 static void
 refuse_quantity(const char *name, const char *value)
 {

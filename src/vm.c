@@ -478,11 +478,10 @@ template_size(Vm *vm, const DcxTemplateRow *row)
 static Datum
 integer_or_null(Numeric value, bool *isnull)
 {
-	DcxQuantity quantity;
+	int32 n = 0;
 
-	*isnull = !found_quantity(&quantity, value) || quantity.fraction != NULL ||
-			  quantity.n < PG_INT32_MIN || quantity.n > PG_INT32_MAX;
-	return *isnull ? (Datum) 0 : Int32GetDatum((int32) quantity.n);
+	*isnull = !dcx_numeric_is_int32(value, &n);
+	return Int32GetDatum(n);
 }
 
 static Datum

@@ -1,0 +1,110 @@
+-- Price books that are kept: saved when something has changed, found again by time, and compared.
+\c regress_dcx_main
+CREATE SCHEMA aas;
+CREATE TABLE aas.products (code text, title text, price numeric, cost numeric, unit integer, "categoryId" integer);
+CREATE TABLE aas.categories (id integer, name text);
+INSERT INTO aas.products VALUES ('CPU_1GHZ', 'vCPU - 1GHz', 78, 52, 1, 1), ('RAM_GB', 'RAM', 37, 24.5, 1, 1),
+    ('STORAGE_STANDARD', 'Standard Storage', 1.8, 1.1, 1, 2), ('LOOSE', NULL, 5, NULL, NULL, 9);
+INSERT INTO aas.categories VALUES (1, 'Compute'), (2, 'Storage');
+
+-- Not before attaching, which makes the table and saves the first book.
+DROP TABLE IF EXISTS dcx.price_book;
+SELECT state, message FROM test.failure($$SELECT * FROM dcx_price_book_save()$$);
+SET timezone = 'UTC';
+SELECT * FROM test.failure($$SELECT dcx_price_book_at('2026-01-01')$$) \gx
+SELECT note FROM dcx_attach_aas();
+SELECT book_id, catalog, products, last_seen_at = first_seen_at AS once, book -> 'RAM_GB' AS ram, book -> 'LOOSE' AS loose FROM dcx.price_book;
+
+-- Seen again: nothing but the newest row's last sight moves.
+CREATE TABLE test.before AS SELECT * FROM dcx.price_book;
+SELECT book_id, changed, products FROM dcx_price_book_save();
+SELECT book_id, p.last_seen_at > b.last_seen_at AS moved, p.first_seen_at = b.first_seen_at AND p.book = b.book AS kept
+  FROM dcx.price_book p JOIN test.before b USING (book_id);
+-- A change of anything that is in it is another book: a price, a cost, a title, a category's name, a product. The rest is not.
+UPDATE aas.products SET price = 40 WHERE code = 'RAM_GB';
+SELECT book_id, changed, products FROM dcx_price_book_save();
+UPDATE aas.products SET cost = 25 WHERE code = 'RAM_GB';
+SELECT book_id, changed FROM dcx_price_book_save();
+UPDATE aas.categories SET name = 'Computing' WHERE id = 1;
+SELECT book_id, changed FROM dcx_price_book_save();
+DELETE FROM aas.products WHERE code = 'LOOSE';
+SELECT book_id, changed, products FROM dcx_price_book_save();
+UPDATE aas.products SET price = price * 1.000, title = title;
+ALTER TABLE aas.products ADD COLUMN "updatedAt" timestamptz DEFAULT now();
+SELECT book_id, changed FROM dcx_price_book_save();
+-- A book that was there before is a new one all the same.
+UPDATE aas.products SET title = 'RAM!' WHERE code = 'RAM_GB';
+SELECT book_id, changed FROM dcx_price_book_save();
+UPDATE aas.products SET title = 'RAM' WHERE code = 'RAM_GB';
+SELECT book_id, changed FROM dcx_price_book_save();
+SELECT count(*), count(DISTINCT book), bool_and(first_seen_at <= last_seen_at) FROM dcx.price_book;
+
+-- Within a transaction, and taken back with it.
+BEGIN;
+UPDATE aas.products SET price = 41 WHERE code = 'RAM_GB';
+SELECT changed FROM dcx_price_book_save();
+SAVEPOINT s;
+UPDATE aas.products SET price = 42 WHERE code = 'RAM_GB';
+SELECT changed FROM dcx_price_book_save();
+ROLLBACK TO s;
+SELECT changed FROM dcx_price_book_save();
+ROLLBACK;
+SELECT changed FROM dcx_price_book_save();
+
+-- An empty catalog saves nothing; neither does an old snapshot.
+BEGIN;
+DELETE FROM aas.products;
+SELECT * FROM test.failure($$SELECT * FROM dcx_price_book_save()$$) \gx
+ROLLBACK;
+BEGIN ISOLATION LEVEL REPEATABLE READ;
+SELECT * FROM test.failure($$SELECT * FROM dcx_price_book_save()$$) \gx
+ROLLBACK;
+SELECT state, message, hint FROM test.failure($$SELECT * FROM dcx_price_book_save('tape')$$);
+SELECT * FROM dcx_price_book_save(NULL);
+
+-- As of a time. The sights are put where they can be named.
+UPDATE dcx.price_book SET first_seen_at = '2026-01-01 00:00+00'::timestamptz + (book_id - 1) * interval '10 days',
+                          last_seen_at = '2026-01-05 00:00+00'::timestamptz + (book_id - 1) * interval '10 days';
+SELECT at, dcx_price_book_at(at) #>> '{RAM_GB,price}' AS price FROM unnest('{2026-01-01, 2026-01-03, 2026-01-05, 2026-01-11}'::timestamptz[]) at;
+-- Between the last sight of one and the first of the next.
+SELECT dcx_price_book_at('2026-01-08') #>> '{RAM_GB,price}' AS price;
+-- After the newest one's last sight nothing is known to have changed.
+SELECT dcx_price_book_at('2027-01-01') #>> '{RAM_GB,price}' AS price, dcx_price_book_at('infinity') = dcx_price_book() AS current;
+SELECT * FROM test.failure($$SELECT dcx_price_book_at('2025-12-31 23:59:59')$$) \gx
+SELECT state FROM test.failure($$SELECT dcx_price_book_at('-infinity')$$);
+SELECT dcx_price_book_at(NULL) IS NULL AS nothing;
+-- Without costs, whoever asks.
+SELECT count(*) FROM dcx.price_book, jsonb_each(dcx_price_book_at(first_seen_at)) e WHERE e.value ? 'cost';
+SELECT dcx_vm_cost('1GHZ', 2, 4, 'STANDARD', 40, dcx_price_book_at('2026-01-02')),
+       dcx_vm_cost('1GHZ', 2, 4, 'STANDARD', 40, dcx_price_book_at('2026-01-12'));
+
+-- What differs.
+SELECT * FROM dcx_price_book_diff(dcx_price_book_at('2026-01-01'), dcx_price_book());
+SELECT * FROM dcx_price_book_diff(
+    '{"a": {"price": 1}, "b": {"price": 2, "title": "B"}, "c": {"price": 3, "title": "C"}, "d": {"price": 0}, "e": {"price": "NaN"}, "f": {"price": 1.5}, "g": {}, "h": {"price": 6}, "i": 5}',
+    '{"a": {"price": 1.0}, "b": {"price": 2, "title": "Bee"}, "c": {"price": 4, "title": "Sea"}, "d": {"price": 1}, "e": {"price": 1}, "f": {"price": 1}, "g": {"price": 1}, "H": {"price": 6}, "i": "x"}');
+SELECT * FROM dcx_price_book_diff(dcx_price_book(), dcx_price_book());
+SELECT * FROM dcx_price_book_diff(dcx_price_book(), NULL);
+
+-- The table is the user's: it stays when the rest goes.
+SELECT * FROM dcx_detach('aas');
+SELECT state, message FROM test.failure($$SELECT * FROM dcx_price_book_save()$$);
+SELECT dcx_price_book_at('2026-01-02') #>> '{RAM_GB,price}' AS price;
+SELECT note FROM dcx_attach_aas();
+SELECT count(*) FROM dcx.price_book;
+-- Attaching what has other prices saves them; attaching nothing new, nothing new.
+CREATE SCHEMA other;
+CREATE TABLE other.products AS SELECT code, title, price + 1 AS price FROM aas.products;
+SELECT note FROM dcx_attach_aas(schema => 'other');
+SELECT count(*) FROM dcx.price_book;
+SELECT dcx_price_book_at(now() + interval '1 hour') #> '{RAM_GB}' AS ram;
+-- What its owner has spoilt is an error that says so.
+ALTER TABLE dcx.price_book ALTER book TYPE json;
+SELECT * FROM test.failure($$SELECT dcx_price_book_at(now())$$) \gx
+ALTER TABLE dcx.price_book ALTER book TYPE jsonb;
+
+SELECT count(*) FROM dcx_detach('aas');
+\set VERBOSITY terse
+SET client_min_messages = warning;
+DROP SCHEMA aas, other CASCADE;
+DROP TABLE test.before;
