@@ -6,13 +6,12 @@
 
 #include "access/htup_details.h"
 #include "binding.h"
-#include "catalog/dependency.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_language.h"
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
-#include "commands/extension.h"
 #include "lookup.h"
 #include "miscadmin.h"
 #include "query.h"
@@ -38,22 +37,30 @@ binding_table(void)
 	return OidIsValid(schema) ? get_relname_relid(BINDING_TABLE, schema) : InvalidOid;
 }
 
-/* Whether a role may call our own dcx_attach_<catalog>(), whoever else has one of that name. */
+/*
+ * Whether a role may call our own dcx_attach_<catalog>(), whoever else has one of that name: ours is
+ * written in C, and functions in C only superusers make. Asked for in every call, so not by way of
+ * pg_depend, which is no cache.
+ */
 static bool
 may_attach(Oid role, const char *catalog)
 {
-	Oid		  extension = get_extension_oid("dcx_pricing", true);
-	CatCList *functions =
-		SearchSysCacheList1(PROCNAMEARGSNSP, CStringGetDatum(psprintf("dcx_attach_%s", catalog)));
-	bool may = false;
+	char	 *name = psprintf("dcx_attach_%s", catalog);
+	CatCList *functions = SearchSysCacheList1(PROCNAMEARGSNSP, CStringGetDatum(name));
+	bool	  may = false;
 
-	for (int i = 0; i < functions->n_members; i++)
+	for (int i = 0; i < functions->n_members && !may; i++)
 	{
-		Oid function = ((Form_pg_proc) GETSTRUCT(&functions->members[i]->tuple))->oid;
+		HeapTuple	 tuple = &functions->members[i]->tuple;
+		Form_pg_proc form = (Form_pg_proc) GETSTRUCT(tuple);
+		bool		 isnull;
+		Datum		 symbol;
 
-		if (OidIsValid(extension) &&
-			getExtensionOfObject(ProcedureRelationId, function) == extension)
-			may = may || dcx_role_may_execute(role, function);
+		if (form->prolang != ClanguageId)
+			continue;
+		symbol = SysCacheGetAttr(PROCOID, tuple, Anum_pg_proc_prosrc, &isnull);
+		may = !isnull && strcmp(TextDatumGetCString(symbol), name) == 0 &&
+			  dcx_role_may_execute(role, form->oid);
 	}
 	ReleaseSysCacheList(functions);
 	return may;
