@@ -115,7 +115,33 @@ UPDATE products SET price = 37 WHERE code = 'RAM_GB';
 \echo
 SELECT dcx_vm_cost('1GHZ', 2, 4, 'STANDARD', 40) AS rand_per_month;
 
-\echo '==[ 9 ]== The platform''s two data-validation queries, unchanged, through the foreign tables.'
+\echo ==[ 9 ]== What if RAM went to 42 for good? A price book is a value: change it, compare it, price by it.
+\echo
+\echo '  SELECT jsonb_set(dcx_price_book(), ''{RAM_GB,price}'', ''42'') AS dearer'
+\echo
+SELECT dcx_price_book() AS book, jsonb_set(dcx_price_book(), '{RAM_GB,price}', '42') AS dearer \gset
+SELECT * FROM dcx_price_book_diff(:'book', :'dearer');
+SELECT dcx_vm_cost('1GHZ', 2, 4, 'STANDARD', 40, :'book') AS now, dcx_vm_cost('1GHZ', 2, 4, 'STANDARD', 40, :'dearer') AS then;
+\echo '  And what it would bring, over all the VMs that there are:'
+\echo
+SELECT count(*) AS vms, sum(n.cost) AS now, sum(t.cost) AS then, sum(t.cost - n.cost) AS more
+  FROM dcx_inventory_costs('2GHZ', book => :'book') n JOIN dcx_inventory_costs('2GHZ', book => :'dearer') t USING (uuid);
+
+\echo ==[ 10 ]== AAS is down? The book that was saved last can answer meanwhile.
+\echo
+SELECT changed, products FROM dcx_price_book_save();
+ALTER SERVER dcx_aas OPTIONS (SET host 'localhost', ADD port '1');
+\set ON_ERROR_STOP off
+SELECT dcx_vm_cost('1GHZ', 2, 4, 'STANDARD', 40);
+\set ON_ERROR_STOP on
+\echo
+SET dcx_pricing.on_outage = saved;
+SELECT dcx_vm_cost('1GHZ', 2, 4, 'STANDARD', 40) AS rand_per_month;
+SELECT source, read_at FROM dcx_price_book_stats();
+RESET dcx_pricing.on_outage;
+ALTER SERVER dcx_aas OPTIONS (SET host '127.0.0.1', DROP port);
+
+\echo '==[ 11 ]== The platform''s two data-validation queries, unchanged, through the foreign tables.'
 \echo
 SET search_path = aas, public;
 \echo '  Products without a category, and codes that are there twice (none is good news):'
@@ -131,6 +157,6 @@ SELECT code, title, price, cost, round(((price - cost) / price * 100)::numeric, 
  ORDER BY code;
 RESET search_path;
 
-\echo ==[ 10 ]== And what it took: how often this session asked AAS.
+\echo ==[ 12 ]== And what it took: how often this session asked AAS.
 \echo
 SELECT * FROM dcx_price_book_stats();
