@@ -142,6 +142,26 @@ dcx_lookup(Oid relation, int nkeys, const Datum *keys, bool latest, int ncolumns
 	return found;
 }
 
+static DcxRowVersion
+version_of(TupleTableSlot *row)
+{
+	DcxRowVersion version = {.place = row->tts_tid, .made_at = InvalidCommandId};
+	bool		  isnull;
+
+	version.made_by =
+		DatumGetTransactionId(slot_getsysattr(row, MinTransactionIdAttributeNumber, &isnull));
+	if (TransactionIdIsCurrentTransactionId(version.made_by))
+		version.made_at = HeapTupleHeaderGetCmin(ExecFetchSlotHeapTuple(row, false, NULL)->t_data);
+	return version;
+}
+
+bool
+dcx_same_version(const DcxRowVersion *a, const DcxRowVersion *b)
+{
+	return a->made_by == b->made_by && a->made_at == b->made_at &&
+		   ItemPointerEquals(&a->place, &b->place);
+}
+
 bool
 dcx_lookup_last(Oid relation, Datum key, int ncolumns, const DcxColumn *columns, Datum *values,
 				bool *nulls, DcxRowVersion *version)
@@ -157,12 +177,8 @@ dcx_lookup_last(Oid relation, Datum key, int ncolumns, const DcxColumn *columns,
 	found = index_getnext_slot(scan, BackwardScanDirection, row);
 	if (found)
 	{
-		bool isnull;
-
 		copy_columns(table, row, ncolumns, columns, values, nulls);
-		version->place = row->tts_tid;
-		version->made_by =
-			DatumGetTransactionId(slot_getsysattr(row, MinTransactionIdAttributeNumber, &isnull));
+		*version = version_of(row);
 	}
 	index_endscan(scan);
 

@@ -13,6 +13,7 @@
 #define DCX_LOOKUP_H
 
 #include "executor/tuptable.h"
+#include "storage/itemptr.h"
 #include "utils/relcache.h"
 
 #define DCX_LOOKUP_KEYS 2
@@ -35,11 +36,15 @@ typedef struct DcxColumn
 extern bool dcx_lookup(Oid table, int nkeys, const Datum *keys, bool latest, int ncolumns,
 					   const DcxColumn *columns, Datum *values, bool *nulls);
 
-/* One version of a row: every update makes another. */
+/*
+ * One version of a row: every update makes another. Of our own transaction's the place and the
+ * transaction are not enough: it can empty the table, or rewrite it, and put another there.
+ */
 typedef struct DcxRowVersion
 {
 	ItemPointerData place;
 	TransactionId	made_by;
+	CommandId		made_at; /* InvalidCommandId, unless made by our own transaction */
 } DcxRowVersion;
 
 /*
@@ -48,6 +53,8 @@ typedef struct DcxRowVersion
  */
 extern bool dcx_lookup_last(Oid table, Datum key, int ncolumns, const DcxColumn *columns,
 							Datum *values, bool *nulls, DcxRowVersion *version);
+
+extern bool dcx_same_version(const DcxRowVersion *a, const DcxRowVersion *b);
 
 /*
  * An index by which a row of the platform's can be looked up: unique over just this column of a

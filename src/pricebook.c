@@ -33,6 +33,7 @@ typedef struct Origin
 	Oid			  relation; /* what it was read from */
 	TimestampTz	  read_at;	/* when its prices were last seen there */
 	DcxSource	  source;	/* not of a saved book */
+	int64		  book_id;	/* of a saved book */
 	DcxRowVersion version;	/* of a saved book */
 	DcxStamp	  stamp;
 } Origin;
@@ -140,6 +141,7 @@ load_saved(void)
 	Origin		   fresh = {.saved = true,
 							.relation = newest.table,
 							.read_at = newest.last_seen_at,
+							.book_id = newest.book_id,
 							.version = newest.version,
 							.stamp = newest.stamp};
 	MemoryContext  caller;
@@ -221,9 +223,9 @@ is_saved_chosen(const DcxBinding *binding)
 static DcxPriceBook *
 saved_book(const DcxBinding *binding)
 {
-	if (current.saved && current.version.made_by == newest.version.made_by &&
-		ItemPointerEquals(&current.version.place, &newest.version.place) &&
-		current.relation == newest.table && current.read_at == newest.last_seen_at)
+	if (current.saved && dcx_same_version(&current.version, &newest.version) &&
+		current.relation == newest.table && current.book_id == newest.book_id &&
+		current.read_at == newest.last_seen_at)
 	{
 		current.stamp = newest.stamp;
 		stat_hits++;
