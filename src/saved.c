@@ -149,7 +149,7 @@ dcx_saved_make(void)
 void
 dcx_saved_lock(const char *catalog)
 {
-	if (!OidIsValid(trusted_table(catalog, ShareUpdateExclusiveLock)))
+	if (!OidIsValid(trusted_table(catalog, ShareRowExclusiveLock)))
 		ereport(ERROR,
 				errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				errmsg("there is no table %s", SAVED_NAME),

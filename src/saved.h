@@ -48,8 +48,9 @@ extern DcxProductRow *dcx_saved_rows(const DcxSaved *saved, int *nrows);
 extern void dcx_saved_make(void);
 
 /*
- * Keeps all others from saving until the end of the transaction. 55000 where there is no table. To
- * be called before the catalog is read: who reads first then saves first.
+ * Keeps all others from saving until the end of the transaction, and from changing rows by hand: a
+ * row that is another one by the time that it is written to would be what was seen. 55000 where
+ * there is no table. To be called before the catalog is read: who reads first then saves first.
  */
 extern void dcx_saved_lock(const char *catalog);
 
