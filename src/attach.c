@@ -455,7 +455,7 @@ save_book(const Attachment *attachment)
 
 	dcx_saved_make();
 	if (!IsolationUsesXactSnapshot() && attachment->products > 0)
-		dcx_history_save(DCX_CATALOG_AAS, &changed, &nproducts);
+		dcx_history_save(DCX_CATALOG_AAS, true, &changed, &nproducts);
 }
 
 /* dcx_attach_aas(source text, schema text) */

@@ -15,11 +15,12 @@
 #include "utils/timestamp.h"
 
 DcxSaved
-dcx_history_save(const char *catalog, bool *changed, int *nproducts)
+dcx_history_save(const char *catalog, bool attached, bool *changed, int *nproducts)
 {
 	DcxProductRow *rows;
 	TimestampTz	   seen_at;
 	DcxSaved	   saved;
+	bool		   near;
 
 	/* Under an older snapshot what has long changed would be written as what is now. */
 	if (IsolationUsesXactSnapshot())
@@ -30,8 +31,13 @@ dcx_history_save(const char *catalog, bool *changed, int *nproducts)
 				errhint("BEGIN ISOLATION LEVEL READ COMMITTED."));
 
 	dcx_saved_lock(catalog);
+	seen_at = GetCurrentTimestamp();
 	PushActiveSnapshot(GetTransactionSnapshot());
-	rows = dcx_pricebook_live_rows(nproducts, &seen_at);
+	rows = dcx_pricebook_live_rows(nproducts, &near);
+
+	/* Nobody can say when our transaction looked at another database first, but not before now(). */
+	if (!near && !attached)
+		seen_at = GetCurrentTransactionStartTimestamp();
 	saved = dcx_saved_put(catalog, rows, *nproducts, seen_at, changed);
 	PopActiveSnapshot();
 	return saved;
@@ -51,7 +57,7 @@ dcx_price_book_save(PG_FUNCTION_ARGS)
 	bool		   nulls[4] = {false};
 
 	InitMaterializedSRF(fcinfo, 0);
-	saved = dcx_history_save(catalog, &changed, &nproducts);
+	saved = dcx_history_save(catalog, false, &changed, &nproducts);
 	values[0] = Int64GetDatum(saved.book_id);
 	values[1] = TimestampTzGetDatum(saved.last_seen_at);
 	values[2] = BoolGetDatum(changed);

@@ -360,14 +360,14 @@ dcx_pricebook_origin(Oid *relation, TimestampTz *read_at)
 	*read_at = current.read_at;
 }
 
-/* The rows of the catalog itself. */
-static DcxProductRow *
-live_rows(int *nrows)
+DcxProductRow *
+dcx_pricebook_live_rows(int *nrows, bool *near)
 {
 	DcxSource	   source;
 	DcxStamp	   stamp;
 	DcxProductRow *rows = dcx_catalog_products(true, nrows, &source, &stamp);
 
+	*near = source.kind == DCX_SOURCE_TABLES;
 	if (source.kind == DCX_SOURCE_FOREIGN)
 		stat_remote_reads++;
 	return rows;
@@ -376,21 +376,13 @@ live_rows(int *nrows)
 DcxProductRow *
 dcx_pricebook_rows(int *nrows)
 {
+	bool near;
+
 	dcx_pricebook_get();
 	if (!current.saved)
-		return live_rows(nrows);
+		return dcx_pricebook_live_rows(nrows, &near);
 	dcx_saved_get(&newest);
 	return dcx_saved_rows(&newest, nrows);
-}
-
-DcxProductRow *
-dcx_pricebook_live_rows(int *nrows, TimestampTz *read_at)
-{
-	bool before = current.book && !current.saved && current.source.kind == DCX_SOURCE_FOREIGN &&
-				  current.stamp.lxid == DCX_MY_LXID;
-
-	*read_at = before ? current.read_at : GetCurrentTimestamp();
-	return live_rows(nrows);
 }
 
 const char *

@@ -45,10 +45,10 @@ extern void dcx_pricebook_origin(Oid *relation, TimestampTz *read_at);
 extern DcxProductRow *dcx_pricebook_rows(int *nrows);
 
 /*
- * The same of the catalog itself, whatever the settings say, and when it was seen: where our
- * transaction has read it before, it is seen as it was then.
+ * The same of the catalog itself, whatever the settings say, and whether it is of this database:
+ * another one is seen as it was when our transaction first looked there, whatever for.
  */
-extern DcxProductRow *dcx_pricebook_live_rows(int *nrows, TimestampTz *read_at);
+extern DcxProductRow *dcx_pricebook_live_rows(int *nrows, bool *near);
 
 /* The catalog that a user means, or an error (22023) that says which ones there are. */
 extern const char *dcx_pricebook_catalog(const text *name);
