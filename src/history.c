@@ -9,6 +9,7 @@
 #include "errcodes.h"
 #include "funcapi.h"
 #include "history.h"
+#include "miscadmin.h"
 #include "pricebook.h"
 #include "utils/builtins.h"
 #include "utils/snapmgr.h"
@@ -56,6 +57,8 @@ dcx_price_book_save(PG_FUNCTION_ARGS)
 	Datum		   values[4];
 	bool		   nulls[4] = {false};
 
+	/* First of all: on a standby not even the lock can be had, and its error explains nothing. */
+	PreventCommandIfReadOnly("dcx_price_book_save()");
 	InitMaterializedSRF(fcinfo, 0);
 	saved = dcx_history_save(catalog, false, &changed, &nproducts);
 	values[0] = Int64GetDatum(saved.book_id);

@@ -59,6 +59,9 @@ ROLLBACK;
 BEGIN ISOLATION LEVEL REPEATABLE READ;
 SELECT * FROM test.failure($$SELECT * FROM dcx_price_book_save()$$) \gx
 ROLLBACK;
+BEGIN READ ONLY;
+SELECT state, message FROM test.failure($$SELECT * FROM dcx_price_book_save()$$);
+ROLLBACK;
 SELECT state, message, hint FROM test.failure($$SELECT * FROM dcx_price_book_save('tape')$$);
 SELECT * FROM dcx_price_book_save(NULL);
 
