@@ -279,7 +279,8 @@ survive_outage(const DcxBinding *binding, ErrorData *error, bool survivable)
 
 /*
  * Loads the catalog from where it may be out of reach. False where it is, and the newest saved book
- * is to answer. What then has been done in vain is rolled back, for which it takes a subtransaction.
+ * is to answer. What then has been done in vain is rolled back, for which it takes a subtransaction;
+ * a parallel plan cannot start one: there an outage fails the transaction, and the next one knows.
  */
 static bool
 load_from_afar(const DcxBinding *binding)
@@ -290,7 +291,8 @@ load_from_afar(const DcxBinding *binding)
 	bool subtransaction;
 
 	dcx_saved_get(&newest);
-	subtransaction = dcx_on_outage == DCX_ON_OUTAGE_SAVED && newest.found;
+	subtransaction =
+		dcx_on_outage == DCX_ON_OUTAGE_SAVED && newest.found && !IsInParallelMode();
 	if (subtransaction)
 		BeginInternalSubTransaction(NULL);
 	PG_TRY();

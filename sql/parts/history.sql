@@ -9,7 +9,7 @@ REVOKE ALL ON FUNCTION dcx_price_book_save(text) FROM PUBLIC;
 
 CREATE FUNCTION dcx_price_book_at(at timestamptz, catalog text DEFAULT 'aas')
 RETURNS jsonb
-AS 'MODULE_PATHNAME', 'dcx_price_book_at' LANGUAGE C STABLE STRICT PARALLEL UNSAFE COST 1000;
+AS 'MODULE_PATHNAME', 'dcx_price_book_at' LANGUAGE C STABLE STRICT PARALLEL RESTRICTED COST 1000;
 COMMENT ON FUNCTION dcx_price_book_at(timestamptz, text) IS
 'The saved price book that was in force at a time, as dcx_price_book has it, without costs. Between one book''s last sight and the next one''s first it is the earlier, with a warning. P0002: no book is saved from before that time. NULL in, NULL out';
 
