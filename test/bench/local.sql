@@ -64,6 +64,7 @@ BEGIN
     SELECT code FROM products, generate_series(1, 1000000 / size) ORDER BY random();
 END $$;
 CALL make_catalog('catalog_100', 100);
+CALL make_catalog('catalog_10000', 10000);
 CALL make_catalog('catalog_100000', 100000);
 
 -- What the first of two calls takes longer than the second: the load of the book, in milliseconds.
