@@ -159,7 +159,8 @@ bool
 dcx_same_version(const DcxRowVersion *a, const DcxRowVersion *b)
 {
 	return a->made_by == b->made_by && a->made_at == b->made_at &&
-		   ItemPointerEquals(&a->place, &b->place);
+		   ItemPointerEquals(unconstify(ItemPointerData *, &a->place),
+							 unconstify(ItemPointerData *, &b->place));
 }
 
 bool

@@ -291,8 +291,7 @@ load_from_afar(const DcxBinding *binding)
 	bool subtransaction;
 
 	dcx_saved_get(&newest);
-	subtransaction =
-		dcx_on_outage == DCX_ON_OUTAGE_SAVED && newest.found && !IsInParallelMode();
+	subtransaction = dcx_on_outage == DCX_ON_OUTAGE_SAVED && newest.found && !IsInParallelMode();
 	if (subtransaction)
 		BeginInternalSubTransaction(NULL);
 	PG_TRY();
