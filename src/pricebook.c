@@ -277,10 +277,33 @@ survive_outage(const DcxBinding *binding, ErrorData *error, bool survivable)
 	FreeErrorData(error);
 }
 
+static void
+load(void *binding)
+{
+	load_live(binding);
+}
+
+static void
+release(void *binding)
+{
+	ReleaseCurrentSubTransaction();
+}
+
+/*
+ * Whether an outage may be survived: by a transaction that has not read there before, or it would
+ * fail at its end, and where a subtransaction can be started, in no parallel plan.
+ */
+static bool
+may_survive(void)
+{
+	return dcx_on_outage == DCX_ON_OUTAGE_SAVED && newest.found && !dcx_remote_is_in_use() &&
+		   !IsInParallelMode();
+}
+
 /*
  * Loads the catalog from where it may be out of reach. False where it is, and the newest saved book
  * is to answer. What then has been done in vain is rolled back, for which it takes a subtransaction;
- * a parallel plan cannot start one: there an outage fails the transaction, and the next one knows.
+ * its end is a message to the other server, too.
  */
 static bool
 load_from_afar(const DcxBinding *binding)
@@ -291,14 +314,15 @@ load_from_afar(const DcxBinding *binding)
 	bool subtransaction;
 
 	dcx_saved_get(&newest);
-	subtransaction = dcx_on_outage == DCX_ON_OUTAGE_SAVED && newest.found && !IsInParallelMode();
+	subtransaction = may_survive();
 	if (subtransaction)
 		BeginInternalSubTransaction(NULL);
 	PG_TRY();
 	{
-		load_live(binding);
 		if (subtransaction)
-			ReleaseCurrentSubTransaction();
+			dcx_remote_do(load, release, unconstify(DcxBinding *, binding));
+		else
+			load_live(binding);
 	}
 	PG_CATCH();
 	{

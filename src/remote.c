@@ -4,6 +4,7 @@
  */
 #include "postgres.h"
 
+#include "compat.h"
 #include "errcodes.h"
 #include "miscadmin.h"
 #include "remote.h"
@@ -17,6 +18,9 @@ static volatile sig_atomic_t expired = false;
 /* How far the work came, and what that made of its failure. */
 static bool connected = false;
 static bool lost = false;
+
+/* The last transaction that came so far. */
+static LocalTransactionId reached_by;
 
 /* The timer's handler: a cancel, which rethrow() tells from the user's. */
 static void
@@ -63,8 +67,15 @@ rethrow(MemoryContext context)
 	if (is_outage(error))
 	{
 		FlushErrorState();
-		/* What times out at the remote leaves the connection as it was. */
-		lost = connected && (expired || error->sqlerrcode != ERRCODE_QUERY_CANCELED);
+		/*
+		 * What times out at the remote leaves the connection as it was. A connection that breaks
+		 * before our work began was perhaps in use already, by a statement of the user's.
+		 */
+		if (connected)
+			lost = expired || error->sqlerrcode != ERRCODE_QUERY_CANCELED;
+		else
+			lost = !expired &&
+				   error->sqlerrcode != ERRCODE_SQLCLIENT_UNABLE_TO_ESTABLISH_SQLCONNECTION;
 		if (expired)
 			error->detail = psprintf("No answer within %d s.", DCX_REMOTE_LIMIT);
 		else if (error->detail)
@@ -86,6 +97,7 @@ connect_and_work(void (*connect)(void *argument), void (*work)(void *argument), 
 	if (connect)
 		connect(argument);
 	connected = true;
+	reached_by = DCX_MY_LXID;
 	work(argument);
 }
 
@@ -129,4 +141,10 @@ bool
 dcx_remote_is_lost(void)
 {
 	return lost;
+}
+
+bool
+dcx_remote_is_in_use(void)
+{
+	return reached_by == DCX_MY_LXID;
 }

@@ -23,4 +23,7 @@ extern void dcx_remote_do(void (*connect)(void *argument), void (*work)(void *ar
  */
 extern bool dcx_remote_is_lost(void);
 
+/* Whether our transaction had connected before: then a failure now is a connection lost. */
+extern bool dcx_remote_is_in_use(void);
+
 #endif /* DCX_REMOTE_H */
