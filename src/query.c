@@ -196,16 +196,29 @@ dcx_query_fetch(void *cursor)
 	return nrows;
 }
 
+/* A row of the result. A trigger of a table's owner can keep one away that we have just written. */
+static HeapTuple
+result_row(uint64 row)
+{
+	if (unlikely(row >= SPI_tuptable->numvals))
+		ereport(ERROR,
+				errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				errmsg("a table is not as dcx_pricing made it"),
+				errdetail("A statement on it gave fewer rows than it has to."),
+				errhint("Look for triggers on the tables in schema dcx."));
+	return SPI_tuptable->vals[row];
+}
+
 Datum
 dcx_query_value(uint64 row, int column, bool *isnull)
 {
-	return SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column, isnull);
+	return SPI_getbinval(result_row(row), SPI_tuptable->tupdesc, column, isnull);
 }
 
 char *
 dcx_query_text(uint64 row, int column)
 {
-	char *value = SPI_getvalue(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column);
+	char *value = SPI_getvalue(result_row(row), SPI_tuptable->tupdesc, column);
 
 	return value ? strcpy(SPI_palloc(strlen(value) + 1), value) : NULL;
 }

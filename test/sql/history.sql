@@ -105,6 +105,11 @@ SELECT dcx_price_book_at(now() + interval '1 hour') #> '{RAM_GB}' AS ram;
 ALTER TABLE dcx.price_book ALTER book TYPE json;
 SELECT * FROM test.failure($$SELECT dcx_price_book_at(now())$$) \gx
 ALTER TABLE dcx.price_book ALTER book TYPE jsonb;
+CREATE FUNCTION test.keep_away() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+CREATE TRIGGER keep_away BEFORE INSERT ON dcx.price_book FOR EACH ROW EXECUTE FUNCTION test.keep_away();
+UPDATE other.products SET price = 1;
+SELECT * FROM test.failure($$SELECT * FROM dcx_price_book_save()$$) \gx
+DROP FUNCTION test.keep_away CASCADE;
 
 SELECT count(*) FROM dcx_detach('aas');
 \set VERBOSITY terse
