@@ -218,8 +218,22 @@ dcx_query_value(uint64 row, int column, bool *isnull)
 char *
 dcx_query_text(uint64 row, int column)
 {
-	char *value = SPI_getvalue(result_row(row), SPI_tuptable->tupdesc, column);
+	char *value;
 
+	/* The usual case, without finding and calling the type's output function. */
+	if (likely(SPI_gettypeid(SPI_tuptable->tupdesc, column) == TEXTOID))
+	{
+		bool  isnull;
+		Datum datum = dcx_query_value(row, column, &isnull);
+		text *packed = isnull ? NULL : DatumGetTextPP(datum);
+
+		if (!packed)
+			return NULL;
+		value = SPI_palloc(VARSIZE_ANY_EXHDR(packed) + 1);
+		text_to_cstring_buffer(packed, value, VARSIZE_ANY_EXHDR(packed) + 1);
+		return value;
+	}
+	value = SPI_getvalue(result_row(row), SPI_tuptable->tupdesc, column);
 	return value ? strcpy(SPI_palloc(strlen(value) + 1), value) : NULL;
 }
 
