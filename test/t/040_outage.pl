@@ -184,6 +184,37 @@ subtest 'a host that takes connections and says nothing' => sub {
 	$proxy->pass;
 };
 
+sub reserve
+{
+	my ($key) = @_;
+
+	return "SELECT cost, replayed FROM dcx_vm_reserve('org-acme', '1GHZ', 2, 4, 'STANDARD', 40, '$key')";
+}
+
+subtest 'an order during an outage' => sub {
+	my $app = fresh();
+
+	while_down(sub {
+		is(answer($app, reserve('down')), '376.00|f, 1 warnings', 'holds the saved price');
+		is( $super->value(<<"SQL"), "376.00|t|dcx.price_book|78.00", 'and the hold says when that was seen, and where');
+SELECT amount, (quote->>'read_at')::timestamptz = '$seen', quote->>'relation', quote #> '{lines,0,unit_price}'
+  FROM dcx.wallet_hold WHERE idempotency_key = 'down'
+SQL
+		is(answer($app, reserve('down')), '376.00|t, 0 warnings', 'a replay needs no price');
+		$app->value('BEGIN; SAVEPOINT a');
+		is(answer($app, reserve('undone')), '376.00|f, 1 warnings', 'in a transaction');
+		$app->value('ROLLBACK TO a');
+		is(answer($app, reserve('kept')), '376.00|f, 0 warnings', 'after a rollback to a savepoint');
+		is($app->value(q{SELECT amount FROM dcx_wallet_debit('org-acme', 1, 'debit')}), '-1.00', 'with a debit');
+		$app->value('COMMIT');
+		is( $super->value(q{SELECT string_agg(idempotency_key || ' ' || amount, ',' ORDER BY hold_id) FROM dcx.wallet_hold}),
+			'down 376.00,kept 376.00', 'what was committed is there');
+	});
+	is(answer(fresh(), reserve('down')), '376.00|t, 0 warnings', 'AAS is back: the replay has what was held');
+	is(answer(fresh(), reserve('up')), '576.00|f, 0 warnings', 'and a new order the live price');
+	is($super->value('SELECT * FROM dcx_wallet_audit()'), '', 'all adds up');
+};
+
 subtest 'no saved book' => sub {
 	my $session = fresh('postgres');
 
