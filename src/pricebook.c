@@ -423,17 +423,61 @@ dcx_pricebook_catalog(const text *name)
 	return DCX_CATALOG_AAS;
 }
 
-/* dcx_price_book(catalog text) */
+/* What a call site of dcx_price_book() gave last. */
+typedef struct Shown
+{
+	Jsonb	*value; /* NULL: nothing to be given again */
+	DcxStamp stamp;
+	int		 max_age;
+} Shown;
+
+static Jsonb *
+copy_jsonb(Jsonb *value)
+{
+	return memcpy(palloc(VARSIZE(value)), value, VARSIZE(value));
+}
+
+/*
+ * dcx_price_book(catalog text)
+ *
+ * An argument such as dcx_price_book() or jsonb_set(dcx_price_book(), ...) is evaluated for each
+ * row, also from a subquery in FROM, which the planner pulls up. It is read for each statement, as a
+ * view is: categories may be of another kind than products.
+ */
 PG_FUNCTION_INFO_V1(dcx_price_book);
 Datum
 dcx_price_book(PG_FUNCTION_ARGS)
 {
-	DcxProductRow *rows;
-	int			   nrows;
+	static const DcxSource view = {.kind = DCX_SOURCE_VIEW};
+	Shown				  *shown = fcinfo->flinfo->fn_extra;
+	DcxStamp			   stamp;
+	DcxProductRow		  *rows;
+	int					   nrows;
+	Jsonb				  *value;
 
 	dcx_pricebook_catalog(PG_GETARG_TEXT_PP(0));
+	if (shown && shown->value && shown->max_age == dcx_max_price_age &&
+		dcx_stamp_holds(&shown->stamp, &view))
+		PG_RETURN_JSONB_P(copy_jsonb(shown->value));
+
+	stamp = dcx_stamp_now(&view);
 	rows = dcx_pricebook_rows(&nrows);
-	PG_RETURN_JSONB_P(dcx_bookjson_value(rows, nrows, false));
+	value = dcx_bookjson_value(rows, nrows, false);
+	if (!stamp.has_xid)
+	{
+		MemoryContext caller = MemoryContextSwitchTo(fcinfo->flinfo->fn_mcxt);
+
+		if (!shown)
+			shown = fcinfo->flinfo->fn_extra = palloc0(sizeof(Shown));
+		if (shown->value)
+			pfree(shown->value);
+		shown->value = NULL;
+		shown->value = copy_jsonb(value);
+		shown->stamp = stamp;
+		shown->max_age = dcx_max_price_age;
+		MemoryContextSwitchTo(caller);
+	}
+	PG_RETURN_JSONB_P(value);
 }
 
 /* dcx_price_book_stats(): what the price book of this backend did. */

@@ -221,6 +221,22 @@ COMMIT;
 SELECT * FROM test.since();
 SELECT dcx_product_cost('RAM_GB');
 SELECT remote_reads FROM test.since();
+
+-- The book as a value is read once a statement, also where each row asks for it; unless that writes.
+SELECT count(dcx_vm_cost('1GHZ', 2, 4, 'STANDARD', 40, dcx_price_book())) FROM generate_series(1, 100);
+SELECT remote_reads BETWEEN 1 AND 2 AS once FROM test.since();
+SELECT count(*) FROM dcx_detach('aas');
+SELECT relation FROM dcx_attach_aas();
+CREATE FUNCTION test.prices() RETURNS SETOF text LANGUAGE plpgsql AS $$
+BEGIN
+    FOR i IN 1..4 LOOP
+        RETURN NEXT dcx_price_book() #>> '{RAM_GB,price}';
+        IF i > 1 THEN
+            UPDATE aas.products SET price = price + 1 WHERE code = 'RAM_GB';
+        END IF;
+    END LOOP;
+END $$;
+SELECT * FROM test.prices();
 SELECT count(*) FROM dcx_detach('aas');
 \set VERBOSITY terse
 SET client_min_messages = warning;
