@@ -1,6 +1,6 @@
-# Exactness under load, of saved books: sessions at every isolation level save, change prices, take that back, and change
-# rows of dcx.price_book by hand, and compare what dcx_vm_cost() answers with the newest row that plain SQL finds in the
-# same statement, priced from its jsonb. They never differ. Nor does the choice between the catalog and a saved book
+# Exactness under load, of saved books: sessions at every isolation level save, change prices, take that back, and
+# change rows of dcx.price_book by hand, and compare what dcx_vm_cost() answers with the newest row that plain SQL finds
+# in the same statement, priced from its jsonb. They never differ. Nor does the choice between the catalog and a saved book
 # change within a transaction, where rows grow old; and what is saved never goes back in time.
 #
 # DCX_STRESS=0.1 does a tenth of it, DCX_STRESS=10 ten times as much.
@@ -53,7 +53,8 @@ CREATE FUNCTION catalog_vm_cost() RETURNS numeric STABLE LANGUAGE sql AS $$
 	SELECT sum(quantity * price::numeric) FROM aas.products
 	JOIN (VALUES ('CPU_1GHZ', 2), ('RAM_GB', 4), ('STORAGE_STANDARD', 40)) AS l (code, quantity) USING (code)
 $$;
-CREATE FUNCTION differ(answered numeric, source text, plain numeric, expected text) RETURNS numeric LANGUAGE plpgsql AS $$
+CREATE FUNCTION differ(answered numeric, source text, plain numeric, expected text) RETURNS numeric
+LANGUAGE plpgsql AS $$
 BEGIN
 	RAISE EXCEPTION 'not exact: answered % (%), plain SQL has % (%)', answered, source, plain, expected;
 END $$;
