@@ -142,7 +142,8 @@ SELECT CASE WHEN NOT again THEN measured END AS measured,
            to_char(best, CASE WHEN best < 10 THEN 'FM990.00' ELSE 'FM999,999,990' END) || ' ' || unit
            || CASE WHEN key LIKE 'load%' THEN to_char(1000 * best / products, '", "FM990.00" us each"')
                    WHEN key LIKE 'bytes%' THEN to_char(best / products, '", "FM990" each"')
-                   WHEN unit = 'tps' AND key ~ '^(local|beside|foreign)' THEN to_char(1e6 / best, '", "FM999,990" us each"')
+                   WHEN unit = 'tps' AND key ~ '^(local|beside|foreign)_' AND key !~ '_commits$' THEN
+                       to_char(1e6 / best, '", "FM999,990" us each"')
                    ELSE '' END
        END AS best,
        CASE WHEN NOT again THEN to_char(spread, 'FM990" %"') END AS spread,
