@@ -102,9 +102,9 @@ dcx_vm_margin_numeric(PG_FUNCTION_ARGS)
 }
 
 static Numeric
-numeric_argument(FunctionCallInfo fcinfo, int n)
+numeric_argument(FunctionCallInfo fcinfo, int n, const char *name)
 {
-	return DatumGetNumeric(DirectFunctionCall1(float8_numeric, PG_GETARG_DATUM(n)));
+	return dcx_quantity_numeric(dcx_quantity_from_float8(name, PG_GETARG_FLOAT8(n)));
 }
 
 /* dcx_vm_margin(text, double precision, double precision, text, double precision) */
@@ -113,7 +113,7 @@ Datum
 dcx_vm_margin_float8(PG_FUNCTION_ARGS)
 {
 	return margin(fcinfo,
-				  numeric_argument(fcinfo, 1),
-				  numeric_argument(fcinfo, 2),
-				  numeric_argument(fcinfo, 4));
+				  numeric_argument(fcinfo, 1, "cpus"),
+				  numeric_argument(fcinfo, 2, "ram_gb"),
+				  numeric_argument(fcinfo, 4, "gb"));
 }

@@ -13,6 +13,9 @@ SELECT code, unit_price, unit_cost_price, amount, cost_price, profit, margin_per
 -- The amounts are the quote's.
 SELECT bool_and(m.amount = q.amount AND m.title = q.title AND m.profit = m.amount - m.cost_price) AS same
   FROM dcx_vm_margin('1GHZ', 3, 4.25, 'STANDARD', 40.5) m JOIN dcx_vm_quote('1GHZ', 3, 4.25, 'STANDARD', 40.5) q USING (line);
+SELECT m.quantity = q.quantity AND m.amount = q.amount AS same, m.quantity
+  FROM dcx_vm_margin('1GHZ', 1::float8, 9007199254740991, 'STANDARD', 1) m
+  JOIN dcx_vm_quote('1GHZ', 1::float8, 9007199254740991, 'STANDARD', 1) q USING (line) WHERE line = 2;
 SELECT f.* FROM unnest(ARRAY[$$dcx_vm_margin('9GHZ', 2, 4, 'STANDARD', 40)$$, $$dcx_vm_margin('1GHZ', 'NaN'::float8, 4, 'STANDARD', 40)$$,
     $$dcx_vm_margin('1GHZ', 0, 4, 'STANDARD', 40)$$]) call, test.failure('SELECT * FROM ' || call) f;
 SELECT * FROM dcx_vm_margin(NULL, 2, 4, 'STANDARD', 40);
