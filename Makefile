@@ -36,7 +36,7 @@ unlisted := $(filter-out $(part_files),$(wildcard sql/parts/*.sql))
 $(if $(astray),$(error $(astray): directly in sql/ belong only files with -- in their names))
 $(if $(unlisted),$(error $(unlisted): not among PARTS))
 
-REGRESS = fixtures attach vm bookjson pricebook saved large_books history margin inventory \
+REGRESS = fixtures attach vm bookjson pricebook saved large_books history margin inventory outage \
 	wallet ledger movement hold reserve updated_at privileges
 REGRESS_OPTS = --inputdir=test
 ISOLATION = $(sort $(notdir $(basename $(wildcard test/specs/*_race.spec))))

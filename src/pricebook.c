@@ -201,7 +201,8 @@ is_young_enough(void)
 static bool
 is_saved_chosen(const DcxBinding *binding)
 {
-	bool decided = chosen.lxid == DCX_MY_LXID && chosen.max_age == dcx_max_price_age;
+	bool decided = chosen.lxid == DCX_MY_LXID && chosen.max_age == dcx_max_price_age &&
+				   (!chosen.outage || dcx_on_outage == DCX_ON_OUTAGE_SAVED);
 
 	if (decided ? !chosen.saved : dcx_max_price_age == 0 && !is_left_alone(binding))
 	{
@@ -263,6 +264,12 @@ survive_outage(const DcxBinding *binding, ErrorData *error, bool survivable)
 	if (error->sqlerrcode != DCX_ERRCODE_UNREACHABLE)
 		ReThrowError(error);
 
+	/* A view may have run code that comes back here, and what it saw was rolled back. */
+	if (survivable)
+	{
+		dcx_saved_get(&newest);
+		survivable = newest.found;
+	}
 	if (dcx_on_outage == DCX_ON_OUTAGE_SAVED)
 	{
 		outage_relation = binding->relation;
@@ -323,6 +330,7 @@ load_from_afar(const DcxBinding *binding)
 			dcx_remote_do(load, release, unconstify(DcxBinding *, binding));
 		else
 			load_live(binding);
+		outage_relation = InvalidOid;
 	}
 	PG_CATCH();
 	{
