@@ -8,7 +8,7 @@ SELECT note FROM dcx_attach_aas();
 SHOW dcx_pricing.max_price_age;
 SHOW dcx_pricing.on_outage;
 SET dcx_pricing.max_price_agee = 1;
-SET dcx_pricing.max_price_age = -1;
+SELECT state FROM test.failure('SET dcx_pricing.max_price_age = -1');
 SET dcx_pricing.on_outage = 'never';
 SET ROLE regress_dcx_app;
 SET dcx_pricing.max_price_age = '1h';
