@@ -7,7 +7,6 @@
  */
 #include "postgres.h"
 
-#include "access/xact.h"
 #include "attach_wallet.h"
 #include "binding.h"
 #include "catalog.h"
@@ -383,7 +382,10 @@ attach_server(Attachment *attachment)
 		if (!remote && table->needed)
 			wrong_database(attachment);
 		if (!remote)
+		{
+			dcx_binding_forget(DCX_CATALOG_AAS, table->name);
 			continue;
+		}
 		check_remote_columns(attachment, table, remote);
 
 		initStringInfo(&note);
@@ -440,6 +442,8 @@ adopt_schema(Attachment *attachment)
 					errhint("Give a source: dcx_attach_aas('postgresql://user:password@host:port/"
 							"database'), or the schema where it is: dcx_attach_aas(NULL, "
 							"'schema')."));
+		else
+			dcx_binding_forget(DCX_CATALOG_AAS, table->name);
 	}
 }
 
@@ -451,11 +455,10 @@ static void
 save_book(const Attachment *attachment)
 {
 	bool changed;
-	int	 nproducts;
 
 	dcx_saved_make();
-	if (!IsolationUsesXactSnapshot() && attachment->products > 0)
-		dcx_history_save(DCX_CATALOG_AAS, true, &changed, &nproducts);
+	if (attachment->products > 0)
+		dcx_history_save(DCX_CATALOG_AAS, true, &changed);
 }
 
 /* dcx_attach_aas(source text, schema text) */

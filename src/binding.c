@@ -272,6 +272,23 @@ dcx_binding_put(const char *catalog, const char *part, Oid relation, List *colum
 					  NULL);
 }
 
+void
+dcx_binding_forget(const char *catalog, const char *part)
+{
+	static const Oid types[] = {TEXTOID, TEXTOID};
+	Datum			 values[2];
+
+	if (!OidIsValid(binding_table()))
+		return;
+	values[0] = CStringGetTextDatum(catalog);
+	values[1] = CStringGetTextDatum(part);
+	dcx_query_execute("DELETE FROM dcx.binding WHERE catalog = $1 AND part = $2",
+					  2,
+					  types,
+					  values,
+					  NULL);
+}
+
 List *
 dcx_binding_remove(const char *catalog)
 {

@@ -65,6 +65,12 @@ extern void dcx_binding_put(const char *catalog, const char *part, Oid relation,
 							List *made);
 
 /*
+ * Inside a run, as the caller: removes a binding, where there is one. What stands for a part of
+ * another catalog has no part in the one that is attached now.
+ */
+extern void dcx_binding_forget(const char *catalog, const char *part);
+
+/*
  * Inside a run, as the caller: removes the bindings of a catalog. Returns them as a list of
  * DcxBound, the one with what was made for all of them last; NIL when nothing was attached.
  */

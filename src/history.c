@@ -16,15 +16,16 @@
 #include "utils/timestamp.h"
 
 DcxSaved
-dcx_history_save(const char *catalog, bool attached, bool *changed, int *nproducts)
+dcx_history_save(const char *catalog, bool attached, bool *changed)
 {
 	DcxProductRow *rows;
 	TimestampTz	   seen_at;
 	DcxSaved	   saved;
 	bool		   near;
+	int			   nrows;
 
 	/* Under an older snapshot what has long changed would be written as what is now. */
-	if (IsolationUsesXactSnapshot())
+	if (!attached && IsolationUsesXactSnapshot())
 		ereport(ERROR,
 				errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				errmsg("price books are saved under READ COMMITTED only"),
@@ -34,12 +35,12 @@ dcx_history_save(const char *catalog, bool attached, bool *changed, int *nproduc
 	dcx_saved_lock(catalog);
 	seen_at = GetCurrentTimestamp();
 	PushActiveSnapshot(GetTransactionSnapshot());
-	rows = dcx_pricebook_live_rows(nproducts, &near);
+	rows = dcx_pricebook_live_rows(&nrows, &near);
 
 	/* Nobody can say when our transaction looked at another database first, but not before now(). */
 	if (!near && !attached)
 		seen_at = GetCurrentTransactionStartTimestamp();
-	saved = dcx_saved_put(catalog, rows, *nproducts, seen_at, changed);
+	saved = dcx_saved_put(catalog, rows, nrows, seen_at, changed);
 	PopActiveSnapshot();
 	return saved;
 }
@@ -53,18 +54,17 @@ dcx_price_book_save(PG_FUNCTION_ARGS)
 	const char	  *catalog = dcx_pricebook_catalog(PG_GETARG_TEXT_PP(0));
 	DcxSaved	   saved;
 	bool		   changed;
-	int			   nproducts;
 	Datum		   values[4];
 	bool		   nulls[4] = {false};
 
 	/* First of all: on a standby not even the lock can be had, and its error explains nothing. */
 	PreventCommandIfReadOnly("dcx_price_book_save()");
 	InitMaterializedSRF(fcinfo, 0);
-	saved = dcx_history_save(catalog, false, &changed, &nproducts);
+	saved = dcx_history_save(catalog, false, &changed);
 	values[0] = Int64GetDatum(saved.book_id);
 	values[1] = TimestampTzGetDatum(saved.last_seen_at);
 	values[2] = BoolGetDatum(changed);
-	values[3] = Int32GetDatum(nproducts);
+	values[3] = Int32GetDatum(saved.products);
 	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 	return (Datum) 0;
 }

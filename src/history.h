@@ -10,9 +10,9 @@
 /*
  * Sees the catalog and saves its book. Returns the newest saved book as it then is; changed:
  * whether it is a new one. attached: the catalog has just taken another's place, so that nothing
- * which was seen before counts. Under READ COMMITTED only (0A000). Errors as dcx_pricebook_get() has
- * them; a catalog without a product is one, and saves nothing.
+ * which was seen before counts; else under READ COMMITTED only (0A000). Errors as dcx_pricebook_get()
+ * has them; a catalog without a product is one, and saves nothing.
  */
-extern DcxSaved dcx_history_save(const char *catalog, bool attached, bool *changed, int *nproducts);
+extern DcxSaved dcx_history_save(const char *catalog, bool attached, bool *changed);
 
 #endif /* DCX_HISTORY_H */

@@ -55,6 +55,8 @@ static struct
 	int				   max_age;
 	bool			   saved;
 	bool			   outage; /* for want of something better */
+	TransactionId	   xmax;   /* of the snapshot it was decided under */
+	uint32			   xcnt;
 } chosen;
 
 /* The last outage: of what, and until when not to try again. */
@@ -164,6 +166,18 @@ choose(bool saved, bool outage)
 	chosen.max_age = dcx_max_price_age;
 	chosen.saved = saved;
 	chosen.outage = outage;
+	chosen.xmax = GetActiveSnapshot()->xmax;
+	chosen.xcnt = GetActiveSnapshot()->xcnt;
+}
+
+/* Whether the active snapshot, a cursor's for example, is from before the decision. */
+static bool
+is_older_snapshot(void)
+{
+	Snapshot now = GetActiveSnapshot();
+
+	return TransactionIdPrecedes(now->xmax, chosen.xmax) ||
+		   (now->xmax == chosen.xmax && now->xcnt > chosen.xcnt);
 }
 
 /* The newest saved book answers, for want of something better: says so, once a transaction. */
@@ -213,6 +227,8 @@ is_saved_chosen(const DcxBinding *binding)
 	dcx_saved_get(&newest);
 	if (decided && chosen.outage && newest.found)
 		return true;
+	if (decided && is_older_snapshot())
+		return is_young_enough();
 	if (!decided && newest.found && !is_young_enough() && is_left_alone(binding))
 		choose_for_outage(
 			psprintf("It is tried again after %s.", timestamptz_to_str(outage_until)));
@@ -400,6 +416,7 @@ dcx_pricebook_live_rows(int *nrows, bool *near)
 	DcxStamp	   stamp;
 	DcxProductRow *rows = dcx_catalog_products(true, nrows, &source, &stamp);
 
+	outage_relation = InvalidOid;
 	*near = source.kind == DCX_SOURCE_TABLES;
 	if (source.kind == DCX_SOURCE_FOREIGN)
 		stat_remote_reads++;

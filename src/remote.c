@@ -4,6 +4,7 @@
  */
 #include "postgres.h"
 
+#include "common/string.h"
 #include "compat.h"
 #include "errcodes.h"
 #include "miscadmin.h"
@@ -81,7 +82,8 @@ rethrow(MemoryContext context)
 		else if (error->detail)
 			error->detail = psprintf("%s: %s", error->message, error->detail);
 		else
-			error->detail = psprintf("%s.", error->message);
+			error->detail =
+				psprintf("%s%s", error->message, pg_str_endswith(error->message, ".") ? "" : ".");
 		error->message = pstrdup("the catalog cannot be reached");
 		error->hint = pstrdup("Its host and port are meant as seen from this database server. "
 							  "dcx_attach_aas() with another URL changes them.");

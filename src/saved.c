@@ -49,7 +49,8 @@ static void
 find_newest(DcxSaved *saved)
 {
 	static const DcxColumn columns[] = {{"book_id", INT8OID, false},
-										{"last_seen_at", TIMESTAMPTZOID, false}};
+										{"last_seen_at", TIMESTAMPTZOID, false},
+										{"products", INT4OID, false}};
 	Datum				   values[lengthof(columns)];
 	bool				   nulls[lengthof(columns)];
 
@@ -64,6 +65,7 @@ find_newest(DcxSaved *saved)
 	{
 		saved->book_id = DatumGetInt64(values[0]);
 		saved->last_seen_at = DatumGetTimestampTz(values[1]);
+		saved->products = DatumGetInt32(values[2]);
 	}
 }
 
@@ -226,6 +228,7 @@ dcx_saved_put(const char *catalog, const DcxProductRow *rows, int nrows, Timesta
 	else
 	{
 		newest.book_id = insert_book(catalog, book, seen_at, nrows);
+		newest.products = nrows;
 		*changed = true;
 	}
 	dcx_run_end(&run);

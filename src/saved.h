@@ -21,6 +21,7 @@ typedef struct DcxSaved
 	bool		  found;
 	int64		  book_id;
 	TimestampTz	  last_seen_at;
+	int32		  products;
 	DcxRowVersion version;
 	DcxStamp	  stamp; /* the read of dcx.price_book behind all this */
 	DcxSource	  source;

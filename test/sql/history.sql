@@ -8,7 +8,9 @@ INSERT INTO aas.products VALUES ('CPU_1GHZ', 'vCPU - 1GHz', 78, 52, 1, 1), ('RAM
 INSERT INTO aas.categories VALUES (1, 'Compute'), (2, 'Storage');
 
 -- Not before attaching, which makes the table and saves the first book.
+SET client_min_messages = warning;
 DROP TABLE IF EXISTS dcx.price_book;
+RESET client_min_messages;
 SELECT state, message FROM test.failure($$SELECT * FROM dcx_price_book_save()$$);
 SET timezone = 'UTC';
 SELECT * FROM test.failure($$SELECT dcx_price_book_at('2026-01-01')$$) \gx
@@ -97,7 +99,8 @@ SELECT note FROM dcx_attach_aas();
 SELECT count(*) FROM dcx.price_book;
 -- Attaching what has other prices saves them; attaching nothing new, nothing new.
 CREATE SCHEMA other;
-CREATE TABLE other.products AS SELECT code, title, price + 1 AS price FROM aas.products;
+-- What the new one lacks is not the old one's.
+CREATE TABLE other.products AS SELECT code, title, price + 1 AS price, "categoryId" FROM aas.products;
 SELECT note FROM dcx_attach_aas(schema => 'other');
 SELECT count(*) FROM dcx.price_book;
 SELECT dcx_price_book_at(now() + interval '1 hour') #> '{RAM_GB}' AS ram;
