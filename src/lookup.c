@@ -151,7 +151,14 @@ version_of(TupleTableSlot *row)
 	version.made_by =
 		DatumGetTransactionId(slot_getsysattr(row, MinTransactionIdAttributeNumber, &isnull));
 	if (TransactionIdIsCurrentTransactionId(version.made_by))
-		version.made_at = HeapTupleHeaderGetCmin(ExecFetchSlotHeapTuple(row, false, NULL)->t_data);
+	{
+		HeapTupleHeader header = ExecFetchSlotHeapTuple(row, false, NULL)->t_data;
+
+		/* Of what COPY FREEZE has put there core does not expect that anybody asks. */
+		version.made_at = HeapTupleHeaderXminFrozen(header) ?
+							  HeapTupleHeaderGetRawCommandId(header) :
+							  HeapTupleHeaderGetCmin(header);
+	}
 	return version;
 }
 

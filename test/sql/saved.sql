@@ -104,6 +104,21 @@ SELECT state, message FROM test.failure($$SELECT dcx_product_cost('RAM_GB')$$);
 DROP VIEW dcx.price_book;
 SELECT note FROM dcx_attach_aas();
 
+-- Loaded again, as from a dump, in the place of what was there.
+BEGIN;
+TRUNCATE dcx.price_book;
+COPY dcx.price_book (catalog, book_id, first_seen_at, last_seen_at, products, book) FROM stdin FREEZE;
+aas	77	2026-01-01	2036-01-01	1	{"RAM_GB": {"price": 7}}
+\.
+SET LOCAL dcx_pricing.max_price_age = '1h';
+SELECT dcx_product_cost('RAM_GB');
+TRUNCATE dcx.price_book;
+COPY dcx.price_book (catalog, book_id, first_seen_at, last_seen_at, products, book) FROM stdin FREEZE;
+aas	77	2026-01-01	2036-01-01	1	{"RAM_GB": {"price": 8}}
+\.
+SELECT dcx_product_cost('RAM_GB');
+ROLLBACK;
+
 -- A setting of a function's counts within it.
 UPDATE aas.products SET price = 50 WHERE code = 'RAM_GB';
 CREATE FUNCTION test.live() RETURNS numeric LANGUAGE sql SET dcx_pricing.max_price_age = 0 AS $$SELECT dcx_product_cost('RAM_GB')$$;
