@@ -454,11 +454,11 @@ adopt_schema(Attachment *attachment)
 static void
 save_book(const Attachment *attachment)
 {
-	bool changed;
+	DcxSaved saved = {.catalog = DCX_CATALOG_AAS};
 
 	dcx_saved_make();
 	if (attachment->products > 0)
-		dcx_history_save(DCX_CATALOG_AAS, true, &changed);
+		dcx_history_save(&saved, true);
 }
 
 /* dcx_attach_aas(source text, schema text) */

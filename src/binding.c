@@ -188,6 +188,28 @@ check_trusted(Oid schema, Oid table)
 		dcx_binding_check_owner(dcx_relation_owner(table), "table dcx.binding");
 }
 
+void
+dcx_binding_make_private(Oid table)
+{
+	static const Oid types[] = {OIDOID};
+	Datum			 values[1];
+	char			*revoke = NULL;
+
+	values[0] = ObjectIdGetDatum(table);
+	if (dcx_query_execute("SELECT format('REVOKE ALL ON %s FROM ', c.oid::regclass) ||"
+						  "       string_agg(DISTINCT CASE grantee WHEN 0 THEN 'PUBLIC'"
+						  "         ELSE quote_ident(pg_get_userbyid(grantee)) END, ', ')"
+						  "  FROM pg_class c, aclexplode(c.relacl)"
+						  " WHERE c.oid = $1 AND grantee <> relowner GROUP BY c.oid",
+						  1,
+						  types,
+						  values,
+						  NULL) > 0)
+		revoke = dcx_query_text(0, 1);
+	if (revoke)
+		dcx_query_execute(revoke, 0, NULL, NULL, NULL);
+}
+
 /* dcx.binding, made where it is missing. */
 static void
 need_binding_table(void)
@@ -228,6 +250,7 @@ need_binding_table(void)
 					  NULL,
 					  NULL,
 					  NULL);
+	dcx_binding_make_private(binding_table());
 }
 
 static Datum

@@ -57,6 +57,12 @@ extern void dcx_binding_check_entitled(const char *catalog, Oid relation, Oid ow
 extern void dcx_binding_check_owner(Oid owner, const char *what);
 
 /*
+ * Inside a run, as the caller: takes back what default privileges have granted on a table of ours
+ * that was just made. What is to be granted on it is its owner's business, and later.
+ */
+extern void dcx_binding_make_private(Oid table);
+
+/*
  * Inside a run, as the caller: writes a binding, after making dcx.binding where it is missing.
  * A schema or a table that belongs to neither the caller nor a superuser is refused (42501).
  * columns: names of columns, or NIL. made: what attach made of it, as dcx.binding.made.

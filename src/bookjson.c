@@ -75,30 +75,30 @@ put_text(JsonbParseState **state, const char *name, const char *text)
 static void
 put_product(JsonbParseState **state, const DcxProductRow *row, int rows, bool with_costs)
 {
-	JsonbValue code = json_string(row->code);
+	static const DcxProductRow nothing = {0};
+	JsonbValue				   code = json_string(row->code);
 
 	pushJsonbValue(state, WJB_KEY, &code);
 	pushJsonbValue(state, WJB_BEGIN_OBJECT, NULL);
+	/* Of several, which is which is nobody's guess. */
+	if (rows > 1)
+		row = &nothing;
 	put_text(state, "title", row->title);
-	put_number(state, "price", rows > 1 ? NULL : row->price);
+	put_number(state, "price", row->price);
 	put_text(state, "category", row->category);
 	put_number(state, "unit", row->unit);
 	if (with_costs)
-		put_number(state, "cost", rows > 1 ? NULL : row->cost);
+		put_number(state, "cost", row->cost);
 	if (rows > 1)
 		put(state, "rows", json_number(int64_to_numeric(rows)));
 	pushJsonbValue(state, WJB_END_OBJECT, NULL);
 }
 
-/* By code, and those of one code in the order that they came. */
 static int
-compare_rows(const void *a, const void *b)
+compare_codes(const void *a, const void *b)
 {
-	const DcxProductRow *left = *(const DcxProductRow *const *) a;
-	const DcxProductRow *right = *(const DcxProductRow *const *) b;
-	int					 order = strcmp(left->code, right->code);
-
-	return order ? order : left < right ? -1 : 1;
+	return strcmp((*(const DcxProductRow *const *) a)->code,
+				  (*(const DcxProductRow *const *) b)->code);
 }
 
 Jsonb *
@@ -112,7 +112,7 @@ dcx_bookjson_value(const DcxProductRow *rows, int nrows, bool with_costs)
 	for (int i = 0; i < nrows; i++)
 		if (rows[i].code && *rows[i].code)
 			sorted[n++] = &rows[i];
-	qsort(sorted, n, sizeof(DcxProductRow *), compare_rows);
+	qsort(sorted, n, sizeof(DcxProductRow *), compare_codes);
 
 	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
 	for (int i = 0; i < n;)

@@ -15,13 +15,13 @@
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
-DcxSaved
-dcx_history_save(const char *catalog, bool attached, bool *changed)
+bool
+dcx_history_save(DcxSaved *saved, bool attached)
 {
 	DcxProductRow *rows;
 	TimestampTz	   seen_at;
-	DcxSaved	   saved;
 	bool		   near;
+	bool		   is_new;
 	int			   nrows;
 
 	/* Under an older snapshot what has long changed would be written as what is now. */
@@ -32,7 +32,7 @@ dcx_history_save(const char *catalog, bool attached, bool *changed)
 				errdetail("This transaction reads under a snapshot of its own."),
 				errhint("BEGIN ISOLATION LEVEL READ COMMITTED."));
 
-	dcx_saved_lock(catalog);
+	dcx_saved_lock(saved->catalog);
 	seen_at = GetCurrentTimestamp();
 	PushActiveSnapshot(GetTransactionSnapshot());
 	rows = dcx_pricebook_live_rows(&nrows, &near);
@@ -40,9 +40,9 @@ dcx_history_save(const char *catalog, bool attached, bool *changed)
 	/* Nobody can say when our transaction looked at another database first, but not before now(). */
 	if (!near && !attached)
 		seen_at = GetCurrentTransactionStartTimestamp();
-	saved = dcx_saved_put(catalog, rows, nrows, seen_at, changed);
+	is_new = dcx_saved_put(saved, rows, nrows, seen_at);
 	PopActiveSnapshot();
-	return saved;
+	return is_new;
 }
 
 /* dcx_price_book_save(catalog text) */
@@ -51,8 +51,7 @@ Datum
 dcx_price_book_save(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
-	const char	  *catalog = dcx_pricebook_catalog(PG_GETARG_TEXT_PP(0));
-	DcxSaved	   saved;
+	DcxSaved	   saved = {.catalog = dcx_pricebook_catalog(PG_GETARG_TEXT_PP(0))};
 	bool		   changed;
 	Datum		   values[4];
 	bool		   nulls[4] = {false};
@@ -60,7 +59,7 @@ dcx_price_book_save(PG_FUNCTION_ARGS)
 	/* First of all: on a standby not even the lock can be had, and its error explains nothing. */
 	PreventCommandIfReadOnly("dcx_price_book_save()");
 	InitMaterializedSRF(fcinfo, 0);
-	saved = dcx_history_save(catalog, false, &changed);
+	changed = dcx_history_save(&saved, false);
 	values[0] = Int64GetDatum(saved.book_id);
 	values[1] = TimestampTzGetDatum(saved.last_seen_at);
 	values[2] = BoolGetDatum(changed);

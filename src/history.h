@@ -8,11 +8,11 @@
 #include "saved.h"
 
 /*
- * Sees the catalog and saves its book. Returns the newest saved book as it then is; changed:
- * whether it is a new one. attached: the catalog has just taken another's place, so that nothing
- * which was seen before counts; else under READ COMMITTED only (0A000). Errors as dcx_pricebook_get()
- * has them; a catalog without a product is one, and saves nothing.
+ * Sees the catalog and saves its book. saved, of which the catalog is set, becomes the newest saved
+ * book; the result is whether it is a new one. attached: the catalog has just taken another's place,
+ * so that nothing which was seen before counts; else under READ COMMITTED only (0A000). Errors as
+ * dcx_pricebook_get() has them; a catalog without a product is one, and saves nothing.
  */
-extern DcxSaved dcx_history_save(const char *catalog, bool attached, bool *changed);
+extern bool dcx_history_save(DcxSaved *saved, bool attached);
 
 #endif /* DCX_HISTORY_H */

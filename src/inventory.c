@@ -70,11 +70,15 @@ inventory_relation(FunctionCallInfo fcinfo)
 {
 	Oid relation = PG_ARGISNULL(ARG_VMS) ? dcx_relation_named(INVENTORY) : PG_GETARG_OID(ARG_VMS);
 
-	if (!OidIsValid(relation))
+	if (PG_ARGISNULL(ARG_VMS) && !OidIsValid(relation))
 		ereport(ERROR,
 				errcode(ERRCODE_UNDEFINED_TABLE),
 				errmsg("there is no relation \"%s\" on the search_path", INVENTORY),
 				errhint("Name the inventory: dcx_inventory_costs('2GHZ', 'schema.relation')."));
+	if (!OidIsValid(dcx_relation_owner(relation)))
+		ereport(ERROR,
+				errcode(ERRCODE_UNDEFINED_TABLE),
+				errmsg("there is no relation with OID %u", relation));
 	return relation;
 }
 
@@ -173,6 +177,7 @@ dcx_inventory_costs(PG_FUNCTION_ARGS)
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
 	MemoryContext  caller = CurrentMemoryContext;
 	MemoryContext  row_context;
+	text		  *cpu_type;
 	InventoryRow  *rows;
 	uint64		   nrows;
 	DcxPriceBook  *book;
@@ -180,6 +185,7 @@ dcx_inventory_costs(PG_FUNCTION_ARGS)
 	InitMaterializedSRF(fcinfo, 0);
 	if (PG_ARGISNULL(ARG_CPU_TYPE))
 		return (Datum) 0;
+	cpu_type = PG_GETARG_TEXT_PP(ARG_CPU_TYPE);
 
 	/* The inventory first: reading it may run code that changes the book. */
 	rows = read_inventory(inventory_relation(fcinfo), &nrows);
@@ -188,7 +194,7 @@ dcx_inventory_costs(PG_FUNCTION_ARGS)
 	for (uint64 i = 0; i < nrows; i++)
 	{
 		MemoryContextSwitchTo(row_context);
-		put_row(result, &rows[i], book, PG_GETARG_TEXT_PP(ARG_CPU_TYPE));
+		put_row(result, &rows[i], book, cpu_type);
 		MemoryContextSwitchTo(caller);
 		MemoryContextReset(row_context);
 	}

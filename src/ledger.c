@@ -255,8 +255,11 @@ dcx_ledger_make(void)
 			dcx_binding_check_owner(dcx_relation_owner(relation),
 									psprintf("table dcx.%s", table->name));
 		else
+		{
 			for (size_t j = 0; j < lengthof(table->statements) && table->statements[j]; j++)
 				execute(table->statements[j]);
+			dcx_binding_make_private(ledger_table(table->name));
+		}
 		for (size_t j = 0; j < GUARDS_MAX && table->guards[j].name; j++)
 			need_guard(table->name, &table->guards[j]);
 	}

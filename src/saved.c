@@ -145,7 +145,7 @@ dcx_saved_make(void)
 					  NULL,
 					  NULL,
 					  NULL);
-	dcx_query_execute("REVOKE ALL ON " SAVED_NAME " FROM PUBLIC", 0, NULL, NULL, NULL);
+	dcx_binding_make_private(saved_table());
 }
 
 void
@@ -209,31 +209,30 @@ is_same(const DcxSaved *newest, Jsonb *book)
 	return DatumGetBool(dcx_query_value(0, 1, &isnull));
 }
 
-DcxSaved
-dcx_saved_put(const char *catalog, const DcxProductRow *rows, int nrows, TimestampTz seen_at,
-			  bool *changed)
+bool
+dcx_saved_put(DcxSaved *saved, const DcxProductRow *rows, int nrows, TimestampTz seen_at)
 {
-	DcxSaved newest = {.catalog = catalog};
-	Jsonb	*book = dcx_bookjson_value(rows, nrows, true);
-	DcxRun	 run;
+	Jsonb *book = dcx_bookjson_value(rows, nrows, true);
+	bool   is_new;
+	DcxRun run;
 
-	*changed = false;
-	dcx_saved_read(&newest);
-	if (newest.found && newest.last_seen_at > seen_at)
-		return newest;
+	dcx_saved_read(saved);
+	if (saved->found && saved->last_seen_at > seen_at &&
+		saved->last_seen_at <= GetCurrentTimestamp())
+		return false;
 
-	dcx_run_begin(&run, dcx_relation_owner(newest.table));
-	if (newest.found && is_same(&newest, book))
-		see_again(&newest, seen_at);
-	else
+	dcx_run_begin(&run, dcx_relation_owner(saved->table));
+	is_new = !saved->found || !is_same(saved, book);
+	if (is_new)
 	{
-		newest.book_id = insert_book(catalog, book, seen_at, nrows);
-		newest.products = nrows;
-		*changed = true;
+		saved->book_id = insert_book(saved->catalog, book, seen_at, nrows);
+		saved->products = nrows;
 	}
+	else
+		see_again(saved, seen_at);
 	dcx_run_end(&run);
-	newest.last_seen_at = seen_at;
-	return newest;
+	saved->last_seen_at = seen_at;
+	return is_new;
 }
 
 Jsonb *

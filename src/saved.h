@@ -57,11 +57,12 @@ extern void dcx_saved_lock(const char *catalog);
 
 /*
  * Writes what was seen at a time: a new row where that is another book than the newest one, else
- * the newest row's last_seen_at. Returns what the newest row then is; changed: whether it is new.
- * Nothing is written where the newest was seen later.
+ * the newest row's last_seen_at. saved, of which the catalog is set, becomes the newest row; the
+ * result is whether it is a new one. Nothing is written where the newest was seen later, unless that
+ * is later than now, by a clock that was wrong.
  */
-extern DcxSaved dcx_saved_put(const char *catalog, const DcxProductRow *rows, int nrows,
-							  TimestampTz seen_at, bool *changed);
+extern bool dcx_saved_put(DcxSaved *saved, const DcxProductRow *rows, int nrows,
+						  TimestampTz seen_at);
 
 /*
  * The book in force at a time, with costs, in the current memory context. NULL before the first:

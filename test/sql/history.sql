@@ -78,6 +78,16 @@ SELECT dcx_price_book_at('2027-01-01') #>> '{RAM_GB,price}' AS price, dcx_price_
 SELECT * FROM test.failure($$SELECT dcx_price_book_at('2025-12-31 23:59:59')$$) \gx
 SELECT state FROM test.failure($$SELECT dcx_price_book_at('-infinity')$$);
 SELECT dcx_price_book_at(NULL) IS NULL AS nothing;
+-- A sight in the future was a wrong clock's, and is put right.
+UPDATE dcx.price_book SET last_seen_at = now() + interval '1 year' WHERE book_id = (SELECT max(book_id) FROM dcx.price_book);
+SELECT changed, read_at <= clock_timestamp() AS now FROM dcx_price_book_save();
+-- Of several products with one code it does not matter which comes first.
+INSERT INTO aas.products VALUES ('TWICE', 'one', 1, 1, 1, 1), ('TWICE', 'two', 2, 2, 2, 2);
+SELECT changed FROM dcx_price_book_save();
+DELETE FROM aas.products WHERE title = 'one';
+INSERT INTO aas.products VALUES ('TWICE', 'one', 1, 1, 1, 1);
+SELECT changed FROM dcx_price_book_save();
+SELECT book -> 'TWICE' AS twice FROM dcx.price_book ORDER BY book_id DESC LIMIT 1;
 -- Without costs, whoever asks.
 SELECT count(*) FROM dcx.price_book, jsonb_each(dcx_price_book_at(first_seen_at)) e WHERE e.value ? 'cost';
 SELECT dcx_vm_cost('1GHZ', 2, 4, 'STANDARD', 40, dcx_price_book_at('2026-01-02')),

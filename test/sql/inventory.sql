@@ -44,7 +44,8 @@ RESET ROLE;
 CREATE VIEW test.poor AS SELECT identity_instance_uuid, identity_name FROM test.vms;
 CREATE VIEW test.wordy AS SELECT identity_instance_uuid, identity_name, vcenter_name, resource_pool_name, power_state, cpu_count::text, memory_size_mib, is_current FROM test.vms;
 SELECT f.* FROM unnest(ARRAY[$$dcx_inventory_costs('9GHZ')$$, $$dcx_inventory_costs('9GHZ', 'test.vms')$$, $$dcx_inventory_costs('2GHZ', 'test.poor')$$,
-    $$dcx_inventory_costs('2GHZ', 'test.wordy')$$, $$dcx_inventory_costs('2GHZ', book => '{"CPU_2GHZ": {"price": 1}}')$$, $$dcx_inventory_costs('2GHZ', book => '5')$$]) call,
+    $$dcx_inventory_costs('2GHZ', 'test.wordy')$$, $$dcx_inventory_costs('2GHZ', book => '{"CPU_2GHZ": {"price": 1}}')$$, $$dcx_inventory_costs('2GHZ', book => '5')$$,
+    $$dcx_inventory_costs('2GHZ', '1'::regclass)$$]) call,
     test.failure('SELECT * FROM ' || call) f \gx
 SELECT * FROM dcx_inventory_costs(NULL);
 SET search_path = pg_catalog;

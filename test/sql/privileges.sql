@@ -8,6 +8,17 @@ CREATE ROLE regress_dcx_dba;
 SELECT count(*) FROM dcx_attach_aas(:'aas_url');
 SELECT count(*) FROM dcx_attach_wallet();
 
+-- What default privileges grant on tables is not granted on these.
+BEGIN;
+DROP SCHEMA dcx CASCADE;
+ALTER DEFAULT PRIVILEGES GRANT ALL ON TABLES TO regress_dcx_user, PUBLIC;
+ALTER DEFAULT PRIVILEGES GRANT USAGE ON SCHEMAS TO regress_dcx_user;
+SELECT count(*) FROM dcx_attach_aas(schema => 'aas');
+SELECT count(*) FROM dcx_attach_wallet();
+SELECT c.relname, has_table_privilege('regress_dcx_user', c.oid, 'SELECT, INSERT, UPDATE, DELETE, TRUNCATE') AS allowed
+  FROM pg_class c WHERE relnamespace = 'dcx'::regnamespace AND relkind = 'r' ORDER BY 1;
+ROLLBACK;
+
 -- What PUBLIC may call.
 SELECT p.oid::regprocedure AS function, has_function_privilege('regress_dcx_user', p.oid, 'EXECUTE') AS public
   FROM pg_depend d JOIN pg_proc p ON p.oid = d.objid
