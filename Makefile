@@ -10,7 +10,7 @@ MODULE_big = $(EXTENSION)
 c_files = $(wildcard $(EXTENSION).c src/*.c src/*.h)
 OBJS = $(patsubst %.c,%.o,$(filter %.c,$(c_files)))
 
-PG_CPPFLAGS = -I$(libpq_srcdir)
+PG_CPPFLAGS = -I$(libpq_srcdir) -DDCX_VERSION='"$(version)"'
 # Calls from one of our files to another go straight, not through the table for symbols that others may replace.
 SHLIB_LINK = $(libpq) -Wl,-Bsymbolic-functions
 
@@ -21,7 +21,7 @@ PG_CFLAGS = -Wall -Wextra -Werror -Wno-unused-parameter -isystem $(includedir_se
 endif
 
 # The install script: one part per module, in the order their objects need each other.
-PARTS = attach pricebook history vm margin inventory wallet ledger movement hold reserve updated_at
+PARTS = attach pricebook history vm margin inventory wallet ledger movement hold reserve updated_at check maintain
 
 version := $(shell sed -n "s/^default_version *= *'\(.*\)'.*/\1/p" $(EXTENSION).control)
 base_script := sql/$(EXTENSION)--$(version).sql

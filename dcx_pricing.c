@@ -29,8 +29,13 @@
  *		src/report		statements, holds, proofs and the audit
  *		src/attach_wallet	the wallet table is attached, its ledger made and brought up to date
  *		src/updated_at	the trigger
+ *		src/facts		what the checks look at
+ *		src/check		everything that can be wrong, as rows
+ *		src/maintain	what a scheduler calls, and what a dashboard shows
  *		src/money		exact decimals
  *		src/remote		waits for another server, not for ever
+ *		src/probe		asks another server, beside the transaction
+ *		src/guarded		work whose failure is a result
  *		src/relation	names, owners and columns of relations
  *		src/lookup		one row by an index, without a statement
  *		src/query		the one doorway to SPI

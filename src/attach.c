@@ -15,6 +15,7 @@
 #include "conninfo.h"
 #include "errcodes.h"
 #include "fmgr.h"
+#include "facts.h"
 #include "foreign.h"
 #include "foreign/foreign.h"
 #include "funcapi.h"
@@ -356,7 +357,12 @@ bind(Attachment *attachment, const DcxCatalogTable *table, Oid relation, bool ma
 
 	dcx_relation_check_owner(relation);
 	dcx_catalog_check_columns(table, relation);
-	dcx_binding_put(DCX_CATALOG_AAS, table->name, relation, NIL, what);
+	dcx_binding_put(DCX_CATALOG_AAS,
+					table->name,
+					relation,
+					NIL,
+					what,
+					table->needed ? dcx_facts_identity(relation) : NULL);
 	rows = dcx_catalog_count(relation);
 	if (table->needed)
 		attachment->products = rows;

@@ -272,7 +272,8 @@ dcx_attach_wallet(PG_FUNCTION_ARGS)
 					binding->part,
 					relation,
 					list_make2(organisation_column, balance_column),
-					NIL);
+					NIL,
+					NULL);
 	dcx_run_end(&run);
 
 	dcx_run_begin(&run, dcx_relation_owner(relation));

@@ -28,9 +28,8 @@
 #define BINDING_SCHEMA "dcx"
 #define BINDING_TABLE  "binding"
 
-/* dcx.binding, or InvalidOid. */
-static Oid
-binding_table(void)
+Oid
+dcx_binding_table(void)
 {
 	Oid schema = get_namespace_oid(BINDING_SCHEMA, true);
 
@@ -122,7 +121,7 @@ dcx_binding_read(DcxBinding *binding)
 	bool				   nulls[lengthof(columns)];
 	DcxSource			   source;
 	DcxStamp			   stamp;
-	Oid					   table = binding_table();
+	Oid					   table = dcx_binding_table();
 
 	binding->stamp.valid = false;
 	binding->attached = false;
@@ -217,7 +216,7 @@ need_binding_table(void)
 	Oid schema = get_namespace_oid(BINDING_SCHEMA, true);
 
 	if (OidIsValid(schema))
-		check_trusted(schema, binding_table());
+		check_trusted(schema, dcx_binding_table());
 	else
 	{
 		dcx_query_execute("CREATE SCHEMA dcx", 0, NULL, NULL, NULL);
@@ -227,7 +226,7 @@ need_binding_table(void)
 						  NULL,
 						  NULL);
 	}
-	if (OidIsValid(binding_table()))
+	if (OidIsValid(dcx_binding_table()))
 		return;
 
 	dcx_query_execute("CREATE TABLE dcx.binding ("
@@ -236,6 +235,7 @@ need_binding_table(void)
 					  "  relation regclass NOT NULL,"
 					  "  columns text[],"
 					  "  made text[] NOT NULL,"
+					  "  seen jsonb,"
 					  "  attached_by text NOT NULL DEFAULT current_user,"
 					  "  attached_at timestamptz NOT NULL DEFAULT clock_timestamp(),"
 					  "  PRIMARY KEY (catalog, part))",
@@ -243,14 +243,15 @@ need_binding_table(void)
 					  NULL,
 					  NULL,
 					  NULL);
-	dcx_query_execute("COMMENT ON TABLE dcx.binding IS 'dcx_pricing: which relation stands for "
-					  "what, written by dcx_attach_aas() and dcx_attach_wallet(); made: what "
-					  "attach created, and dcx_detach() drops'",
-					  0,
-					  NULL,
-					  NULL,
-					  NULL);
-	dcx_binding_make_private(binding_table());
+	dcx_query_execute(
+		"COMMENT ON TABLE dcx.binding IS 'dcx_pricing: which relation stands for "
+		"what, written by dcx_attach_aas() and dcx_attach_wallet(); made: what "
+		"attach created, and dcx_detach() drops; seen: which database attached which'",
+		0,
+		NULL,
+		NULL,
+		NULL);
+	dcx_binding_make_private(dcx_binding_table());
 }
 
 static Datum
@@ -266,10 +267,11 @@ text_array(List *strings)
 }
 
 void
-dcx_binding_put(const char *catalog, const char *part, Oid relation, List *columns, List *made)
+dcx_binding_put(const char *catalog, const char *part, Oid relation, List *columns, List *made,
+				const char *seen)
 {
-	static const Oid types[] = {TEXTOID, TEXTOID, OIDOID, TEXTARRAYOID, TEXTARRAYOID};
-	Datum			 values[5];
+	static const Oid types[] = {TEXTOID, TEXTOID, OIDOID, TEXTARRAYOID, TEXTARRAYOID, TEXTOID};
+	Datum			 values[6];
 
 	need_binding_table();
 
@@ -278,21 +280,23 @@ dcx_binding_put(const char *catalog, const char *part, Oid relation, List *colum
 	values[2] = ObjectIdGetDatum(relation);
 	values[3] = text_array(columns);
 	values[4] = text_array(made);
+	values[5] = seen ? CStringGetTextDatum(seen) : (Datum) 0;
 
 	/* What attach made once remains its own, when it is attached again or merely adopted. */
-	dcx_query_execute("INSERT INTO dcx.binding AS b (catalog, part, relation, columns, made)"
-					  " VALUES ($1, $2, $3, nullif($4, '{}'), $5)"
+	dcx_query_execute("INSERT INTO dcx.binding AS b (catalog, part, relation, columns, made, seen)"
+					  " VALUES ($1, $2, $3, nullif($4, '{}'), $5, $6::jsonb)"
 					  " ON CONFLICT (catalog, part) DO UPDATE"
 					  "    SET relation = excluded.relation, columns = excluded.columns,"
+					  "        seen = excluded.seen,"
 					  "        attached_by = excluded.attached_by,"
 					  "        attached_at = excluded.attached_at,"
 					  "        made = CASE WHEN b.relation <> excluded.relation THEN excluded.made"
 					  "               ELSE ARRAY(SELECT unnest(b.made) UNION"
 					  "                          SELECT unnest(excluded.made)) END",
-					  5,
+					  6,
 					  types,
 					  values,
-					  NULL);
+					  seen ? NULL : "     n");
 }
 
 void
@@ -301,7 +305,7 @@ dcx_binding_forget(const char *catalog, const char *part)
 	static const Oid types[] = {TEXTOID, TEXTOID};
 	Datum			 values[2];
 
-	if (!OidIsValid(binding_table()))
+	if (!OidIsValid(dcx_binding_table()))
 		return;
 	values[0] = CStringGetTextDatum(catalog);
 	values[1] = CStringGetTextDatum(part);
@@ -320,9 +324,9 @@ dcx_binding_remove(const char *catalog)
 	List			*removed = NIL;
 	uint64			 n;
 
-	if (!OidIsValid(binding_table()))
+	if (!OidIsValid(dcx_binding_table()))
 		return NIL;
-	check_trusted(get_namespace_oid(BINDING_SCHEMA, false), binding_table());
+	check_trusted(get_namespace_oid(BINDING_SCHEMA, false), dcx_binding_table());
 
 	values[0] = CStringGetTextDatum(catalog);
 	n = dcx_query_execute("WITH gone AS (DELETE FROM dcx.binding WHERE catalog = $1 RETURNING *)"

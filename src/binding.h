@@ -41,6 +41,9 @@ dcx_binding_get(DcxBinding *binding)
 		dcx_binding_read(binding);
 }
 
+/* dcx.binding, or InvalidOid. */
+extern Oid dcx_binding_table(void);
+
 /*
  * Refuses (42501) a table in schema dcx that nobody was entitled to write. Whoever may create a
  * schema could make one called dcx, and bind what is another's: so the table's owner must be a
@@ -65,10 +68,11 @@ extern void dcx_binding_make_private(Oid table);
 /*
  * Inside a run, as the caller: writes a binding, after making dcx.binding where it is missing.
  * A schema or a table that belongs to neither the caller nor a superuser is refused (42501).
- * columns: names of columns, or NIL. made: what attach made of it, as dcx.binding.made.
+ * columns: names of columns, or NIL. made: what attach made of it, as dcx.binding.made. seen: who was
+ * attached to whom, as JSON, or NULL.
  */
 extern void dcx_binding_put(const char *catalog, const char *part, Oid relation, List *columns,
-							List *made);
+							List *made, const char *seen);
 
 /*
  * Inside a run, as the caller: removes a binding, where there is one. What stands for a part of

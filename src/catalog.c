@@ -355,6 +355,22 @@ dcx_catalog_templates(int *nrows)
 	return rows;
 }
 
+Jsonb *
+dcx_catalog_json(Oid relation)
+{
+	Jsonb *rows;
+	DcxRun run;
+
+	dcx_run_begin(&run, dcx_relation_owner(relation));
+	read_relation(relation,
+				  NULL,
+				  psprintf("SELECT coalesce(jsonb_agg(to_jsonb(r)), '[]') FROM %s r",
+						   dcx_relation_name(relation)));
+	rows = dcx_query_jsonb(0, 1);
+	dcx_run_end(&run);
+	return rows;
+}
+
 int64
 dcx_catalog_count(Oid relation)
 {

@@ -11,6 +11,7 @@
 
 #include "binding.h"
 #include "book.h"
+#include "utils/jsonb.h"
 #include "utils/numeric.h"
 
 #define DCX_CATALOG_AAS "aas"
@@ -71,6 +72,9 @@ extern DcxTemplateRow *dcx_catalog_templates(int *nrows);
  * that is no number. The detail lists the columns found.
  */
 extern void dcx_catalog_check_columns(const DcxCatalogTable *table, Oid relation);
+
+/* All rows of a relation as an array of objects, read as its owner. Errors as above. */
+extern Jsonb *dcx_catalog_json(Oid relation);
 
 /* Whether a relation is surely read without another server. */
 extern bool dcx_catalog_is_near(Oid relation);

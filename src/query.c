@@ -99,8 +99,8 @@ dcx_parameter_int64(DcxParameters *parameters, int64 value)
 	dcx_parameter(parameters, INT8OID, Int64GetDatum(value), false);
 }
 
-static void
-drop_plan(DcxPlan *plan)
+void
+dcx_query_forget(DcxPlan *plan)
 {
 	if (plan->plan)
 		SPI_freeplan(plan->plan);
@@ -136,7 +136,7 @@ execute_plan(DcxPlan *plan, const char *sql, DcxParameters *parameters, bool rea
 	if (!plan->plan || strcmp(plan->sql, sql) != 0 || plan->n != parameters->n ||
 		memcmp(plan->types, parameters->types, sizeof(Oid) * parameters->n) != 0)
 	{
-		drop_plan(plan);
+		dcx_query_forget(plan);
 		*plan = make_plan(sql, parameters);
 	}
 
@@ -154,7 +154,7 @@ execute_plan(DcxPlan *plan, const char *sql, DcxParameters *parameters, bool rea
 	}
 	PG_FINALLY();
 	{
-		drop_plan(plan);
+		dcx_query_forget(plan);
 		*plan = mine;
 	}
 	PG_END_TRY();

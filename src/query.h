@@ -72,6 +72,9 @@ typedef struct DcxPlan
 extern uint64 dcx_query_read(DcxPlan *plan, const char *sql, DcxParameters *parameters);
 extern uint64 dcx_query_write(DcxPlan *plan, const char *sql, DcxParameters *parameters);
 
+/* Lets go of a plan that is not to be kept. */
+extern void dcx_query_forget(DcxPlan *plan);
+
 /*
  * dcx_query_read() in two steps: opening starts the statement, which connects to the servers of the
  * foreign tables in it; fetching reads its rows, all of them, and closes the cursor.

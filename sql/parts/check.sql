@@ -1,0 +1,418 @@
+-- check: everything that can be wrong, as rows, with the SQL that fixes it
+--
+-- dcx_check() gathers the facts, with the rights that it takes, and gives them to a function per area, which only
+-- looks: at what it was given, and at this database's own catalogs.
+
+CREATE FUNCTION dcx_check(area text DEFAULT NULL)
+RETURNS TABLE(area text, severity text, object text, problem text, detail text, fix text)
+AS 'MODULE_PATHNAME', 'dcx_check' LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 10;
+COMMENT ON FUNCTION dcx_check(text) IS
+'Everything that is wrong, as rows; none means healthy. area: connection, schema, catalog, updated_at, wallet or settings; NULL: all of them. severity: error, warning or info. fix: SQL that can be run as it stands (\gexec), NULL where only a person can decide. Changes nothing; a server that cannot be reached is a row, and costs five seconds at most';
+REVOKE ALL ON FUNCTION dcx_check(text) FROM PUBLIC;
+
+CREATE FUNCTION dcx_check_connection(facts jsonb)
+RETURNS TABLE(severity text, object text, problem text, detail text, fix text)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    WITH aas AS (
+        SELECT a, a -> 'is' AS catalog, b -> 'seen' AS seen, b ->> 'server' AS server, b ->> 'relation' AS relation
+          FROM jsonb_array_elements(facts -> 'bindings') b, (SELECT facts -> 'aas') AS f (a)
+         WHERE b ->> 'catalog' = 'aas' AND b ->> 'part' = 'products'),
+    option AS (
+        SELECT s.srvname, o.option_name, o.option_value
+          FROM pg_foreign_server s, pg_options_to_table(s.srvoptions) o)
+    SELECT 'info', 'aas', 'no catalog is attached', 'Nothing can be priced.',
+           CASE WHEN to_regclass('aas.products') IS NOT NULL THEN 'SELECT * FROM @extschema@.dcx_attach_aas()' END
+     WHERE NOT EXISTS (SELECT FROM aas)
+    UNION ALL
+    SELECT 'error', b ->> 'relation', 'the attached relation has been dropped',
+           format('It stood for %s of catalog %s.', b ->> 'part', b ->> 'catalog'), NULL
+      FROM jsonb_array_elements(facts -> 'bindings') b WHERE b ->> 'kind' IS NULL
+    UNION ALL
+    SELECT 'error', format('server %I', server), 'the server cannot be reached', a ->> 'error', NULL
+      FROM aas WHERE NOT (a ->> 'reached')::boolean
+    UNION ALL
+    SELECT i.severity, format('server %I', server), i.problem,
+           format('Attached: %s. Found: %s.', seen -> 'catalog' ->> i.name, catalog ->> i.name), NULL
+      FROM aas, (VALUES ('database', 'error', 'it is another database than was attached'),
+                        ('system', 'error', 'it is another server than was attached, or a restored one'),
+                        ('address', 'warning', 'the server has another address than when it was attached'),
+                        ('role', 'warning', 'it is reached as another role than when it was attached'),
+                        ('version', 'info', 'the server has another version than when it was attached'))
+             AS i (name, severity, problem)
+     WHERE seen -> 'catalog' ->> i.name <> catalog ->> i.name
+    UNION ALL
+    SELECT 'warning', format('server %I', server), 'the remote role is a superuser',
+           format('Reading takes no more than SELECT. In AAS: CREATE ROLE ... LOGIN PASSWORD ...; GRANT SELECT ON %s TO ...; '
+                  'then attach as that role.', (SELECT string_agg(quote_ident(key), ', ') FROM jsonb_object_keys(facts -> 'needs') key)),
+           NULL
+      FROM aas WHERE (catalog ->> 'superuser')::boolean
+    UNION ALL
+    SELECT 'warning', format('server %I', server), 'the remote role may write',
+           format('In AAS: REVOKE INSERT, UPDATE, DELETE, TRUNCATE ON %s FROM %I.',
+                  string_agg(format('%I.%I', a ->> 'schema', t.key), ', ' ORDER BY t.key), catalog ->> 'role'), NULL
+      FROM aas, jsonb_each(catalog -> 'tables') t
+     WHERE (t.value ->> 'writable')::boolean AND NOT (catalog ->> 'superuser')::boolean AND facts -> 'needs' ? t.key
+     GROUP BY server, a, catalog
+    UNION ALL
+    SELECT 'warning', format('server %I', server), format('the server has no %s', o.name), o.why,
+           format('ALTER SERVER %I OPTIONS (ADD %s %L)', server, o.name, o.value)
+      FROM aas, (VALUES ('connect_timeout', '3', 'A host that does not answer is waited for as long as the network likes.'),
+                        ('tcp_user_timeout', '5000', 'A network that loses what is sent is waited for for minutes.'))
+             AS o (name, value, why)
+     WHERE server IS NOT NULL
+       AND NOT EXISTS (SELECT FROM option WHERE option.srvname = server AND option.option_name = o.name)
+    UNION ALL
+    SELECT 'error', format('server %I', b ->> 'server'), format('role %I has no user mapping', b ->> 'owner'),
+           format('%s is read as its owner.', string_agg(b ->> 'relation', ', ')), NULL
+      FROM jsonb_array_elements(facts -> 'bindings') b
+     WHERE b ->> 'server' IS NOT NULL
+       AND NOT EXISTS (SELECT FROM pg_user_mappings m WHERE m.srvname = b ->> 'server' AND m.usename IN (b ->> 'owner', 'public'))
+     GROUP BY b ->> 'server', b ->> 'owner'
+    UNION ALL
+    SELECT 'warning', relation, 'this database is not the one that attached the catalog',
+           format('Attached by database %s of system %s; this is %s of %s. A copy that was restored elsewhere still points at '
+                  'the old catalog: attach the right one, or this one again.',
+                  seen -> 'main' ->> 'database', seen -> 'main' ->> 'system',
+                  facts -> 'local' ->> 'database', facts -> 'local' ->> 'system'), NULL
+      FROM aas
+     WHERE (seen -> 'main' ->> 'database', seen -> 'main' ->> 'system')
+        <> (facts -> 'local' ->> 'database', facts -> 'local' ->> 'system');
+END;
+COMMENT ON FUNCTION dcx_check_connection(jsonb) IS
+'An area of dcx_check: how the catalogs'' servers are reached, and whether they are those that were attached';
+
+CREATE FUNCTION dcx_check_schema(facts jsonb)
+RETURNS TABLE(severity text, object text, problem text, detail text, fix text)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    WITH part AS (
+        -- there: the table that a binding is of, or where it is, and what to call it there
+        SELECT b ->> 'part' AS part, b ->> 'relation' AS relation, b ->> 'kind' = 'f' AS is_foreign,
+               (b ->> 'oid')::oid AS oid, n.value -> 'columns' AS needs,
+               CASE WHEN b ->> 'kind' = 'f' THEN facts -> 'aas' -> 'is' -> 'tables' -> (b ->> 'remote_table')
+                    ELSE facts -> 'local' -> 'tables' -> (b ->> 'relation') END AS there,
+               CASE WHEN b ->> 'kind' = 'f' THEN format('%I.%I', facts -> 'aas' ->> 'schema', b ->> 'remote_table')
+                    ELSE b ->> 'relation' END AS name,
+               CASE WHEN b ->> 'kind' = 'f' THEN 'In AAS: ' ELSE '' END AS place
+          FROM jsonb_array_elements(facts -> 'bindings') b
+          JOIN jsonb_each(facts -> 'needs') n ON n.key = b ->> 'part'
+         WHERE b ->> 'catalog' = 'aas' AND b ->> 'kind' IS NOT NULL AND (facts -> 'aas' ->> 'reached')::boolean),
+    here AS (
+        SELECT p.part, p.relation, a.attname, format_type(a.atttypid, a.atttypmod) AS type, a.attnotnull, a.attnum
+          FROM part p JOIN pg_attribute a ON a.attrelid = p.oid
+         WHERE p.is_foreign AND a.attnum > 0 AND NOT a.attisdropped),
+    remote AS (
+        -- with the type that it has here
+        SELECT p.part, p.relation, p.needs, c.key AS name, c.value ->> 'type' AS type, (c.value ->> 'not_null')::boolean AS not_null,
+               CASE WHEN (c.value ->> 'builtin')::boolean THEN c.value ->> 'type' ELSE 'text' END AS local_type
+          FROM part p, jsonb_each(p.there -> 'columns') c WHERE p.is_foreign)
+    SELECT 'error', relation, 'the remote table is gone', format('There is no %s in database %s.', name, facts -> 'aas' -> 'is' ->> 'database'),
+           NULL
+      FROM part WHERE there IS NULL
+    UNION ALL
+    SELECT CASE WHEN (n.value ->> 'needed')::boolean THEN 'error' ELSE 'info' END, p.name, format('there is no column %I', n.key),
+           coalesce(format('It has %s.', (SELECT string_agg(quote_ident(c), ', ') FROM jsonb_object_keys(p.there -> 'columns') c
+                                           WHERE lower(c) = lower(n.key))),
+                    format('%sALTER TABLE %s ADD COLUMN %I %s.', p.place, p.name, n.key,
+                           CASE WHEN (n.value ->> 'number')::boolean THEN 'numeric' ELSE 'text' END)), NULL
+      FROM part p, jsonb_each(p.needs) n
+     WHERE p.there IS NOT NULL AND NOT p.there -> 'columns' ? n.key
+    UNION ALL
+    SELECT 'error', p.name, format('column %I is not a number', n.key),
+           format('It is of type %s. %sALTER TABLE %s ALTER COLUMN %I TYPE numeric USING %I::numeric.',
+                  p.there -> 'columns' -> n.key ->> 'type', p.place, p.name, n.key, n.key), NULL
+      FROM part p, jsonb_each(p.needs) n
+     WHERE (n.value ->> 'number')::boolean
+       AND p.there -> 'columns' -> n.key ->> 'type' !~ '^(smallint|integer|bigint|numeric|real|double precision)'
+    UNION ALL
+    SELECT CASE WHEN (p.needs -> h.attname ->> 'needed')::boolean THEN 'error' ELSE 'warning' END, h.relation,
+           format('column %I is not in the remote table', h.attname), 'Reading it fails.',
+           format('ALTER FOREIGN TABLE %s DROP COLUMN %I', h.relation, h.attname)
+      FROM here h JOIN part p USING (part)
+     WHERE p.there IS NOT NULL AND NOT p.there -> 'columns' ? h.attname::text
+    UNION ALL
+    SELECT CASE WHEN r.needs ? r.name THEN 'warning' ELSE 'info' END, r.relation,
+           format('column %I of the remote table is not here', r.name), format('It is of type %s.', r.type),
+           format('ALTER FOREIGN TABLE %s ADD COLUMN %I %s', r.relation, r.name, r.local_type)
+      FROM remote r
+     WHERE NOT EXISTS (SELECT FROM here h WHERE h.part = r.part AND h.attname = r.name)
+    UNION ALL
+    SELECT 'warning', r.relation, format('column %I has another type here', r.name), format('Here: %s. There: %s.', h.type, r.type),
+           format('ALTER FOREIGN TABLE %s ALTER COLUMN %I TYPE %s', r.relation, r.name, r.local_type)
+      FROM remote r JOIN here h ON h.part = r.part AND h.attname = r.name
+     WHERE h.type <> r.local_type
+    UNION ALL
+    SELECT CASE WHEN h.attnotnull THEN 'warning' ELSE 'info' END, r.relation,
+           format('column %I can%s be NULL here', r.name, CASE WHEN h.attnotnull THEN 'not' ELSE '' END),
+           format('In the remote table it can%s.', CASE WHEN h.attnotnull THEN '' ELSE 'not' END),
+           format('ALTER FOREIGN TABLE %s ALTER COLUMN %I %s NOT NULL', r.relation, r.name, CASE WHEN h.attnotnull THEN 'DROP' ELSE 'SET' END)
+      FROM remote r JOIN here h ON h.part = r.part AND h.attname = r.name
+     WHERE h.attnotnull <> r.not_null
+    UNION ALL
+    SELECT 'warning', name, 'there is no primary key', format('%sALTER TABLE %s ADD PRIMARY KEY (id).', place, name), NULL
+      FROM part WHERE there ->> 'kind' IN ('r', 'p') AND there ->> 'primary_key' IS NULL
+    UNION ALL
+    SELECT 'warning', p.name, 'there is no foreign key "categoryId" -> categories.id',
+           format('%sALTER TABLE %s ADD FOREIGN KEY ("categoryId") REFERENCES %s (id).', p.place, p.name, c.name), NULL
+      FROM part p, part c
+     WHERE p.part = 'products' AND c.part = 'categories' AND p.there ->> 'kind' = 'r' AND c.there ->> 'kind' = 'r'
+       AND p.there -> 'columns' ? 'categoryId' AND c.there -> 'columns' ? 'id'
+       AND NOT coalesce(p.there -> 'foreign_keys' ? 'categoryId -> categories.id', false)
+    UNION ALL
+    SELECT 'warning', p.name, format('column %I is no timestamp with time zone', c.key),
+           format('It is of type %s. %sALTER TABLE %s ALTER COLUMN %I TYPE timestamptz(3) USING %I AT TIME ZONE ''UTC''.',
+                  c.value ->> 'type', p.place, p.name, c.key, c.key), NULL
+      FROM part p, jsonb_each(p.there -> 'columns') c
+     WHERE p.part = 'products' AND c.key IN ('createdAt', 'updatedAt') AND c.value ->> 'type' LIKE 'timestamp%without%';
+END;
+COMMENT ON FUNCTION dcx_check_schema(jsonb) IS
+'An area of dcx_check: what pricing needs, what the catalog''s tables are, and what the foreign tables say they are';
+
+CREATE FUNCTION dcx_check_catalog(facts jsonb, products jsonb, categories jsonb, templates jsonb, book jsonb)
+RETURNS TABLE(severity text, object text, problem text, detail text, fix text)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    WITH product AS (
+        SELECT p, p ->> 'code' AS code, coalesce(p ->> 'code', p ->> 'id', '') AS name, (p ->> 'price')::numeric AS price,
+               (p ->> 'cost')::numeric AS cost, (p ->> 'unit')::numeric AS unit, p ->> 'categoryId' AS category
+          FROM jsonb_array_elements(products) p),
+    priced AS (
+        SELECT *, price >= 0 AND price < 'Infinity' AS usable FROM product),
+    category AS (
+        SELECT c ->> 'id' AS id, coalesce(c ->> 'name', c ->> 'id') AS name FROM jsonb_array_elements(categories) c),
+    template AS (
+        SELECT coalesce(t ->> 'name', t ->> 'id') AS name, (t ->> 'vcpus')::numeric AS vcpus, (t ->> 'memory')::numeric AS memory,
+               (t ->> 'disk')::numeric AS disk
+          FROM jsonb_array_elements(templates) t),
+    was AS (
+        SELECT b.key AS code, CASE WHEN jsonb_typeof(b.value -> 'price') = 'number' THEN (b.value ->> 'price')::numeric END AS price
+          FROM jsonb_each(book) b)
+    SELECT 'error', code, 'several products have this code', format('%s of them; none can be priced.', count(*)), NULL
+      FROM product WHERE code <> '' GROUP BY code HAVING count(*) > 1
+    UNION ALL
+    SELECT 'error', name, 'the product has no code', format('Its title is %s.', coalesce(p ->> 'title', 'missing')), NULL
+      FROM product WHERE coalesce(code, '') = ''
+    UNION ALL
+    SELECT 'error', name, 'the price cannot be used', coalesce(format('It is %s.', price), 'There is none.'), NULL
+      FROM priced WHERE usable IS NOT TRUE
+    UNION ALL
+    SELECT 'warning', name, 'the price is 0', NULL, NULL FROM priced WHERE price = 0
+    UNION ALL
+    SELECT 'warning', name, 'the price is below the cost', format('Price %s, cost %s.', price, cost), NULL
+      FROM priced WHERE usable AND price < cost AND cost < 'Infinity'
+    UNION ALL
+    SELECT 'warning', name, 'the unit is not 1', format('It is %s, and priced as per 1.', unit), NULL FROM product WHERE unit <> 1
+    UNION ALL
+    SELECT 'warning', name, 'the price has more than four decimals', format('It is %s.', price), NULL
+      FROM priced WHERE usable AND min_scale(price) > 4
+    UNION ALL
+    SELECT 'warning', name, 'the product has no category', coalesce(format('There is no category %s.', category), 'It names none.'), NULL
+      FROM product WHERE categories IS NOT NULL AND p ? 'categoryId' AND NOT EXISTS (SELECT FROM category c WHERE c.id = product.category)
+    UNION ALL
+    SELECT 'info', name, 'the category has no product', NULL, NULL
+      FROM category c WHERE NOT EXISTS (SELECT FROM product WHERE product.category = c.id)
+    UNION ALL
+    SELECT 'error', family || '*', format('there is no %s that can be priced', noun), 'No VM can.', NULL
+      FROM (VALUES ('CPU_', 'CPU'), ('RAM_GB', 'RAM'), ('STORAGE_', 'storage')) AS f (family, noun)
+     WHERE products IS NOT NULL AND NOT EXISTS (SELECT FROM priced WHERE usable AND starts_with(code, family))
+    UNION ALL
+    SELECT 'warning', name, 'the template cannot be priced', format('CPUs %s, GB of RAM %s, GB of storage %s.', coalesce(vcpus::text, 'missing'),
+               coalesce(memory::text, 'missing'), coalesce(disk::text, 'missing')), NULL
+      FROM template
+     WHERE (vcpus >= 1 AND vcpus < 'Infinity' AND vcpus = trunc(vcpus) AND memory > 0 AND memory < 'Infinity'
+            AND disk >= 0 AND disk < 'Infinity') IS NOT TRUE
+    UNION ALL
+    SELECT 'warning', 'products', 'there are far more or fewer than in the last saved book',
+           format('%s, and %s at %s.', n, facts -> 'book' ->> 'products', facts -> 'book' ->> 'last_seen_at'), NULL
+      FROM (SELECT count(*) AS n FROM product) c
+     WHERE abs(n - (facts -> 'book' ->> 'products')::numeric) > greatest(5, (facts -> 'book' ->> 'products')::numeric / 5)
+       AND products IS NOT NULL
+    UNION ALL
+    SELECT 'info', 'products', format('%s prices have changed since the last saved book', count(*)),
+           string_agg(format('%s: %s, was %s', code, price, was_price), '; ' ORDER BY code) FILTER (WHERE n <= 10),
+           'SELECT * FROM @extschema@.dcx_price_book_save()'
+      FROM (SELECT p.code, p.price, w.price AS was_price, row_number() OVER (ORDER BY p.code) AS n
+              FROM priced p JOIN was w USING (code) WHERE p.usable AND p.price <> w.price) changed
+    HAVING count(*) > 0;
+END;
+COMMENT ON FUNCTION dcx_check_catalog(jsonb, jsonb, jsonb, jsonb, jsonb) IS
+'An area of dcx_check: the products, categories and templates themselves';
+
+CREATE FUNCTION dcx_check_updated_at(facts jsonb)
+RETURNS TABLE(severity text, object text, problem text, detail text, fix text)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    WITH kept AS (
+        SELECT t.key AS name, t.value -> 'updated_at' AS state, 'SELECT * FROM @extschema@.dcx_attach_updated_at(%L)' AS attach, true AS is_here
+          FROM jsonb_each(facts -> 'local' -> 'tables') t
+        UNION ALL
+        SELECT format('%I.%I', facts -> 'aas' ->> 'schema', t.key), t.value -> 'updated_at',
+               'In AAS: CREATE EXTENSION dcx_pricing; SELECT * FROM dcx_attach_updated_at(%L).', false
+          FROM jsonb_each(facts -> 'aas' -> 'is' -> 'tables') t)
+    SELECT 'warning', name, p.problem, coalesce(p.detail || ' ', '') || CASE WHEN is_here THEN '' ELSE format(p.attach, name) END,
+           CASE WHEN is_here AND p.can_be_fixed THEN format(p.attach, name) END
+      FROM (SELECT *, 'column "updatedAt" is of another type than timestamp' AS problem, format('It is of type %s.', state ->> 'type') AS detail,
+                   false AS can_be_fixed
+              FROM kept WHERE state ->> 'type' NOT LIKE 'timestamp%'
+            UNION ALL
+            SELECT *, 'nothing keeps "updatedAt"', CASE WHEN state ->> 'trigger' IS NOT NULL THEN format('Trigger %I is disabled.', state ->> 'trigger') END,
+                   true
+              FROM kept WHERE state ->> 'type' LIKE 'timestamp%' AND (state ->> 'enabled')::boolean IS NOT TRUE
+            UNION ALL
+            SELECT *, 'the trigger that keeps "updatedAt" does not fire last',
+                   format('After %I fires %s, and may change the row.', state ->> 'trigger', state ->> 'after'), true
+              FROM kept WHERE state ->> 'type' LIKE 'timestamp%' AND (state ->> 'enabled')::boolean AND state ->> 'after' IS NOT NULL) p;
+END;
+COMMENT ON FUNCTION dcx_check_updated_at(jsonb) IS
+'An area of dcx_check: tables whose "updatedAt" nothing keeps, here and in the catalog';
+
+CREATE FUNCTION dcx_check_wallet(facts jsonb)
+RETURNS TABLE(severity text, object text, problem text, detail text, fix text)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    WITH bound AS (
+        SELECT b ->> 'relation' AS relation, (b ->> 'oid')::oid AS oid, b -> 'columns' ->> 0 AS organisation, b -> 'columns' ->> 1 AS balance,
+               b ->> 'kind' IN ('r', 'p') AS is_table
+          FROM jsonb_array_elements(facts -> 'bindings') b WHERE b ->> 'catalog' = 'wallet' AND b ->> 'kind' IS NOT NULL),
+    attach AS (
+        SELECT format('SELECT * FROM @extschema@.dcx_attach_wallet(%L, %L, %L)', relation, organisation, balance) AS call FROM bound)
+    SELECT 'error', found.organisation, found.problem,
+           format('Expected: %s. Found: %s.', coalesce(found.expected::text, 'nothing'), coalesce(found.actual::text, 'nothing')),
+           CASE WHEN found.problem IN ('the balance is not what the entries add up to', 'no entry of the wallet in the ledger') THEN attach.call END
+      FROM attach, dcx_wallet_audit() AS found WHERE facts -> 'wallet' ? 'ledger'
+    UNION ALL
+    SELECT 'warning', relation, 'there is no ledger', 'No money can move.', attach.call
+      FROM bound, attach WHERE is_table AND NOT facts -> 'wallet' ? 'ledger'
+    UNION ALL
+    SELECT 'info', relation, format('balances are %s', format_type(a.atttypid, a.atttypmod)), 'Floating point keeps no cents.',
+           format('ALTER TABLE %s ALTER COLUMN %I TYPE numeric', relation, balance)
+      FROM bound JOIN pg_attribute a ON a.attrelid = oid AND a.attname = balance
+     WHERE is_table AND a.atttypid IN ('real'::regtype, 'double precision'::regtype)
+    UNION ALL
+    SELECT 'warning', relation, format('column %I is not unique', organisation), 'An organisation could get a second wallet.',
+           format('CREATE UNIQUE INDEX ON %s (%I)', relation, organisation)
+      FROM bound JOIN pg_attribute a ON a.attrelid = oid AND a.attname = organisation
+     WHERE is_table AND NOT EXISTS (SELECT FROM pg_index i
+            WHERE i.indrelid = oid AND i.indisunique AND i.indisvalid AND i.indpred IS NULL AND i.indnkeyatts = 1 AND i.indkey[0] = a.attnum)
+    UNION ALL
+    SELECT 'warning', relation, format('column %I can be NULL', a.attname), 'Such a wallet is nobody''s, and such a balance none.',
+           format('ALTER TABLE %s ALTER COLUMN %I SET NOT NULL', relation, a.attname)
+      FROM bound JOIN pg_attribute a ON a.attrelid = oid AND a.attname IN (organisation, balance)
+     WHERE is_table AND NOT a.attnotnull
+    UNION ALL
+    SELECT 'error', o.value, 'the organisation has several wallets', format('In %s. None of them can be used.', relation), NULL
+      FROM bound, jsonb_array_elements_text(facts -> 'wallet' -> 'doubles') o
+    UNION ALL
+    SELECT 'info', 'dcx.wallet_hold', format('%s expired holds are not marked', facts -> 'wallet' -> 'ledger' ->> 'expired'),
+           'They hold nothing any more.', 'SELECT * FROM @extschema@.dcx_maintain()'
+     WHERE (facts -> 'wallet' -> 'ledger' ->> 'expired')::bigint > 0;
+END;
+COMMENT ON FUNCTION dcx_check_wallet(jsonb) IS
+'An area of dcx_check: the wallet table, its ledger, and what dcx_wallet_audit() says';
+
+CREATE FUNCTION dcx_check_settings(facts jsonb)
+RETURNS TABLE(severity text, object text, problem text, detail text, fix text)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    WITH setting AS (
+        SELECT extract(epoch FROM current_setting('dcx_pricing.max_price_age')::interval) AS max_age,
+               current_setting('dcx_pricing.on_outage') AS on_outage,
+               extract(epoch FROM now() - (facts -> 'book' ->> 'last_seen_at')::timestamptz) AS age),
+    is_foreign AS (
+        SELECT FROM jsonb_array_elements(facts -> 'bindings') b
+         WHERE b ->> 'catalog' = 'aas' AND b ->> 'part' = 'products' AND b ->> 'kind' = 'f')
+    SELECT 'warning', 'dcx_pricing.max_price_age', 'orders are priced by another server',
+           'postgres_fdw commits there as part of our COMMIT: a server that hangs just then keeps wallets locked. Save books, and let them answer.',
+           format('ALTER DATABASE %I SET dcx_pricing.max_price_age = ''1h''', current_database())
+      FROM setting WHERE max_age = 0 AND EXISTS (SELECT FROM is_foreign) AND jsonb_typeof(facts -> 'wallet') = 'object'
+    UNION ALL
+    SELECT 'warning', 'dcx_pricing.max_price_age', 'no book was saved within it',
+           coalesce(format('The newest was last seen at %s.', facts -> 'book' ->> 'last_seen_at'), 'There is none at all.'),
+           'SELECT * FROM @extschema@.dcx_price_book_save()'
+      FROM setting WHERE max_age > 0 AND (age <= max_age) IS NOT TRUE AND jsonb_typeof(facts -> 'aas') = 'object'
+    UNION ALL
+    SELECT 'warning', 'dcx_pricing.on_outage', 'there is no saved book that could answer', NULL, 'SELECT * FROM @extschema@.dcx_price_book_save()'
+      FROM setting WHERE on_outage = 'saved' AND age IS NULL AND jsonb_typeof(facts -> 'aas') = 'object'
+    UNION ALL
+    SELECT 'error', t.tgrelid::regclass::text, format('trigger %I does not fire always', t.tgname),
+           'It is not ENABLE ALWAYS: with session_replication_role = replica, or at all, it is passed over.',
+           format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %I', t.tgrelid::regclass, t.tgname)
+      FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid
+     WHERE (p.proname = 'dcx_wallet_record' OR p.pronamespace = to_regnamespace('dcx') AND p.proname = 'wallet_guard')
+       AND t.tgenabled <> 'A' AND t.tgparentid = 0
+    UNION ALL
+    SELECT 'error', 'extension dcx_pricing', 'the library is of another version',
+           format('The library is %s, the extension %s.', facts ->> 'library', e.extversion), 'ALTER EXTENSION dcx_pricing UPDATE'
+      FROM pg_extension e WHERE e.extname = 'dcx_pricing' AND e.extversion <> facts ->> 'library';
+END;
+COMMENT ON FUNCTION dcx_check_settings(jsonb) IS
+'An area of dcx_check: settings that do not fit together, triggers that were switched off, versions';
+
+CREATE FUNCTION dcx_schema(catalog text DEFAULT 'aas')
+RETURNS jsonb
+AS 'MODULE_PATHNAME', 'dcx_schema' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION dcx_schema(text) IS
+'The schema of a catalog as a value: its tables by name, each with kind, columns (type, not_null), primary_key and foreign_keys, as the catalog''s own server has them. To be carried to another environment and compared there. ZD007: nothing attached; ZD008: cannot be reached';
+REVOKE ALL ON FUNCTION dcx_schema(text) FROM PUBLIC;
+
+CREATE FUNCTION dcx_schema_diff(before jsonb, after jsonb)
+RETURNS TABLE(object text, change text, before text, after text)
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE ROWS 10
+BEGIN ATOMIC
+    WITH tab AS (
+        SELECT is_old, key, value FROM (VALUES (true, $1), (false, $2)) AS v (is_old, schema) CROSS JOIN jsonb_each(schema)),
+    part AS (
+        SELECT tab.is_old, tab.key, format('%s.%I', tab.key, c.key) AS object,
+               concat_ws(' ', c.value ->> 'type', CASE WHEN (c.value ->> 'not_null')::boolean THEN 'NOT NULL' END) AS value
+          FROM tab, jsonb_each(tab.value -> 'columns') c
+        UNION ALL
+        SELECT tab.is_old, tab.key, format('%s %s', tab.key, replace(a.key, '_', ' ')), a.value #>> '{}'
+          FROM tab, jsonb_each(tab.value - 'columns') a WHERE a.value <> 'null')
+    SELECT d.object, d.change, d.before, d.after
+      FROM (SELECT key, CASE WHEN old.is_old IS NULL THEN 'added' ELSE 'removed' END, NULL, NULL
+              FROM (SELECT * FROM tab WHERE is_old) AS old FULL JOIN (SELECT * FROM tab WHERE NOT is_old) AS new USING (key)
+             WHERE old.is_old IS NULL OR new.is_old IS NULL
+            UNION ALL
+            SELECT object, CASE WHEN old.is_old IS NULL THEN 'added' WHEN new.is_old IS NULL THEN 'removed' ELSE 'changed' END, old.value, new.value
+              FROM (SELECT * FROM part WHERE is_old AND $2 ? key) AS old
+              FULL JOIN (SELECT * FROM part WHERE NOT is_old AND $1 ? key) AS new USING (object)
+             WHERE old.value IS DISTINCT FROM new.value) AS d (object, change, before, after)
+     ORDER BY d.object COLLATE "C";
+END;
+COMMENT ON FUNCTION dcx_schema_diff(jsonb, jsonb) IS
+'What differs between two schemas of dcx_schema. object: a table, table.column, or the table''s kind, primary key or foreign keys; change: added, removed or changed. NULL in, no rows out; no rows: the same';
+
+CREATE FUNCTION dcx_health()
+RETURNS TABLE(area text, name text, value text)
+AS 'MODULE_PATHNAME', 'dcx_health' LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 15;
+COMMENT ON FUNCTION dcx_health() IS
+'For a dashboard. aas: reachable, latency_ms, server_version, products, newest_updated_at, book_age (seconds since the newest saved book was last seen), source (which prices answer: live, local or saved). wallet: wallets, entries, open_holds, held_total in rand. A value that is not known is NULL';
+REVOKE ALL ON FUNCTION dcx_health() FROM PUBLIC;
+
+CREATE FUNCTION dcx_health_of(facts jsonb, products jsonb)
+RETURNS TABLE(area text, name text, value text)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    WITH book AS (
+        SELECT extract(epoch FROM clock_timestamp() - (facts -> 'book' ->> 'last_seen_at')::timestamptz) AS age,
+               extract(epoch FROM current_setting('dcx_pricing.max_price_age')::interval) AS max_age)
+    SELECT h.area, h.name, h.value
+      FROM book, LATERAL (VALUES
+        ('aas', 'reachable', facts -> 'aas' ->> 'reached'),
+        ('aas', 'latency_ms', facts -> 'aas' ->> 'latency_ms'),
+        ('aas', 'server_version', facts -> 'aas' -> 'is' ->> 'version'),
+        ('aas', 'products', jsonb_array_length(products)::text),
+        ('aas', 'newest_updated_at', (SELECT max(p ->> 'updatedAt') FROM jsonb_array_elements(products) p)),
+        ('aas', 'book_age', round(age)::text),
+        ('aas', 'source', CASE WHEN jsonb_typeof(facts -> 'aas') <> 'object' THEN NULL
+                               WHEN age <= max_age THEN 'saved'
+                               WHEN facts -> 'aas' ->> 'server' IS NULL THEN 'local' ELSE 'live' END),
+        ('wallet', 'wallets', facts -> 'wallet' ->> 'wallets'),
+        ('wallet', 'entries', facts -> 'wallet' -> 'ledger' ->> 'entries'),
+        ('wallet', 'open_holds', facts -> 'wallet' -> 'ledger' ->> 'open'),
+        ('wallet', 'held_total', facts -> 'wallet' -> 'ledger' ->> 'held')) AS h (area, name, value);
+END;
+COMMENT ON FUNCTION dcx_health_of(jsonb, jsonb) IS
+'What dcx_health says of the facts that it has gathered';
+

@@ -1,0 +1,403 @@
+/*
+ * facts.c
+ *		What the checks look at, as one jsonb: what is attached, how the other server is, what is here.
+ */
+#include "postgres.h"
+
+#include "binding.h"
+#include "bookjson.h"
+#include "catalog.h"
+#include "catalog/pg_class.h"
+#include "errcodes.h"
+#include "facts.h"
+#include "fmgr.h"
+#include "foreign/foreign.h"
+#include "ledger.h"
+#include "miscadmin.h"
+#include "probe.h"
+#include "query.h"
+#include "relation.h"
+#include "saved.h"
+#include "storage/lmgr.h"
+#include "utils/builtins.h"
+#include "utils/json.h"
+#include "utils/lsyscache.h"
+#include "wallet.h"
+
+/*
+ * Asked of the catalog's server, with the schema, and of this one, with NULL: who and where it is,
+ * and its tables, by name, or here by their qualified names. One text, so that both mean the same. A
+ * column's type is "builtin" where postgres_fdw takes it as it is. An "updatedAt" has the state of
+ * the trigger that keeps it.
+ */
+static const char question[] =
+	"SELECT jsonb_build_object("
+	"  'database', current_database(), 'address', host(inet_server_addr()),"
+	"  'port', inet_server_port(), 'version', current_setting('server_version'),"
+	"  'system', (SELECT system_identifier::text FROM pg_control_system()),"
+	"  'role', current_user,"
+	"  'superuser', (SELECT rolsuper FROM pg_roles WHERE rolname = current_user),"
+	"  'tables', coalesce(jsonb_object_agg("
+	"    CASE WHEN $1::text IS NULL THEN format('%I.%I', n.nspname, c.relname)"
+	"      ELSE c.relname END,"
+	"    jsonb_build_object("
+	"      'kind', c.relkind,"
+	"      'writable', has_table_privilege(c.oid, 'INSERT, UPDATE, DELETE, TRUNCATE'),"
+	"      'columns', (SELECT jsonb_object_agg(a.attname, jsonb_build_object("
+	"          'type', format_type(a.atttypid, a.atttypmod),"
+	"          'builtin', t.typnamespace = 'pg_catalog'::regnamespace, 'not_null', a.attnotnull))"
+	"        FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid"
+	"        WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),"
+	"      'primary_key', (SELECT jsonb_agg(a.attname ORDER BY k.ordinality)"
+	"        FROM pg_constraint o, unnest(o.conkey) WITH ORDINALITY AS k (attnum, ordinality)"
+	"        JOIN pg_attribute a ON a.attnum = k.attnum"
+	"        WHERE o.conrelid = c.oid AND o.contype = 'p' AND a.attrelid = c.oid),"
+	"      'foreign_keys', (SELECT jsonb_agg(format('%s -> %s.%s', a.attname, r.relname, f.attname))"
+	"        FROM pg_constraint o"
+	"        JOIN pg_attribute a ON a.attrelid = o.conrelid AND a.attnum = o.conkey[1]"
+	"        JOIN pg_class r ON r.oid = o.confrelid"
+	"        JOIN pg_attribute f ON f.attrelid = o.confrelid AND f.attnum = o.confkey[1]"
+	"        WHERE o.conrelid = c.oid AND o.contype = 'f' AND cardinality(o.conkey) = 1),"
+	"      'updated_at', (SELECT jsonb_build_object('type', a.atttypid::regtype::text,"
+	"          'trigger', g.tgname, 'enabled', g.tgenabled IN ('O', 'A'),"
+	"          'after', (SELECT jsonb_agg(x.tgname) FROM pg_trigger x"
+	"            WHERE x.tgrelid = c.oid AND NOT x.tgisinternal AND x.tgtype & 19 = 19"
+	"              AND x.tgenabled IN ('O', 'A') AND x.tgname COLLATE \"C\" > g.tgname))"
+	"        FROM pg_attribute a LEFT JOIN LATERAL (SELECT g.* FROM pg_trigger g"
+	"            JOIN pg_proc p ON p.oid = g.tgfoid"
+	"            WHERE g.tgrelid = c.oid AND p.proname = 'dcx_set_updated_at'"
+	"              AND g.tgtype & 19 = 19 AND g.tgqual IS NULL AND g.tgattr::text = ''"
+	"              AND (g.tgnargs = 0 OR g.tgargs = 'updatedAt\\000')"
+	"            ORDER BY g.tgenabled IN ('O', 'A') DESC, g.tgname DESC LIMIT 1) g ON true"
+	"        WHERE a.attrelid = c.oid AND a.attname = 'updatedAt' AND NOT a.attisdropped"
+	"          AND c.relkind IN ('r', 'p') AND NOT c.relispartition)))"
+	"    FILTER (WHERE c.oid IS NOT NULL), '{}'))::text"
+	"  FROM pg_namespace n LEFT JOIN pg_class c"
+	"    ON c.relnamespace = n.oid AND c.relkind IN ('r', 'p', 'v', 'm', 'f')"
+	" WHERE CASE WHEN $1::text IS NULL"
+	"         THEN n.nspname !~ '^pg_' AND n.nspname NOT IN ('information_schema', 'dcx')"
+	"         ELSE n.nspname = $1::text END";
+
+static DcxSaved newest = {.catalog = DCX_CATALOG_AAS};
+
+/* The first value, a text, of a statement that runs as a role, or as the caller. */
+static char *
+value_of(Oid role, const char *sql, DcxParameters *parameters)
+{
+	DcxPlan plan = {0};
+	char   *value = NULL;
+	DcxRun	run;
+
+	dcx_run_begin(&run, role);
+	if (dcx_query_read(&plan, sql, parameters) > 0)
+		value = dcx_query_text(0, 1);
+	dcx_query_forget(&plan);
+	dcx_run_end(&run);
+	return value;
+}
+
+static void
+append_text(StringInfo json, const char *name, const char *value)
+{
+	appendStringInfo(json, ", \"%s\": ", name);
+	if (value)
+		escape_json(json, value);
+	else
+		appendStringInfoString(json, "null");
+}
+
+/* value: JSON, or NULL. */
+static void
+append_json(StringInfo json, const char *name, const char *value)
+{
+	appendStringInfo(json, ", \"%s\": %s", name, value ? value : "null");
+}
+
+static char *
+bindings(void)
+{
+	DcxParameters none = {0};
+	Oid			  table = dcx_binding_table();
+
+	if (!OidIsValid(table))
+		return pstrdup("[]");
+	dcx_binding_check_entitled(DCX_CATALOG_AAS,
+							   InvalidOid,
+							   dcx_relation_owner(table),
+							   "dcx.binding");
+	return value_of(dcx_relation_owner(table),
+					"SELECT coalesce(jsonb_agg(jsonb_build_object("
+					"  'catalog', b.catalog, 'part', b.part, 'relation', b.relation::text,"
+					"  'oid', b.relation::oid::bigint, 'kind', c.relkind, 'columns', b.columns,"
+					"  'owner', pg_get_userbyid(c.relowner), 'seen', b.seen,"
+					"  'server', s.srvname,"
+					"  'remote_table', coalesce((SELECT option_value"
+					"     FROM pg_options_to_table(f.ftoptions) WHERE option_name = 'table_name'),"
+					"     c.relname)) ORDER BY b.catalog, b.part), '[]')::text"
+					"  FROM dcx.binding b LEFT JOIN pg_class c ON c.oid = b.relation"
+					"  LEFT JOIN pg_foreign_table f ON f.ftrelid = c.oid"
+					"  LEFT JOIN pg_foreign_server s ON s.oid = f.ftserver",
+					&none);
+}
+
+/* What pricing needs of a catalog. */
+static char *
+needs(void)
+{
+	StringInfoData json;
+
+	initStringInfo(&json);
+	for (int i = 0; i < DCX_AAS_TABLES; i++)
+	{
+		const DcxCatalogTable *table = &dcx_aas_tables[i];
+
+		appendStringInfo(&json,
+						 "%s\"%s\": {\"needed\": %s, \"columns\": {",
+						 i == 0 ? "{" : ", ",
+						 table->name,
+						 table->needed ? "true" : "false");
+		for (int j = 0; j < table->ncolumns; j++)
+			appendStringInfo(&json,
+							 "%s\"%s\": {\"number\": %s, \"needed\": %s}",
+							 j == 0 ? "" : ", ",
+							 table->columns[j].name,
+							 table->columns[j].number ? "true" : "false",
+							 table->columns[j].needed ? "true" : "false");
+		appendStringInfoString(&json, "}}");
+	}
+	appendStringInfoChar(&json, '}');
+	return json.data;
+}
+
+/* The schema that a foreign table is of, there. */
+static const char *
+remote_schema(Oid relation)
+{
+	ForeignTable *table = GetForeignTable(relation);
+	ListCell	 *lc;
+
+	foreach(lc, table->options)
+	{
+		DefElem *option = lfirst(lc);
+
+		if (strcmp(option->defname, "schema_name") == 0)
+			return strVal(option->arg);
+	}
+	return get_namespace_name(get_rel_namespace(relation));
+}
+
+/* The catalog that a relation is of: "aas" of the facts. */
+static char *
+catalog_of(Oid relation)
+{
+	StringInfoData json;
+	Oid			   owner = dcx_relation_owner(relation);
+
+	initStringInfo(&json);
+	appendStringInfoString(&json, "{\"owner\": ");
+	escape_json(&json, GetUserNameFromId(owner, false));
+	if (get_rel_relkind(relation) == RELKIND_FOREIGN_TABLE)
+	{
+		Oid			server = GetForeignTable(relation)->serverid;
+		const char *schema = remote_schema(relation);
+		DcxProbe	probe = dcx_probe(server, owner, question, schema);
+
+		append_text(&json, "server", GetForeignServer(server)->servername);
+		append_text(&json, "schema", schema);
+		append_json(&json, "reached", probe.error ? "false" : "true");
+		append_text(&json, "error", probe.error);
+		append_json(&json, "latency_ms", psprintf("%.1f", probe.latency_ms));
+		append_json(&json, "is", probe.answer);
+	}
+	else
+	{
+		append_text(&json, "server", NULL);
+		append_text(&json, "schema", get_namespace_name(get_rel_namespace(relation)));
+		append_json(&json, "reached", "true");
+		append_json(&json, "is", NULL);
+	}
+	appendStringInfoChar(&json, '}');
+	return json.data;
+}
+
+/* This database: "local" of the facts. */
+static char *
+local(void)
+{
+	DcxParameters parameters = {0};
+
+	dcx_parameter_text(&parameters, NULL);
+	return value_of(InvalidOid, question, &parameters);
+}
+
+char *
+dcx_facts_identity(Oid relation)
+{
+	DcxParameters parameters = {0};
+
+	dcx_parameter_text(&parameters, catalog_of(relation));
+	return value_of(InvalidOid,
+					"SELECT jsonb_build_object('main', jsonb_build_object("
+					"    'database', current_database(),"
+					"    'system', (SELECT system_identifier::text FROM pg_control_system())),"
+					"  'catalog', ($1::jsonb -> 'is') - 'tables')::text",
+					&parameters);
+}
+
+static char *
+book(void)
+{
+	DcxParameters parameters = {0};
+
+	dcx_saved_get(&newest);
+	if (!newest.found)
+		return NULL;
+	dcx_parameter_text(&parameters, newest.catalog);
+	dcx_parameter_int64(&parameters, newest.book_id);
+	return value_of(dcx_relation_owner(newest.table),
+					"SELECT (to_jsonb(b) - 'book')::text FROM dcx.price_book b"
+					" WHERE catalog = $1 AND book_id = $2",
+					&parameters);
+}
+
+static char *
+wallet(void)
+{
+	const DcxBinding *wallets = dcx_wallet_binding();
+	DcxParameters	  none = {0};
+	StringInfoData	  json;
+	const char		 *column;
+	Oid				  owner;
+
+	if (!wallets->attached || !OidIsValid(dcx_relation_owner(wallets->relation)))
+		return NULL;
+	initStringInfo(&json);
+	column = quote_identifier(NameStr(wallets->columns[0]));
+	appendStringInfoString(&json, "{\"relation\": ");
+	escape_json(&json, dcx_relation_name(wallets->relation));
+	append_json(&json,
+				"wallets",
+				value_of(dcx_relation_owner(wallets->relation),
+						 psprintf("SELECT count(*)::text FROM %s",
+								  dcx_relation_name(wallets->relation)),
+						 &none));
+	append_json(
+		&json,
+		"doubles",
+		value_of(dcx_relation_owner(wallets->relation),
+				 psprintf("SELECT coalesce(jsonb_agg(o), '[]')::text FROM (SELECT %s::text"
+						  "  FROM %s GROUP BY 1 HAVING count(*) > 1 ORDER BY 1 LIMIT 20) d (o)",
+						  column,
+						  dcx_relation_name(wallets->relation)),
+				 &none));
+	owner = dcx_ledger_owner(wallets, true);
+	if (OidIsValid(owner))
+		append_json(
+			&json,
+			"ledger",
+			value_of(owner,
+					 "SELECT jsonb_build_object("
+					 "  'entries', (SELECT count(*) FROM dcx.wallet_entry),"
+					 "  'open', count(*) FILTER (WHERE expires_at > clock_timestamp()),"
+					 "  'held', coalesce(sum(amount) FILTER"
+					 "     (WHERE expires_at > clock_timestamp()), 0),"
+					 "  'expired', count(*) FILTER"
+					 "     (WHERE expires_at <= a.expired_until))::text"
+					 "  FROM dcx.wallet_hold LEFT JOIN dcx.wallet_account a USING (organisation)"
+					 " WHERE state = 'open'",
+					 &none));
+	appendStringInfoChar(&json, '}');
+	return json.data;
+}
+
+static Jsonb *
+jsonb_of(const char *text)
+{
+	return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(text)));
+}
+
+Jsonb *
+dcx_facts_gather(void)
+{
+	StringInfoData json;
+	Oid			   products;
+
+	initStringInfo(&json);
+	appendStringInfoString(&json, "{\"library\": \"" DCX_VERSION "\"");
+	append_json(&json, "bindings", bindings());
+	append_json(&json, "needs", needs());
+	append_json(&json, "local", local());
+	products = dcx_facts_relation("products");
+	append_json(&json, "aas", OidIsValid(products) ? catalog_of(products) : NULL);
+	append_json(&json, "book", book());
+	append_json(&json, "wallet", wallet());
+	appendStringInfoChar(&json, '}');
+	return jsonb_of(json.data);
+}
+
+Jsonb *
+dcx_facts_schema(void)
+{
+	Oid			  relation = dcx_catalog_bound_products()->relation;
+	DcxParameters parameters = {0};
+	char		 *identity;
+
+	if (get_rel_relkind(relation) == RELKIND_FOREIGN_TABLE)
+	{
+		Oid		 server = GetForeignTable(relation)->serverid;
+		DcxProbe probe =
+			dcx_probe(server, dcx_relation_owner(relation), question, remote_schema(relation));
+
+		if (probe.error)
+			ereport(ERROR,
+					errcode(DCX_ERRCODE_UNREACHABLE),
+					errmsg("the catalog cannot be reached"),
+					errdetail("%s.", probe.error),
+					errhint("SELECT * FROM dcx_check('connection') says more."));
+		identity = probe.answer;
+	}
+	else
+	{
+		dcx_parameter_text(&parameters, get_namespace_name(get_rel_namespace(relation)));
+		identity = value_of(dcx_relation_owner(relation), question, &parameters);
+	}
+
+	memset(&parameters, 0, sizeof(parameters));
+	dcx_parameter_text(&parameters, identity);
+	return jsonb_of(value_of(InvalidOid,
+							 "SELECT coalesce(jsonb_object_agg(key, value - 'writable' -"
+							 "         'updated_at'), '{}')::text"
+							 "  FROM jsonb_each($1::jsonb -> 'tables')",
+							 &parameters));
+}
+
+Jsonb *
+dcx_facts_book(void)
+{
+	DcxProductRow *rows;
+	int			   nrows;
+
+	dcx_saved_get(&newest);
+	if (!newest.found)
+		return NULL;
+	rows = dcx_saved_rows(&newest, &nrows);
+	return dcx_bookjson_value(rows, nrows, true);
+}
+
+Oid
+dcx_facts_relation(const char *part)
+{
+	DcxBinding binding = {.catalog = DCX_CATALOG_AAS, .part = part};
+
+	dcx_binding_get(&binding);
+	return binding.attached && OidIsValid(dcx_relation_owner(binding.relation)) ? binding.relation :
+																				  InvalidOid;
+}
+
+Jsonb *
+dcx_facts_rows(const char *part)
+{
+	Oid relation = dcx_facts_relation(part);
+
+	return OidIsValid(relation) ? dcx_catalog_json(relation) : NULL;
+}

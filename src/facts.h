@@ -1,0 +1,42 @@
+/*
+ * facts.h
+ *		What the checks look at, as one jsonb: what is attached, how the other server is, what is here.
+ *
+ *		{"database": ..., "system": ..., "extension": {"schema", "version", "library"},
+ *		 "bindings": [{"catalog", "part", "relation", "oid", "kind", "columns", "owner", "seen", ...}],
+ *		 "needs": {part: {"needed", "columns": {name: {"number", "needed"}}}},
+ *		 "aas": null, or {"server", "owner", "schema", "reached", "error", "latency_ms", "is": {...}},
+ *		 "local": {...}, "book": null, or {"book_id", "first_seen_at", "last_seen_at", "products"},
+ *		 "wallet": null, or {"doubles": [...], "expired": n, ...}}
+ *
+ * "is" is of the catalog, "local" of this database: identity, role, and the tables of the schema (of
+ * all, here) with columns, keys and triggers. Gathering fails where this database is not in order,
+ * never because another one is not.
+ */
+#ifndef DCX_FACTS_H
+#define DCX_FACTS_H
+
+#include "utils/jsonb.h"
+
+/* All of it, in the current memory context. */
+extern Jsonb *dcx_facts_gather(void);
+
+/* Who this database is, and whose catalog a relation is of, as JSON text: for attaching. */
+extern char *dcx_facts_identity(Oid relation);
+
+/*
+ * The tables of the catalog, without what is of this moment. ZD007 where nothing is attached, ZD008
+ * where it cannot be reached.
+ */
+extern Jsonb *dcx_facts_schema(void);
+
+/* The relation that is attached for a part of the catalog; InvalidOid where there is none. */
+extern Oid dcx_facts_relation(const char *part);
+
+/* The rows of a part of the catalog as an array of objects; NULL where it is not attached. */
+extern Jsonb *dcx_facts_rows(const char *part);
+
+/* The newest saved book, with costs; NULL where there is none. */
+extern Jsonb *dcx_facts_book(void);
+
+#endif /* DCX_FACTS_H */

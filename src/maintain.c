@@ -1,0 +1,173 @@
+/*
+ * maintain.c
+ *		What a scheduler calls, every few minutes.
+ *
+ * Tasks that do not depend on each other: one that fails says so, and the others are done. All in
+ * one transaction, so what takes locks is short, and comes late.
+ */
+#include "postgres.h"
+
+#include "catalog.h"
+#include "catalog/pg_class.h"
+#include "check.h"
+#include "facts.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "guarded.h"
+#include "history.h"
+#include "ledger.h"
+#include "miscadmin.h"
+#include "query.h"
+#include "relation.h"
+#include "remote.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "wallet.h"
+
+/* A task at work. */
+typedef struct Task
+{
+	ReturnSetInfo *result;
+	const char	  *name;
+	const char	  *schema; /* of the extension */
+	Oid			   relation;
+} Task;
+
+static void
+put(const Task *task, const char *what)
+{
+	Datum values[2];
+	bool  nulls[2] = {false};
+
+	values[0] = CStringGetTextDatum(task->name);
+	values[1] = CStringGetTextDatum(what);
+	tuplestore_putvalues(task->result->setResult, task->result->setDesc, values, nulls);
+}
+
+static void
+perform(Task *task, const char *name, void (*work)(void *task))
+{
+	ErrorData *error;
+
+	task->name = name;
+	error = dcx_guarded(work, task);
+	if (error)
+		put(task,
+			error->detail ? psprintf("failed: %s: %s", error->message, error->detail) :
+							psprintf("failed: %s", error->message));
+}
+
+static void
+save(void *task)
+{
+	DcxSaved saved = {.catalog = DCX_CATALOG_AAS};
+	bool	 is_new;
+
+	if (!OidIsValid(dcx_facts_relation("products")))
+	{
+		put(task, "no catalog is attached");
+		return;
+	}
+	is_new = dcx_history_save(&saved, false);
+	put(task,
+		psprintf(is_new ? "book " INT64_FORMAT " is new: %d products" :
+						  "book " INT64_FORMAT " was seen again: %d products",
+				 saved.book_id,
+				 saved.products));
+}
+
+static void
+analyze_remote(void *task)
+{
+	dcx_query_execute(psprintf("ANALYZE %s", dcx_relation_name(((Task *) task)->relation)),
+					  0,
+					  NULL,
+					  NULL,
+					  NULL);
+}
+
+static void
+analyze(void *argument)
+{
+	Task  *task = argument;
+	DcxRun run;
+
+	dcx_run_begin(&run, dcx_relation_owner(task->relation));
+	dcx_remote_do(NULL, analyze_remote, task);
+	dcx_run_end(&run);
+	put(task, dcx_relation_name(task->relation));
+}
+
+/*
+ * Only what their accounts have passed over already: so no wallet has to be locked, and no money
+ * moves. An expired hold holds nothing, marked or not.
+ */
+static void
+mark_expired(void *task)
+{
+	const DcxBinding *wallets = dcx_wallet_binding();
+	Oid				  owner;
+	uint64			  marked;
+	DcxRun			  run;
+
+	owner = wallets->attached ? dcx_ledger_owner(wallets, true) : InvalidOid;
+	if (!OidIsValid(owner))
+	{
+		put(task, "there is no ledger");
+		return;
+	}
+	dcx_run_begin(&run, owner);
+	marked = dcx_query_execute(
+		"UPDATE dcx.wallet_hold h SET state = 'expired', resolved_at = h.expires_at"
+		"  FROM dcx.wallet_account a"
+		" WHERE a.organisation = h.organisation AND h.state = 'open'"
+		"   AND h.expires_at <= a.expired_until",
+		0,
+		NULL,
+		NULL,
+		NULL);
+	dcx_run_end(&run);
+	put(task, psprintf(UINT64_FORMAT " marked as expired", marked));
+}
+
+static void
+check(void *argument)
+{
+	Task	 *task = argument;
+	int		  errors = 0;
+	ListCell *lc;
+
+	foreach(lc, dcx_check_area(task->schema, NULL))
+	{
+		const DcxFinding *finding = lfirst(lc);
+
+		if (strcmp(finding->severity, "error") != 0)
+			continue;
+		errors++;
+		put(task, psprintf("%s: %s: %s", finding->area, finding->object, finding->problem));
+	}
+	if (errors == 0)
+		put(task, "no errors");
+}
+
+/* dcx_maintain() */
+PG_FUNCTION_INFO_V1(dcx_maintain);
+Datum
+dcx_maintain(PG_FUNCTION_ARGS)
+{
+	Task task = {.result = (ReturnSetInfo *) fcinfo->resultinfo,
+				 .schema = get_namespace_name(get_func_namespace(fcinfo->flinfo->fn_oid))};
+
+	PreventCommandIfReadOnly("dcx_maintain()");
+	InitMaterializedSRF(fcinfo, 0);
+	perform(&task, "price book", save);
+	for (int i = 0; i < DCX_AAS_TABLES; i++)
+	{
+		task.relation = dcx_facts_relation(dcx_aas_tables[i].name);
+		if (OidIsValid(task.relation) && get_rel_relkind(task.relation) == RELKIND_FOREIGN_TABLE)
+			perform(&task, "analyze", analyze);
+	}
+	perform(&task, "check", check);
+	perform(&task, "holds", mark_expired);
+	return (Datum) 0;
+}
