@@ -188,11 +188,12 @@ remote_schema(Oid relation)
 
 /* The catalog that a relation is of: "aas" of the facts. */
 static char *
-catalog_of(Oid relation)
+catalog_of(Oid relation, bool *reached)
 {
 	StringInfoData json;
 	Oid			   owner = dcx_relation_owner(relation);
 
+	*reached = true;
 	initStringInfo(&json);
 	appendStringInfoString(&json, "{\"owner\": ");
 	escape_json(&json, GetUserNameFromId(owner, false));
@@ -202,9 +203,10 @@ catalog_of(Oid relation)
 		const char *schema = remote_schema(relation);
 		DcxProbe	probe = dcx_probe(server, owner, question, schema);
 
+		*reached = !probe.error;
 		append_text(&json, "server", GetForeignServer(server)->servername);
 		append_text(&json, "schema", schema);
-		append_json(&json, "reached", probe.error ? "false" : "true");
+		append_json(&json, "reached", *reached ? "true" : "false");
 		append_text(&json, "error", probe.error);
 		append_json(&json, "latency_ms", psprintf("%.1f", probe.latency_ms));
 		append_json(&json, "is", probe.answer);
@@ -234,8 +236,9 @@ char *
 dcx_facts_identity(Oid relation)
 {
 	DcxParameters parameters = {0};
+	bool		  reached;
 
-	dcx_parameter_text(&parameters, catalog_of(relation));
+	dcx_parameter_text(&parameters, catalog_of(relation, &reached));
 	return value_of(InvalidOid,
 					"SELECT jsonb_build_object('main', jsonb_build_object("
 					"    'database', current_database(),"
@@ -317,7 +320,7 @@ jsonb_of(const char *text)
 }
 
 Jsonb *
-dcx_facts_gather(void)
+dcx_facts_gather(bool *reached)
 {
 	StringInfoData json;
 	Oid			   products;
@@ -328,7 +331,8 @@ dcx_facts_gather(void)
 	append_json(&json, "needs", needs());
 	append_json(&json, "local", local());
 	products = dcx_facts_relation("products");
-	append_json(&json, "aas", OidIsValid(products) ? catalog_of(products) : NULL);
+	*reached = false;
+	append_json(&json, "aas", OidIsValid(products) ? catalog_of(products, reached) : NULL);
 	append_json(&json, "book", book());
 	append_json(&json, "wallet", wallet());
 	appendStringInfoChar(&json, '}');

@@ -18,8 +18,8 @@
 
 #include "utils/jsonb.h"
 
-/* All of it, in the current memory context. */
-extern Jsonb *dcx_facts_gather(void);
+/* All of it, in the current memory context; reached: whether the catalog is there to be read. */
+extern Jsonb *dcx_facts_gather(bool *reached);
 
 /* Who this database is, and whose catalog a relation is of, as JSON text: for attaching. */
 extern char *dcx_facts_identity(Oid relation);

@@ -10,6 +10,7 @@
 #include "catalog.h"
 #include "catalog/pg_class.h"
 #include "check.h"
+#include "errcodes.h"
 #include "facts.h"
 #include "fmgr.h"
 #include "funcapi.h"
@@ -44,7 +45,8 @@ put(const Task *task, const char *what)
 	tuplestore_putvalues(task->result->setResult, task->result->setDesc, values, nulls);
 }
 
-static void
+/* False where the catalog cannot be reached. */
+static bool
 perform(Task *task, const char *name, void (*work)(void *task))
 {
 	ErrorData *error;
@@ -55,6 +57,7 @@ perform(Task *task, const char *name, void (*work)(void *task))
 		put(task,
 			error->detail ? psprintf("failed: %s: %s", error->message, error->detail) :
 							psprintf("failed: %s", error->message));
+	return !error || error->sqlerrcode != DCX_ERRCODE_UNREACHABLE;
 }
 
 static void
@@ -155,17 +158,18 @@ PG_FUNCTION_INFO_V1(dcx_maintain);
 Datum
 dcx_maintain(PG_FUNCTION_ARGS)
 {
+	bool reached;
 	Task task = {.result = (ReturnSetInfo *) fcinfo->resultinfo,
 				 .schema = get_namespace_name(get_func_namespace(fcinfo->flinfo->fn_oid))};
 
 	PreventCommandIfReadOnly("dcx_maintain()");
 	InitMaterializedSRF(fcinfo, 0);
-	perform(&task, "price book", save);
-	for (int i = 0; i < DCX_AAS_TABLES; i++)
+	reached = perform(&task, "price book", save);
+	for (int i = 0; reached && i < DCX_AAS_TABLES; i++)
 	{
 		task.relation = dcx_facts_relation(dcx_aas_tables[i].name);
 		if (OidIsValid(task.relation) && get_rel_relkind(task.relation) == RELKIND_FOREIGN_TABLE)
-			perform(&task, "analyze", analyze);
+			reached = perform(&task, "analyze", analyze);
 	}
 	perform(&task, "check", check);
 	perform(&task, "holds", mark_expired);
