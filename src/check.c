@@ -118,6 +118,29 @@ report_failure(Look *look, const ErrorData *error)
 									  psprintf("%s.", error->message);
 }
 
+/* Whether an area can say nothing of a catalog that is out of reach. */
+static bool
+is_of_catalog(const char *area)
+{
+	return strcmp(area, "schema") == 0 || strcmp(area, "catalog") == 0 ||
+		   strcmp(area, "updated_at") == 0;
+}
+
+/*
+ * The connection's row says that the catalog is out of reach. Where that area was not asked for, no
+ * rows would be taken for health.
+ */
+static void
+report_out_of_reach(Look *look)
+{
+	DcxFinding *finding = add(look);
+
+	finding->severity = "error";
+	finding->object = "catalog aas";
+	finding->problem = "this could not be looked at";
+	finding->detail = "The catalog cannot be reached: dcx_check('connection') says why.";
+}
+
 static bool
 is_area(const char *name)
 {
@@ -145,11 +168,15 @@ dcx_check_area(const char *schema, const char *area)
 		report_failure(&look, error);
 	for (size_t i = 0; look.facts && i < lengthof(areas); i++)
 	{
-		/* A catalog that is out of reach has been asked for long enough. */
-		if ((area && strcmp(area, areas[i]) != 0) ||
-			(strcmp(areas[i], "catalog") == 0 && !look.reached))
+		if (area && strcmp(area, areas[i]) != 0)
 			continue;
 		look.area = areas[i];
+		if (area && !look.reached && is_of_catalog(area) &&
+			OidIsValid(dcx_facts_relation("products")))
+			report_out_of_reach(&look);
+		/* A catalog that is out of reach has been asked for long enough. */
+		if (!look.reached && strcmp(areas[i], "catalog") == 0)
+			continue;
 		error = dcx_guarded(look_at, &look);
 		if (error)
 			report_failure(&look, error);

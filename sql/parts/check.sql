@@ -25,12 +25,13 @@ BEGIN ATOMIC
            CASE WHEN to_regclass('aas.products') IS NOT NULL THEN 'SELECT * FROM @extschema@.dcx_attach_aas()' END
      WHERE NOT EXISTS (SELECT FROM aas)
     UNION ALL
-    SELECT 'error', b ->> 'relation', 'the attached relation has been dropped',
-           format('It stood for %s of catalog %s.', b ->> 'part', b ->> 'catalog'), NULL
+    SELECT 'error', format('%s of catalog %s', b ->> 'part', b ->> 'catalog'), 'the attached relation has been dropped',
+           'What needs it fails.', NULL
       FROM jsonb_array_elements(facts -> 'bindings') b WHERE b ->> 'kind' IS NULL
     UNION ALL
     SELECT 'error', format('server %I', server), 'the server cannot be reached', a ->> 'error', NULL
       FROM aas WHERE NOT (a ->> 'reached')::boolean
+       AND EXISTS (SELECT FROM pg_user_mappings m WHERE m.srvname = server AND m.usename IN (a ->> 'owner', 'public'))
     UNION ALL
     SELECT i.severity, format('server %I', server), i.problem,
            format('Attached: %s. Found: %s.', seen -> 'catalog' ->> i.name, catalog ->> i.name), NULL
@@ -44,7 +45,7 @@ BEGIN ATOMIC
     UNION ALL
     SELECT 'warning', format('server %I', server), 'the remote role is a superuser',
            format('Reading takes no more than SELECT. In AAS: CREATE ROLE ... LOGIN PASSWORD ...; GRANT SELECT ON %s TO ...; '
-                  'then attach as that role.', (SELECT string_agg(quote_ident(key), ', ') FROM jsonb_object_keys(facts -> 'needs') key)),
+                  'then attach as that role.', (SELECT string_agg(quote_ident(key), ', ' ORDER BY key) FROM jsonb_object_keys(facts -> 'needs') key)),
            NULL
       FROM aas WHERE (catalog ->> 'superuser')::boolean
     UNION ALL
