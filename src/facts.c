@@ -170,21 +170,38 @@ needs(void)
 	return json.data;
 }
 
+/* Whether a relation is a foreign table whose server we can ask ourselves. */
+static bool
+is_remote(Oid relation)
+{
+	ForeignServer *server;
+
+	if (get_rel_relkind(relation) != RELKIND_FOREIGN_TABLE)
+		return false;
+	server = GetForeignServer(GetForeignTable(relation)->serverid);
+	return strcmp(GetForeignDataWrapper(server->fdwid)->fdwname, "postgres_fdw") == 0;
+}
+
+static const char *
+table_option(Oid relation, const char *name, const char *otherwise)
+{
+	ListCell *lc;
+
+	foreach(lc, GetForeignTable(relation)->options)
+	{
+		DefElem *option = lfirst(lc);
+
+		if (strcmp(option->defname, name) == 0)
+			return strVal(option->arg);
+	}
+	return otherwise;
+}
+
 /* The schema that a foreign table is of, there. */
 static const char *
 remote_schema(Oid relation)
 {
-	ForeignTable *table = GetForeignTable(relation);
-	ListCell	 *lc;
-
-	foreach(lc, table->options)
-	{
-		DefElem *option = lfirst(lc);
-
-		if (strcmp(option->defname, "schema_name") == 0)
-			return strVal(option->arg);
-	}
-	return get_namespace_name(get_rel_namespace(relation));
+	return table_option(relation, "schema_name", get_namespace_name(get_rel_namespace(relation)));
 }
 
 /* The catalog that a relation is of: "aas" of the facts. */
@@ -198,7 +215,7 @@ catalog_of(Oid relation, bool *reached)
 	initStringInfo(&json);
 	appendStringInfoString(&json, "{\"owner\": ");
 	escape_json(&json, GetUserNameFromId(owner, false));
-	if (get_rel_relkind(relation) == RELKIND_FOREIGN_TABLE)
+	if (is_remote(relation))
 	{
 		Oid			server = GetForeignTable(relation)->serverid;
 		const char *schema = remote_schema(relation);
@@ -347,7 +364,7 @@ dcx_facts_schema(void)
 	DcxParameters parameters = {0};
 	char		 *identity;
 
-	if (get_rel_relkind(relation) == RELKIND_FOREIGN_TABLE)
+	if (is_remote(relation))
 	{
 		Oid		 server = GetForeignTable(relation)->serverid;
 		DcxProbe probe =
@@ -399,10 +416,46 @@ dcx_facts_relation(const char *part)
 																				  InvalidOid;
 }
 
+/*
+ * The rows of a foreign table, asked of its server beside our transaction: where postgres_fdw loses a
+ * connection, it lets the caller's COMMIT fail, whatever is done about the error.
+ */
+static Jsonb *
+remote_rows(Oid relation)
+{
+	DcxParameters parameters = {0};
+	DcxProbe	  probe;
+	char		 *rows;
+
+	dcx_parameter_int64(&parameters, relation);
+	dcx_parameter_text(&parameters, remote_schema(relation));
+	dcx_parameter_text(&parameters, table_option(relation, "table_name", get_rel_name(relation)));
+	rows = value_of(InvalidOid,
+					"SELECT format('SELECT coalesce(jsonb_agg(to_jsonb(r)), ''[]'')::text"
+					" FROM (SELECT %s FROM %I.%I t) r WHERE $1::text IS NULL',"
+					"  string_agg(format('t.%I AS %I', coalesce((SELECT option_value"
+					"     FROM pg_options_to_table(a.attfdwoptions)"
+					"     WHERE option_name = 'column_name'), a.attname), a.attname),"
+					"    ', ' ORDER BY a.attnum), $2, $3)"
+					"  FROM pg_attribute a"
+					" WHERE a.attrelid = $1::oid AND a.attnum > 0 AND NOT a.attisdropped",
+					&parameters);
+	probe =
+		dcx_probe(GetForeignTable(relation)->serverid, dcx_relation_owner(relation), rows, NULL);
+	if (probe.error)
+		ereport(ERROR,
+				errcode(DCX_ERRCODE_UNREACHABLE),
+				errmsg("%s cannot be read", dcx_relation_name(relation)),
+				errdetail("%s.", probe.error));
+	return jsonb_of(probe.answer);
+}
+
 Jsonb *
 dcx_facts_rows(const char *part)
 {
 	Oid relation = dcx_facts_relation(part);
 
-	return OidIsValid(relation) ? dcx_catalog_json(relation) : NULL;
+	if (!OidIsValid(relation))
+		return NULL;
+	return is_remote(relation) ? remote_rows(relation) : dcx_catalog_json(relation);
 }
