@@ -1,0 +1,142 @@
+# dcx_check() looks, and leaves no trace: not in a read-only transaction or on a standby, not in one that fails, and not
+# where the catalog is lost while it looks.
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::RealBin/lib";
+use Dcx;
+use Dcx::Proxy;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $aas = new_aas('aas');
+my $main = new_main('main', conf => "dcx_pricing.max_price_age = '1h'\n", init => { allows_streaming => 1 });
+my $proxy = Dcx::Proxy->new($aas);
+my $super = session($main);
+my $problems = "SELECT area, severity, object, problem FROM dcx_check() WHERE severity <> 'info'";
+my $unreached = 'connection|error|server dcx_aas|the server cannot be reached';
+
+$aas->safe_psql($Dcx::aas_db, 'CREATE EXTENSION dcx_pricing; SELECT * FROM dcx_attach_updated_at()');
+$super->value('SELECT * FROM dcx_attach_updated_at()');
+$super->value("SELECT * FROM dcx_attach_aas('" . aas_url($aas, port => $proxy->port) . "')");
+$super->value('SELECT * FROM dcx_attach_wallet(); CREATE TABLE orders (what text)');
+
+# All that is in MAIN.
+sub everything
+{
+	$main->run_log([ 'pg_dump', '-f', $main->basedir . '/everything', $main->connstr($Dcx::main_db) ]);
+	return slurp_file($main->basedir . '/everything') =~ s/^\\(?:un)?restrict .*$//gmr;
+}
+
+subtest 'nothing is changed' => sub {
+	my $before = everything();
+	my $log = -s $aas->logfile;
+	my $writes = qr/statement: (?:INSERT|UPDATE|DELETE|CREATE|ALTER|DROP|GRANT|SELECT .* FOR UPDATE)/;
+
+	is($super->value($problems), '', 'a look');
+	ok(everything() eq $before, 'MAIN is as before');
+	like(slurp_file($aas->logfile, $log), qr/jsonb_build_object/, 'AAS was asked');
+	unlike(slurp_file($aas->logfile, $log), $writes, 'for nothing but what is there');
+
+	$super->value('BEGIN');
+	$super->value($problems);
+	is($super->value('SELECT pg_current_xact_id_if_assigned() IS NULL'), 't', 'no transaction id is taken');
+	is($super->value(q{SELECT count(*) FROM pg_locks WHERE pid = pg_backend_pid() AND locktype <> 'virtualxid' AND mode <> 'AccessShareLock'}),
+		'0', 'no lock but those of reading');
+	$super->value('COMMIT');
+	is($aas->safe_psql('postgres', "SELECT count(*) FROM pg_stat_activity WHERE state LIKE 'idle in transaction%'"),
+		'0', 'AAS is not kept waiting');
+};
+
+subtest 'in a transaction of any kind' => sub {
+	for my $kind ('READ ONLY', 'ISOLATION LEVEL REPEATABLE READ', 'ISOLATION LEVEL SERIALIZABLE READ ONLY DEFERRABLE')
+	{
+		$super->value("BEGIN $kind");
+		is($super->value($problems), '', $kind);
+		is($super->value('SELECT 1'), '1', 'which goes on');
+		$super->value('COMMIT');
+	}
+	$super->value('BEGIN; INSERT INTO orders VALUES (1)');
+	is($super->value($problems), '', 'one that has written');
+	$super->error('SELECT 1 / 0');
+	$super->value('ROLLBACK');
+	is($super->value('SELECT count(*) FROM orders'), '0', 'and is taken back');
+	$super->value('BEGIN; SAVEPOINT a');
+	is($super->value($problems), '', 'after a savepoint');
+	$super->error('SELECT 1 / 0');
+	$super->value('ROLLBACK TO a');
+	is($super->value($problems), '', 'that is gone back to');
+	$super->value('COMMIT');
+	is($super->value('DECLARE c CURSOR WITH HOLD FOR SELECT * FROM dcx_check()'), '', 'as a cursor');
+	$super->value('CLOSE c');
+};
+
+subtest 'the catalog is not there: the transaction goes on' => sub {
+	$aas->stop;
+	$super->value('BEGIN; INSERT INTO orders VALUES (1)');
+	is($super->value($problems), $unreached, 'a row');
+	$super->value('COMMIT');
+	is($super->value('SELECT count(*) FROM orders'), '1', 'and it commits');
+	$aas->start;
+};
+
+for my $how ('cut', 'stall')
+{
+	for my $part ('products', 'categories', 'terraform_vm_config')
+	{
+		subtest "$how while the rows of $part are read" => sub {
+			$super->value('TRUNCATE orders');
+			$super->value('BEGIN; INSERT INTO orders VALUES (1)');
+			$proxy->at("FROM public.$part", 1, 60, $how);
+			is($super->value($problems), 'catalog|error|dcx_check|this could not be looked at', 'a row');
+			is($proxy->struck, 1, 'it was struck');
+			$super->value('COMMIT');
+			is($super->value('SELECT count(*) FROM orders'), '1', 'and it commits');
+			$proxy->pass;
+			is($super->value($problems), '', 'the next look');
+			$proxy->at("FROM public.$part", 1, 60, $how);
+			$super->value('BEGIN; INSERT INTO orders VALUES (2)');
+			is($super->value(q{SELECT value FROM dcx_health() WHERE name IN ('reachable', 'wallets')}), "true\n11", 'health');
+			$super->value('COMMIT');
+			is($super->value('SELECT count(*) FROM orders'), '2', 'commits, too');
+			$proxy->pass;
+		};
+	}
+}
+
+subtest 'the user cancels' => sub {
+	$proxy->mute;
+	$super->value(q{SET statement_timeout = '500ms'});
+	is($super->error('SELECT * FROM dcx_check()')->{state}, '57014', 'which is no row');
+	$super->value('RESET statement_timeout');
+	$proxy->pass;
+	is($super->value($problems), '', 'the next look');
+};
+
+subtest 'on a hot standby' => sub {
+	my $standby = PostgreSQL::Test::Cluster->new('standby');
+	my $reading;
+
+	$main->backup('base');
+	$standby->init_from_backup($main, 'base', has_streaming => 1);
+	$standby->start;
+	$main->wait_for_catchup($standby, 'replay', $main->lsn('insert'));
+	$reading = session($standby);
+	is($reading->value('SELECT pg_is_in_recovery()'), 't', 'it may only read');
+	is($reading->value($problems), '', 'all is well');
+	$aas->stop;
+	is($reading->value($problems), $unreached, 'or not');
+	$aas->start;
+	is($reading->value("SELECT value FROM dcx_health() WHERE name = 'products'"), '39', 'health');
+	is($reading->value(q{SELECT dcx_schema() ? 'products'}), 't', 'the schema');
+	is($reading->error('SELECT * FROM dcx_maintain()')->{state}, '25006', 'maintaining is not for it');
+	$reading->close;
+	$standby->stop;
+};
+
+$super->close;
+$proxy->stop;
+$_->stop for $main, $aas;
+done_testing();
