@@ -261,7 +261,8 @@ dcx_facts_identity(Oid relation)
 					"SELECT jsonb_build_object('main', jsonb_build_object("
 					"    'database', current_database(),"
 					"    'system', (SELECT system_identifier::text FROM pg_control_system())),"
-					"  'catalog', ($1::jsonb -> 'is') - 'tables')::text",
+					"  'catalog', CASE WHEN jsonb_typeof($1::jsonb -> 'is') = 'object'"
+					"    THEN ($1::jsonb -> 'is') - 'tables' END)::text",
 					&parameters);
 }
 
