@@ -37,7 +37,7 @@ $(if $(astray),$(error $(astray): directly in sql/ belong only files with -- in 
 $(if $(unlisted),$(error $(unlisted): not among PARTS))
 
 REGRESS = fixtures attach vm bookjson pricebook saved large_books history margin inventory outage \
-	wallet ledger movement hold reserve updated_at privileges
+	wallet ledger movement hold reserve updated_at check privileges
 REGRESS_OPTS = --inputdir=test
 ISOLATION = $(sort $(notdir $(basename $(wildcard test/specs/*_race.spec))))
 ISOLATION_OPTS = --inputdir=test --outputdir=.

@@ -28,8 +28,7 @@ typedef struct Look
 {
 	const char	 *schema;
 	const char	 *area;
-	Jsonb		 *facts; /* NULL until they are gathered */
-	bool		  reached;
+	Jsonb		 *facts;
 	List		 *findings;
 	MemoryContext context; /* of the findings */
 } Look;
@@ -45,14 +44,6 @@ add(Look *look)
 	look->findings = lappend(look->findings, finding);
 	MemoryContextSwitchTo(caller);
 	return finding;
-}
-
-static void
-gather(void *argument)
-{
-	Look *look = argument;
-
-	look->facts = dcx_facts_gather(&look->reached);
 }
 
 static void
@@ -153,8 +144,9 @@ is_area(const char *name)
 List *
 dcx_check_area(const char *schema, const char *area)
 {
-	Look	   look = {.schema = schema, .area = "facts", .context = CurrentMemoryContext};
-	ErrorData *error;
+	Look	  look = {.schema = schema, .context = CurrentMemoryContext};
+	List	 *failures;
+	ListCell *lc;
 
 	if (area && !is_area(area))
 		ereport(ERROR,
@@ -163,14 +155,21 @@ dcx_check_area(const char *schema, const char *area)
 				errhint("Areas are connection, schema, catalog, updated_at, wallet and settings; "
 						"NULL is all of them."));
 
-	error = dcx_guarded(gather, &look);
-	if (error)
-		report_failure(&look, error);
-	for (size_t i = 0; look.facts && i < lengthof(areas); i++)
+	look.facts = dcx_facts_gather(&look.reached, &failures);
+	for (size_t i = 0; i < lengthof(areas); i++)
 	{
+		ErrorData *error;
+
 		if (area && strcmp(area, areas[i]) != 0)
 			continue;
 		look.area = areas[i];
+		foreach(lc, failures)
+		{
+			const DcxFactsFailure *failure = lfirst(lc);
+
+			if (strcmp(failure->area, look.area) == 0)
+				report_failure(&look, failure->error);
+		}
 		if (area && !look.reached && is_of_catalog(area) &&
 			OidIsValid(dcx_facts_relation("products")))
 			report_out_of_reach(&look);
@@ -235,11 +234,12 @@ dcx_health(PG_FUNCTION_ARGS)
 	char		  *schema = get_namespace_name(get_func_namespace(fcinfo->flinfo->fn_oid));
 	DcxParameters  parameters = {0};
 	Jsonb		  *products = NULL;
+	List		  *failures;
 	bool		   reached;
 	DcxRun		   run;
 
 	InitMaterializedSRF(fcinfo, 0);
-	add_jsonb(&parameters, dcx_facts_gather(&reached));
+	add_jsonb(&parameters, dcx_facts_gather(&reached, &failures));
 	if (reached)
 		(void) dcx_guarded(get_products, &products);
 	add_jsonb(&parameters, products);

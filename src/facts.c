@@ -12,6 +12,7 @@
 #include "facts.h"
 #include "fmgr.h"
 #include "foreign/foreign.h"
+#include "guarded.h"
 #include "ledger.h"
 #include "miscadmin.h"
 #include "probe.h"
@@ -46,7 +47,10 @@ static const char question[] =
 	"        OR has_any_column_privilege(c.oid, 'INSERT, UPDATE'),"
 	"      'columns', (SELECT jsonb_object_agg(a.attname, jsonb_build_object("
 	"          'type', format_type(a.atttypid, a.atttypmod),"
-	"          'builtin', t.typnamespace = 'pg_catalog'::regnamespace, 'not_null', a.attnotnull))"
+	"          'builtin', t.typnamespace = 'pg_catalog'::regnamespace, 'not_null', a.attnotnull,"
+	"          'number', coalesce(nullif(t.typbasetype, 0), t.oid) IN ('int2'::regtype,"
+	"            'int4'::regtype, 'int8'::regtype, 'float4'::regtype, 'float8'::regtype,"
+	"            'numeric'::regtype)))"
 	"        FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid"
 	"        WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),"
 	"      'primary_key', (SELECT jsonb_agg(a.attname ORDER BY k.ordinality)"
@@ -303,13 +307,27 @@ wallet(void)
 						 psprintf("SELECT count(*)::text FROM %s",
 								  dcx_relation_name(wallets->relation)),
 						 &none));
+	append_json(&json,
+				"doubles",
+				value_of(dcx_relation_owner(wallets->relation),
+						 psprintf("SELECT coalesce(jsonb_agg(o), '[]')::text FROM (SELECT %s::text"
+								  "  FROM %s WHERE %s IS NOT NULL"
+								  " GROUP BY 1 HAVING count(*) > 1 ORDER BY 1 LIMIT 20) d (o)",
+								  column,
+								  dcx_relation_name(wallets->relation),
+								  column),
+						 &none));
 	append_json(
 		&json,
-		"doubles",
+		"nulls",
 		value_of(dcx_relation_owner(wallets->relation),
-				 psprintf("SELECT coalesce(jsonb_agg(o), '[]')::text FROM (SELECT %s::text"
-						  "  FROM %s GROUP BY 1 HAVING count(*) > 1 ORDER BY 1 LIMIT 20) d (o)",
+				 psprintf("SELECT to_jsonb(array_remove(ARRAY[CASE WHEN bool_or(%1$s IS NULL)"
+						  "    THEN %2$s END, CASE WHEN bool_or(%3$s IS NULL) THEN %4$s END],"
+						  "  NULL))::text FROM %5$s",
 						  column,
+						  quote_literal_cstr(NameStr(wallets->columns[0])),
+						  quote_identifier(NameStr(wallets->columns[1])),
+						  quote_literal_cstr(NameStr(wallets->columns[1])),
 						  dcx_relation_name(wallets->relation)),
 				 &none));
 	owner = dcx_ledger_owner(wallets, true);
@@ -338,24 +356,85 @@ jsonb_of(const char *text)
 	return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(text)));
 }
 
-Jsonb *
-dcx_facts_gather(bool *reached)
+/* The facts as they are put together. */
+typedef struct Gathering
 {
 	StringInfoData json;
-	Oid			   products;
+	bool		   reached;
+	List		  *failures;
+} Gathering;
 
-	initStringInfo(&json);
-	appendStringInfoString(&json, "{\"library\": \"" DCX_VERSION "\"");
-	append_json(&json, "bindings", bindings());
-	append_json(&json, "needs", needs());
-	append_json(&json, "local", local());
-	products = dcx_facts_relation("products");
-	*reached = false;
-	append_json(&json, "aas", OidIsValid(products) ? catalog_of(products, reached) : NULL);
-	append_json(&json, "book", book());
-	append_json(&json, "wallet", wallet());
-	appendStringInfoChar(&json, '}');
-	return jsonb_of(json.data);
+static void
+add_bindings(void *gathering)
+{
+	append_json(&((Gathering *) gathering)->json, "bindings", bindings());
+}
+
+static void
+add_local(void *gathering)
+{
+	append_json(&((Gathering *) gathering)->json, "local", local());
+}
+
+static void
+add_catalog(void *argument)
+{
+	Gathering *gathering = argument;
+	Oid		   products = dcx_facts_relation("products");
+
+	append_json(&gathering->json,
+				"aas",
+				OidIsValid(products) ? catalog_of(products, &gathering->reached) : NULL);
+}
+
+static void
+add_book(void *gathering)
+{
+	append_json(&((Gathering *) gathering)->json, "book", book());
+}
+
+static void
+add_wallet(void *gathering)
+{
+	append_json(&((Gathering *) gathering)->json, "wallet", wallet());
+}
+
+/* Adds facts, or, where they cannot be had, what stands for them; then the area has a failure. */
+static void
+attempt(Gathering *gathering, const char *area, void (*add)(void *gathering), const char *otherwise)
+{
+	int		   length = gathering->json.len;
+	ErrorData *error = dcx_guarded(add, gathering);
+
+	if (error)
+	{
+		DcxFactsFailure *failure = palloc(sizeof(DcxFactsFailure));
+
+		failure->area = area;
+		failure->error = error;
+		gathering->failures = lappend(gathering->failures, failure);
+		gathering->json.len = length;
+		appendStringInfoString(&gathering->json, otherwise);
+	}
+}
+
+Jsonb *
+dcx_facts_gather(bool *reached, List **failures)
+{
+	Gathering gathering = {0};
+
+	initStringInfo(&gathering.json);
+	appendStringInfoString(&gathering.json, "{\"library\": \"" DCX_VERSION "\"");
+	append_json(&gathering.json, "needs", needs());
+	attempt(&gathering, "connection", add_bindings, ", \"bindings\": []");
+	attempt(&gathering, "schema", add_local, ", \"local\": null");
+	attempt(&gathering, "connection", add_catalog, ", \"aas\": null");
+	attempt(&gathering, "catalog", add_book, ", \"book\": null");
+	attempt(&gathering, "wallet", add_wallet, ", \"wallet\": null");
+	appendStringInfoChar(&gathering.json, '}');
+	*reached = gathering.reached;
+	*failures = gathering.failures;
+	return jsonb_of(gathering.json.data);
 }
 
 Jsonb *

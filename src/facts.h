@@ -10,16 +10,27 @@
  *		 "wallet": null, or {"doubles": [...], "expired": n, ...}}
  *
  * "is" is of the catalog, "local" of this database: identity, role, and the tables of the schema (of
- * all, here) with columns, keys and triggers. Gathering fails where this database is not in order,
- * never because another one is not.
+ * all, here) with columns, keys and triggers.
  */
 #ifndef DCX_FACTS_H
 #define DCX_FACTS_H
 
+#include "nodes/pg_list.h"
+#include "utils/elog.h"
 #include "utils/jsonb.h"
 
-/* All of it, in the current memory context; reached: whether the catalog is there to be read. */
-extern Jsonb *dcx_facts_gather(bool *reached);
+/* Facts that could not be had, and the area of the checks that is about them. */
+typedef struct DcxFactsFailure
+{
+	const char *area;
+	ErrorData  *error;
+} DcxFactsFailure;
+
+/*
+ * All of it, in the current memory context; reached: whether the catalog is there to be read;
+ * failures: a DcxFactsFailure for what is not in it, since this database is not in order.
+ */
+extern Jsonb *dcx_facts_gather(bool *reached, List **failures);
 
 /* Who this database is, and whose catalog a relation is of, as JSON text: for attaching. */
 extern char *dcx_facts_identity(Oid relation);

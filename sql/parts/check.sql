@@ -110,11 +110,11 @@ BEGIN ATOMIC
           FROM part p, jsonb_each(p.there -> 'columns') c WHERE p.is_foreign)
     SELECT 'error', relation, 'the remote table is gone', format('There is no %s in database %s.', name, facts -> 'aas' -> 'is' ->> 'database'),
            NULL
-      FROM part WHERE there IS NULL
+      FROM part WHERE is_foreign AND there IS NULL
     UNION ALL
     SELECT CASE WHEN (n.value ->> 'needed')::boolean THEN 'error' ELSE 'info' END, p.name, format('there is no column %I', n.key),
-           coalesce(format('It has %s.', (SELECT string_agg(quote_ident(c), ', ') FROM jsonb_object_keys(p.there -> 'columns') c
-                                           WHERE lower(c) = lower(n.key))),
+           coalesce((SELECT 'It has ' || string_agg(quote_ident(c), ', ') || '.' FROM jsonb_object_keys(p.there -> 'columns') c
+                      WHERE lower(c) = lower(n.key)),
                     format('%sALTER TABLE %s ADD COLUMN %I %s.', p.place, p.name, n.key,
                            CASE WHEN (n.value ->> 'number')::boolean THEN 'numeric' ELSE 'text' END)), NULL
       FROM part p, jsonb_each(p.needs) n
@@ -124,8 +124,7 @@ BEGIN ATOMIC
            format('It is of type %s. %sALTER TABLE %s ALTER COLUMN %I TYPE numeric USING %I::numeric.',
                   p.there -> 'columns' -> n.key ->> 'type', p.place, p.name, n.key, n.key), NULL
       FROM part p, jsonb_each(p.needs) n
-     WHERE (n.value ->> 'number')::boolean
-       AND p.there -> 'columns' -> n.key ->> 'type' !~ '^(smallint|integer|bigint|numeric|real|double precision)'
+     WHERE (n.value ->> 'number')::boolean AND NOT (p.there -> 'columns' -> n.key ->> 'number')::boolean
     UNION ALL
     SELECT CASE WHEN (p.needs -> h.attname ->> 'needed')::boolean THEN 'error' ELSE 'warning' END, h.relation,
            format('column %I is not in the remote table', h.attname), 'Reading it fails.',
@@ -175,7 +174,7 @@ RETURNS TABLE(severity text, object text, problem text, detail text, fix text)
 LANGUAGE sql STABLE
 BEGIN ATOMIC
     WITH product AS (
-        SELECT p, p ->> 'code' AS code, coalesce(p ->> 'code', p ->> 'id', '') AS name, (p ->> 'price')::numeric AS price,
+        SELECT p, p ->> 'code' AS code, coalesce(nullif(p ->> 'code', ''), p ->> 'id', '') AS name, (p ->> 'price')::numeric AS price,
                (p ->> 'cost')::numeric AS cost, (p ->> 'unit')::numeric AS unit, p ->> 'categoryId' AS category
           FROM jsonb_array_elements(products) p),
     priced AS (
@@ -195,7 +194,7 @@ BEGIN ATOMIC
     SELECT 'error', name, 'the product has no code', format('Its title is %s.', coalesce(p ->> 'title', 'missing')), NULL
       FROM product WHERE coalesce(code, '') = ''
     UNION ALL
-    SELECT 'error', name, 'the price cannot be used', coalesce(format('It is %s.', price), 'There is none.'), NULL
+    SELECT 'error', name, 'the price cannot be used', coalesce('It is ' || price || '.', 'There is none.'), NULL
       FROM priced WHERE usable IS NOT TRUE
     UNION ALL
     SELECT 'warning', name, 'the price is 0', NULL, NULL FROM priced WHERE price = 0
@@ -208,15 +207,17 @@ BEGIN ATOMIC
     SELECT 'warning', name, 'the price has more than four decimals', format('It is %s.', price), NULL
       FROM priced WHERE usable AND min_scale(price) > 4
     UNION ALL
-    SELECT 'warning', name, 'the product has no category', coalesce(format('There is no category %s.', category), 'It names none.'), NULL
+    SELECT 'warning', name, 'the product has no category', coalesce('There is no category ' || category || '.', 'It names none.'), NULL
       FROM product WHERE categories IS NOT NULL AND p ? 'categoryId' AND NOT EXISTS (SELECT FROM category c WHERE c.id = product.category)
     UNION ALL
     SELECT 'info', name, 'the category has no product', NULL, NULL
       FROM category c WHERE NOT EXISTS (SELECT FROM product WHERE product.category = c.id)
     UNION ALL
-    SELECT 'error', family || '*', format('there is no %s that can be priced', noun), 'No VM can.', NULL
-      FROM (VALUES ('CPU_', 'CPU'), ('RAM_GB', 'RAM'), ('STORAGE_', 'storage')) AS f (family, noun)
-     WHERE products IS NOT NULL AND NOT EXISTS (SELECT FROM priced WHERE usable AND starts_with(code, family))
+    -- A code that several products have is nobody's.
+    SELECT 'error', codes, format('there is no %s that can be priced', noun), 'No VM can.', NULL
+      FROM (VALUES ('CPU_*', '^CPU_', 'CPU'), ('RAM_GB', '^RAM_GB$', 'RAM'), ('STORAGE_*', '^STORAGE_', 'storage')) AS f (codes, pattern, noun)
+     WHERE products IS NOT NULL
+       AND NOT EXISTS (SELECT FROM priced WHERE code ~ pattern GROUP BY code HAVING count(*) = 1 AND bool_and(usable))
     UNION ALL
     SELECT 'warning', name, 'the template cannot be priced', format('CPUs %s, GB of RAM %s, GB of storage %s.', coalesce(vcpus::text, 'missing'),
                coalesce(memory::text, 'missing'), coalesce(disk::text, 'missing')), NULL
@@ -245,25 +246,36 @@ RETURNS TABLE(severity text, object text, problem text, detail text, fix text)
 LANGUAGE sql STABLE
 BEGIN ATOMIC
     WITH kept AS (
-        SELECT t.key AS name, t.value -> 'updated_at' AS state, 'SELECT * FROM @extschema@.dcx_attach_updated_at(%L)' AS attach, true AS is_here
+        SELECT t.key AS name, t.value -> 'updated_at' AS state, '' AS place, NULL AS extension
           FROM jsonb_each(facts -> 'local' -> 'tables') t
         UNION ALL
-        SELECT format('%I.%I', facts -> 'aas' ->> 'schema', t.key), t.value -> 'updated_at',
-               'In AAS: CREATE EXTENSION dcx_pricing; SELECT * FROM dcx_attach_updated_at(%L).', false
-          FROM jsonb_each(facts -> 'aas' -> 'is' -> 'tables') t)
-    SELECT 'warning', name, p.problem, coalesce(p.detail || ' ', '') || CASE WHEN is_here THEN '' ELSE format(p.attach, name) END,
-           CASE WHEN is_here AND p.can_be_fixed THEN format(p.attach, name) END
-      FROM (SELECT *, 'column "updatedAt" is of another type than timestamp' AS problem, format('It is of type %s.', state ->> 'type') AS detail,
-                   false AS can_be_fixed
-              FROM kept WHERE state ->> 'type' NOT LIKE 'timestamp%'
+        SELECT format('%I.%I', facts -> 'aas' ->> 'schema', t.key), t.value -> 'updated_at', 'In AAS: ', 'CREATE EXTENSION dcx_pricing; '
+          FROM jsonb_each(facts -> 'aas' -> 'is' -> 'tables') t),
+    timed AS (
+        SELECT name, place, extension, state ->> 'trigger' AS trigger, (state ->> 'enabled')::boolean AS enabled,
+               (SELECT string_agg(quote_ident(x), ', ' ORDER BY x COLLATE "C") FROM jsonb_array_elements_text(state -> 'after') x) AS later,
+               (SELECT max(x COLLATE "C") FROM jsonb_array_elements_text(state -> 'after') x) AS latest
+          FROM kept WHERE state ->> 'type' LIKE 'timestamp%')
+    SELECT 'warning', name, 'column "updatedAt" is of another type than timestamp', format('It is of type %s.', state ->> 'type'), NULL
+      FROM kept WHERE state ->> 'type' NOT LIKE 'timestamp%'
+    UNION ALL
+    -- Where the fix is not to be run here, it is said what to do there.
+    SELECT 'warning', name, problem, nullif(concat_ws(' ', why, CASE WHEN place <> '' THEN concat(place, extension, mend, '.') END), ''),
+           CASE WHEN place = '' THEN mend END
+      FROM (SELECT name, place, extension, 'nothing keeps "updatedAt"' AS problem, NULL AS why,
+                   format('SELECT * FROM %sdcx_attach_updated_at(%L)', CASE WHEN place = '' THEN '@extschema@.' END, name) AS mend
+              FROM timed WHERE trigger IS NULL
             UNION ALL
-            SELECT *, 'nothing keeps "updatedAt"', CASE WHEN state ->> 'trigger' IS NOT NULL THEN format('Trigger %I is disabled.', state ->> 'trigger') END,
-                   true
-              FROM kept WHERE state ->> 'type' LIKE 'timestamp%' AND (state ->> 'enabled')::boolean IS NOT TRUE
+            SELECT name, place, NULL, 'nothing keeps "updatedAt"', format('Trigger %I is disabled.', trigger),
+                   format('ALTER TABLE %s ENABLE TRIGGER %I', name, trigger)
+              FROM timed WHERE trigger IS NOT NULL AND NOT enabled
             UNION ALL
-            SELECT *, 'the trigger that keeps "updatedAt" does not fire last',
-                   format('After %I fires %s, and may change the row.', state ->> 'trigger', state ->> 'after'), true
-              FROM kept WHERE state ->> 'type' LIKE 'timestamp%' AND (state ->> 'enabled')::boolean AND state ->> 'after' IS NOT NULL) p;
+            -- Triggers fire in the order of their names, which are not longer than this.
+            SELECT name, place, NULL, 'the trigger that keeps "updatedAt" does not fire last',
+                   format('After %I fires %s, and may change the row.', trigger, later),
+                   CASE WHEN octet_length(latest) < 63 - octet_length('_updated_at')
+                        THEN format('ALTER TRIGGER %I ON %s RENAME TO %I', trigger, name, latest || '_updated_at') END
+              FROM timed WHERE enabled AND later IS NOT NULL) found;
 END;
 COMMENT ON FUNCTION dcx_check_updated_at(jsonb) IS
 'An area of dcx_check: tables whose "updatedAt" nothing keeps, here and in the catalog';
@@ -286,19 +298,26 @@ BEGIN ATOMIC
     SELECT 'warning', relation, 'there is no ledger', 'No money can move.', attach.call
       FROM bound, attach WHERE is_table AND NOT facts -> 'wallet' ? 'ledger'
     UNION ALL
+    SELECT 'error', relation, 'a trigger that writes the ledger is missing', 'No money can move.', attach.call
+      FROM bound, attach
+     WHERE is_table AND facts -> 'wallet' ? 'ledger'
+       AND (SELECT count(*) FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid
+             WHERE t.tgrelid = bound.oid AND p.proname = 'dcx_wallet_record') < 2
+    UNION ALL
     SELECT 'info', relation, format('balances are %s', format_type(a.atttypid, a.atttypmod)), 'Floating point keeps no cents.',
            format('ALTER TABLE %s ALTER COLUMN %I TYPE numeric', relation, balance)
       FROM bound JOIN pg_attribute a ON a.attrelid = oid AND a.attname = balance
      WHERE is_table AND a.atttypid IN ('real'::regtype, 'double precision'::regtype)
     UNION ALL
     SELECT 'warning', relation, format('column %I is not unique', organisation), 'An organisation could get a second wallet.',
-           format('CREATE UNIQUE INDEX ON %s (%I)', relation, organisation)
+           CASE WHEN facts -> 'wallet' -> 'doubles' = '[]' THEN format('CREATE UNIQUE INDEX ON %s (%I)', relation, organisation) END
       FROM bound JOIN pg_attribute a ON a.attrelid = oid AND a.attname = organisation
      WHERE is_table AND NOT EXISTS (SELECT FROM pg_index i
             WHERE i.indrelid = oid AND i.indisunique AND i.indisvalid AND i.indpred IS NULL AND i.indnkeyatts = 1 AND i.indkey[0] = a.attnum)
     UNION ALL
     SELECT 'warning', relation, format('column %I can be NULL', a.attname), 'Such a wallet is nobody''s, and such a balance none.',
-           format('ALTER TABLE %s ALTER COLUMN %I SET NOT NULL', relation, a.attname)
+           CASE WHEN NOT facts -> 'wallet' -> 'nulls' ? a.attname::text
+                THEN format('ALTER TABLE %s ALTER COLUMN %I SET NOT NULL', relation, a.attname) END
       FROM bound JOIN pg_attribute a ON a.attrelid = oid AND a.attname IN (organisation, balance)
      WHERE is_table AND NOT a.attnotnull
     UNION ALL
@@ -329,7 +348,7 @@ BEGIN ATOMIC
       FROM setting WHERE max_age = 0 AND EXISTS (SELECT FROM is_foreign) AND jsonb_typeof(facts -> 'wallet') = 'object'
     UNION ALL
     SELECT 'warning', 'dcx_pricing.max_price_age', 'no book was saved within it',
-           coalesce(format('The newest was last seen at %s.', facts -> 'book' ->> 'last_seen_at'), 'There is none at all.'),
+           coalesce('The newest was last seen at ' || (facts -> 'book' ->> 'last_seen_at') || '.', 'There is none at all.'),
            'SELECT * FROM @extschema@.dcx_price_book_save()'
       FROM setting WHERE max_age > 0 AND (age <= max_age) IS NOT TRUE AND jsonb_typeof(facts -> 'aas') = 'object'
     UNION ALL
@@ -341,10 +360,13 @@ BEGIN ATOMIC
            format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %I', t.tgrelid::regclass, t.tgname)
       FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid
      WHERE (p.proname = 'dcx_wallet_record' OR p.pronamespace = to_regnamespace('dcx') AND p.proname = 'wallet_guard')
-       AND t.tgenabled <> 'A' AND t.tgparentid = 0
+       -- A partition's is as its parent's, or is one more problem.
+       AND t.tgenabled <> 'A' AND NOT EXISTS (SELECT FROM pg_trigger parent WHERE parent.oid = t.tgparentid AND parent.tgenabled <> 'A')
     UNION ALL
     SELECT 'error', 'extension dcx_pricing', 'the library is of another version',
-           format('The library is %s, the extension %s.', facts ->> 'library', e.extversion), 'ALTER EXTENSION dcx_pricing UPDATE'
+           format('The library is %s, the extension %s.', facts ->> 'library', e.extversion),
+           (SELECT format('ALTER EXTENSION dcx_pricing UPDATE TO %L', target) FROM pg_extension_update_paths('dcx_pricing')
+             WHERE source = e.extversion AND target = facts ->> 'library' AND path IS NOT NULL)
       FROM pg_extension e WHERE e.extname = 'dcx_pricing' AND e.extversion <> facts ->> 'library';
 END;
 COMMENT ON FUNCTION dcx_check_settings(jsonb) IS
