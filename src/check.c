@@ -29,6 +29,7 @@ typedef struct Look
 	const char	 *schema;
 	const char	 *area;
 	Jsonb		 *facts;
+	bool		  reached; /* the catalog */
 	List		 *findings;
 	MemoryContext context; /* of the findings */
 } Look;
