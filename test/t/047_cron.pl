@@ -1,0 +1,81 @@
+# dcx_maintain() as pg_cron runs it: what changed in AAS is saved, and quoted; holds that are over are marked.
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::RealBin/lib";
+use Dcx;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+chomp(my $sharedir = `pg_config --sharedir`);
+my $control = "$sharedir/extension/pg_cron.control";
+plan skip_all => 'needs pg_cron' unless -e $control;
+
+my $aas = new_aas('aas');
+my $main = new_main('main', conf => <<"CONF");
+shared_preload_libraries = 'pg_cron'
+cron.database_name = '$Dcx::main_db'
+cron.use_background_workers = on
+CONF
+my $super = session($main);
+my $url = aas_url($aas);
+
+$super->value("SELECT * FROM dcx_attach_aas('$url')");
+$super->value('SELECT * FROM dcx_attach_wallet()');
+$super->value('CREATE EXTENSION pg_cron');
+
+# A role of its own, which has no right on any table of the platform's. Books answer everybody.
+$super->value(<<'SQL');
+CREATE ROLE janitor LOGIN;
+GRANT USAGE ON SCHEMA cron TO janitor;
+GRANT EXECUTE ON FUNCTION dcx_maintain, dcx_wallet_audit TO janitor;
+CREATE ROLE app LOGIN;
+ALTER DATABASE main SET dcx_pricing.max_price_age = '1h'
+SQL
+my $janitor = session($main, user => 'janitor');
+my $app = session($main, user => 'app');
+
+is($app->value("SELECT $Dcx::cost"), '376.00', 'the price that was saved when AAS was attached');
+$aas->safe_psql($Dcx::aas_db, q{UPDATE products SET price = 42 WHERE code = 'RAM_GB'});
+is($app->value("SELECT $Dcx::cost"), '376.00', 'which answers also when there is another');
+
+is($super->value(q{SELECT reltuples FROM pg_class WHERE oid = 'aas.products'::regclass}), '-1',
+	'nothing has been analyzed');
+
+# Two holds that are over: of a wallet that has moved on, and of one that nobody has touched since.
+$super->value("SELECT * FROM dcx_wallet_hold('$_', 10, 'over', '1 microsecond')") for 'org-acme', 'org-globex';
+$super->value(q{SELECT * FROM dcx_wallet_hold('org-acme', 20, 'open', '1 day')});
+
+# From 1.5 on it counts in seconds, too; before, a run begins with a minute.
+my ($version) = $super->value(q{SELECT extversion FROM pg_extension WHERE extname = 'pg_cron'}) =~ /^1\.(\d+)/;
+my $interval = $version >= 5 ? '1 second' : '* * * * *';
+$janitor->value("SELECT cron.schedule('dcx', '$interval', 'SELECT * FROM dcx_maintain()')");
+
+ok($main->poll_query_until($Dcx::main_db, q{SELECT count(*) > 0 FROM cron.job_run_details WHERE status = 'succeeded'}),
+	'it has run')
+  or diag $super->value('SELECT * FROM cron.job_run_details');
+is($super->value('SELECT DISTINCT username FROM cron.job_run_details'), 'janitor', 'as who scheduled it');
+
+is($app->value("SELECT $Dcx::cost"), '396.00', 'the new price is quoted');
+is($app->value('SELECT source FROM dcx_price_book_stats()'), 'saved', 'from the book that was saved');
+is( $super->value(q{SELECT organisation, idempotency_key, state FROM dcx.wallet_hold ORDER BY hold_id}),
+	"org-acme|over|expired\norg-globex|over|open\norg-acme|open|open",
+	'what is over is marked where its wallet has moved on');
+is($super->value(q{SELECT reltuples FROM pg_class WHERE oid = 'aas.products'::regclass}), '39',
+	'the foreign tables are analyzed');
+is($super->value('SELECT * FROM dcx_wallet_audit()'), '', 'all adds up');
+is(session($main)->value(q{SELECT * FROM dcx_check('settings')}), '', 'and the settings are in order');
+
+# What fails is no end of it: the job goes on, and says so.
+is( $janitor->value(q{SELECT task FROM dcx_maintain() WHERE result LIKE 'failed%' OR task = 'check' AND result <> 'no errors'}),
+	'', 'no task failed');
+$aas->stop;
+is( $janitor->value(q{SELECT task FROM dcx_maintain() WHERE result LIKE 'failed%' OR task = 'check' AND result <> 'no errors'
+	GROUP BY task ORDER BY task}), "analyze\ncheck\nprice book", 'without AAS those that need it do');
+is($app->value("SELECT $Dcx::cost"), '396.00', 'and the book goes on answering');
+
+$janitor->value(q{SELECT cron.unschedule('dcx')});
+$_->close for $janitor, $app, $super;
+$main->stop;
+done_testing();
