@@ -47,7 +47,7 @@ SELECT * FROM dcx_template_costs('1GHZ', 'STANDARD', NULL);
 
 -- Immutable and parallel safe, where no template is read.
 SELECT oid::regprocedure AS function, provolatile, proparallel FROM pg_proc
- WHERE proname LIKE 'dcx%' AND 'jsonb'::regtype = ANY (proargtypes) AND proname !~ 'wallet' ORDER BY 1::text;
+ WHERE proname LIKE 'dcx%' AND 'jsonb'::regtype = ANY (proargtypes) AND proname !~ 'wallet|check|health|schema' ORDER BY 1::text;
 -- So a constant call costs nothing at all.
 EXPLAIN (COSTS OFF, VERBOSE) SELECT dcx_vm_cost('1GHZ', 2, 4, 'STANDARD', 40, '{"CPU_1GHZ": {"price": 1}, "RAM_GB": {"price": 2}, "STORAGE_STANDARD": {"price": 3}}');
 

@@ -1,0 +1,479 @@
+-- Everything that can be wrong, as rows, and the SQL that fixes it: of a catalog in this database.
+\c regress_dcx_main
+SET timezone = 'UTC';
+CREATE SCHEMA aas;
+CREATE TABLE aas.categories (id text PRIMARY KEY, name text);
+CREATE TABLE aas.products (id text PRIMARY KEY, code text, title text, price numeric, cost numeric, unit numeric DEFAULT 1,
+    "categoryId" text CONSTRAINT category REFERENCES aas.categories, "createdAt" timestamptz(3) DEFAULT '2026-01-01', "updatedAt" timestamptz(3) DEFAULT '2026-01-02 03:04:05.6');
+CREATE TABLE aas.terraform_vm_config (id text PRIMARY KEY, name text, "group" text, "osType" text, vcpus integer, memory float8, disk integer);
+INSERT INTO aas.categories VALUES ('c1', 'Compute'), ('c2', 'Storage');
+INSERT INTO aas.products VALUES ('p1', 'CPU_1GHZ', 'vCPU', 78, 52, 1, 'c1'), ('p2', 'RAM_GB', 'RAM', 37, 24.5, 1, 'c1'), ('p3', 'STORAGE_STANDARD', 'Standard', 1.8, 1.1, 1, 'c2');
+INSERT INTO aas.terraform_vm_config VALUES ('t1', 'small', 'Linux', 'linux', 2, 4, 40);
+CREATE TABLE aas.wallets (org text PRIMARY KEY, balance numeric NOT NULL);
+INSERT INTO aas.wallets VALUES ('a', 100), ('b', 50);
+
+-- Nothing is attached: no error, whatever is asked.
+SELECT * FROM dcx_check('connection');
+SELECT area, severity, problem FROM dcx_check() WHERE area NOT IN ('connection', 'updated_at');
+SELECT * FROM dcx_health() WHERE value IS NOT NULL;
+SELECT * FROM dcx_maintain();
+SELECT state, message FROM test.failure('SELECT dcx_schema()');
+SELECT * FROM test.failure($$SELECT * FROM dcx_check('weather')$$) \gx
+SELECT state, hint FROM test.failure($$SELECT * FROM dcx_check('')$$);
+\o /dev/null
+SELECT fix FROM dcx_check('connection') \gexec
+SELECT * FROM dcx_attach_wallet('aas.wallets', 'org');
+\o
+SELECT * FROM dcx_check('connection');
+
+-- updated_at: the platform's tables and the catalog's, before anything keeps it.
+SELECT area, severity, count(*) = (SELECT count(*) FROM pg_attribute JOIN pg_class c ON c.oid = attrelid
+                                    WHERE attname = 'updatedAt' AND relkind = 'r' AND relnamespace IN ('public'::regnamespace, 'aas'::regnamespace)) AS every_one
+  FROM dcx_check() GROUP BY 1, 2;
+SELECT * FROM dcx_check('updated_at') WHERE object IN ('aas.products', 'public."OrganisationWallet"');
+\o /dev/null
+SELECT fix FROM dcx_check('updated_at') \gexec
+\o
+-- Healthy.
+SELECT * FROM dcx_check();
+
+CREATE FUNCTION aas.touch() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+\set problems 'SELECT * FROM dcx_check()'
+BEGIN;
+ALTER TABLE aas.products DISABLE TRIGGER USER;
+:problems;
+SELECT fix FROM dcx_check() \gexec
+:problems;
+-- Not the last that fires.
+CREATE TRIGGER zzzz BEFORE UPDATE ON aas.products FOR EACH ROW EXECUTE FUNCTION aas.touch();
+CREATE TRIGGER "~ Late" BEFORE UPDATE ON aas.products FOR EACH ROW EXECUTE FUNCTION aas.touch();
+:problems;
+SELECT fix FROM dcx_check() \gexec
+:problems;
+-- After the longest name there is no other.
+ALTER TRIGGER zzzz ON aas.products RENAME TO "~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~";
+SELECT fix FROM dcx_check();
+ALTER TABLE aas.products DISABLE TRIGGER "~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~";
+:problems;
+-- A trigger that keeps another column, or only sometimes fires, keeps nothing.
+DROP TRIGGER "~ Late_updated_at" ON aas.products;
+CREATE TRIGGER other BEFORE UPDATE ON aas.products FOR EACH ROW EXECUTE FUNCTION dcx_set_updated_at('createdAt');
+CREATE TRIGGER of_price BEFORE UPDATE OF price ON aas.products FOR EACH ROW EXECUTE FUNCTION dcx_set_updated_at();
+:problems;
+-- One whose argument is the column does.
+CREATE TRIGGER "~~~" BEFORE UPDATE ON aas.products FOR EACH ROW EXECUTE FUNCTION dcx_set_updated_at('updatedAt');
+:problems;
+ROLLBACK;
+BEGIN;
+CREATE TABLE aas."Odd Name" ("updatedAt" date);
+CREATE TABLE aas.parted (id int, "updatedAt" timestamp) PARTITION BY RANGE (id);
+CREATE TABLE aas.parted_1 PARTITION OF aas.parted FOR VALUES FROM (0) TO (10);
+CREATE VIEW aas.seen AS SELECT * FROM aas.parted;
+:problems;
+\o /dev/null
+SELECT fix FROM dcx_check() WHERE fix IS NOT NULL \gexec
+\o
+:problems;
+ROLLBACK;
+
+-- catalog
+BEGIN;
+INSERT INTO aas.products (id, code, price) VALUES ('d1', 'TWICE', 1), ('d2', 'TWICE', 2), ('e1', '', 1), ('e2', NULL, 1), ('n1', 'NAN', 'NaN'), ('n2', 'INFINITE', 'Infinity'),
+    ('n3', 'NEGATIVE', -0.01), ('n4', 'NONE', NULL), ('z', 'FREE', 0), ('f', 'FINE', 1.23456), ('f4', 'FOUR', 1.23450);
+UPDATE aas.products SET "categoryId" = 'c1' WHERE "categoryId" IS NULL;
+SELECT severity, object, problem, regexp_replace(detail, ' at .*', ' at ...') AS detail, fix FROM dcx_check('catalog');
+ROLLBACK;
+BEGIN;
+UPDATE aas.products SET title = NULL, code = NULL WHERE id = 'p1';
+UPDATE aas.products SET cost = 37.01, unit = 1024 WHERE id = 'p2';
+UPDATE aas.products SET cost = 'NaN', "categoryId" = NULL WHERE id = 'p3';
+SELECT * FROM dcx_check('catalog');
+ROLLBACK;
+BEGIN;
+ALTER TABLE aas.products DROP CONSTRAINT category;
+UPDATE aas.products SET "categoryId" = 'c9' WHERE id = 'p3';
+SELECT * FROM dcx_check('catalog');
+ROLLBACK;
+-- A family that is missing, by any reason.
+BEGIN;
+UPDATE aas.products SET code = 'CPU1' WHERE id = 'p1';
+UPDATE aas.products SET code = 'RAM_GBIT' WHERE id = 'p2';
+UPDATE aas.products SET price = NULL WHERE id = 'p3';
+SELECT * FROM dcx_check('catalog');
+ROLLBACK;
+-- Nor is there one where every code of it is there twice.
+BEGIN;
+INSERT INTO aas.products SELECT id || '+', code, title, price, cost, unit, "categoryId" FROM aas.products;
+SELECT object, problem FROM dcx_check('catalog') WHERE severity = 'error';
+ROLLBACK;
+BEGIN;
+DELETE FROM aas.products;
+SELECT severity, object, problem FROM dcx_check('catalog');
+ROLLBACK;
+-- What is refused as a template's size is what dcx_template_costs() does not price.
+BEGIN;
+INSERT INTO aas.terraform_vm_config (id, name, vcpus, memory, disk) VALUES ('t2', 'no CPU', 0, 4, 40), ('t3', 'no memory', 2, 0, 40), ('t4', 'NaN', 2, 'NaN', 40), ('t5', 'endless', 2, 'Infinity', 40),
+    ('t6', 'negative', 2, 4, -1), ('t7', NULL, NULL, NULL, NULL), ('t8', 'diskless', 2, 0.5, 0);
+SELECT object, problem, detail FROM dcx_check('catalog') WHERE problem LIKE '%template%';
+SET LOCAL client_min_messages = error;
+SELECT id, coalesce(name, id) IN (SELECT object FROM dcx_check('catalog')) AS problem, cost IS NULL AS not_priced FROM dcx_template_costs('1GHZ', 'STANDARD') ORDER BY 1;
+ROLLBACK;
+-- Against the last saved book.
+BEGIN;
+UPDATE aas.products SET price = price + 1 WHERE id <> 'p1';
+SELECT * FROM dcx_check('catalog');
+\o /dev/null
+SELECT fix FROM dcx_check('catalog') \gexec
+\o
+SELECT * FROM dcx_check('catalog');
+ROLLBACK;
+BEGIN;
+INSERT INTO aas.products SELECT 'm' || n, 'MORE_' || n, NULL, n, NULL, 1, 'c1' FROM generate_series(1, 12) n;
+SELECT object, problem, regexp_replace(detail, ' at .*', ' at ...') AS detail, fix FROM dcx_check('catalog');
+\o /dev/null
+SELECT * FROM dcx_price_book_save();
+\o
+SELECT * FROM dcx_check('catalog');
+UPDATE aas.products SET price = price * 2;
+SELECT problem, detail FROM dcx_check('catalog');
+DELETE FROM aas.products WHERE id LIKE 'm_%' AND price > 10;
+SELECT problem, regexp_replace(detail, ' at .*', ' at ...') AS detail FROM dcx_check('catalog');
+ROLLBACK;
+
+-- schema
+BEGIN;
+ALTER TABLE aas.products DROP COLUMN unit;
+ALTER TABLE aas.products RENAME code TO "Code";
+ALTER TABLE aas.categories DROP COLUMN name;
+SELECT * FROM dcx_check('schema');
+SELECT * FROM dcx_check('catalog');
+ROLLBACK;
+BEGIN;
+ALTER TABLE aas.products ALTER cost TYPE text, ALTER price TYPE numeric[] USING ARRAY[price];
+CREATE DOMAIN aas.units AS numeric;
+ALTER TABLE aas.products ALTER unit TYPE aas.units;
+SELECT * FROM dcx_check('schema');
+ROLLBACK;
+BEGIN;
+ALTER TABLE aas.categories DROP CONSTRAINT categories_pkey CASCADE;
+ALTER TABLE aas.terraform_vm_config DROP CONSTRAINT terraform_vm_config_pkey;
+ALTER TABLE aas.products ALTER "createdAt" TYPE timestamp, ALTER "updatedAt" TYPE timestamp;
+SELECT * FROM dcx_check();
+-- What the details say, mends it.
+SELECT substring(detail FROM 'ALTER TABLE.*[^.]') AS sql FROM dcx_check('schema') WHERE detail ~ 'PRIMARY KEY' \gexec
+SELECT substring(detail FROM 'ALTER TABLE.*[^.]') AS sql FROM dcx_check('schema') \gexec
+SELECT * FROM dcx_check();
+ROLLBACK;
+-- A view has no keys.
+BEGIN;
+ALTER TABLE aas.products RENAME TO all_products;
+CREATE VIEW aas.products AS SELECT * FROM aas.all_products;
+\o /dev/null
+SELECT * FROM dcx_attach_aas();
+\o
+SELECT * FROM dcx_check();
+ROLLBACK;
+
+-- The schema as a value.
+SELECT jsonb_pretty(dcx_schema() -> 'categories');
+SELECT key, value -> 'kind' AS kind, value -> 'primary_key' AS primary_key, value -> 'foreign_keys' AS foreign_keys FROM jsonb_each(dcx_schema('aas')) ORDER BY 1;
+SELECT dcx_schema(NULL) IS NULL AS nothing;
+SELECT * FROM test.failure($$SELECT dcx_schema('wallet')$$) \gx
+SELECT dcx_schema() AS before \gset
+SELECT * FROM dcx_schema_diff(:'before', dcx_schema());
+SELECT * FROM dcx_schema_diff(:'before', NULL);
+BEGIN;
+ALTER TABLE aas.products DROP COLUMN unit, ADD COLUMN "Remark" text NOT NULL DEFAULT '', ALTER price TYPE float8, ALTER code SET NOT NULL, DROP CONSTRAINT category;
+ALTER TABLE aas.categories DROP CONSTRAINT categories_pkey, ADD PRIMARY KEY (name);
+CREATE TABLE aas.extra ();
+ALTER TABLE aas.wallets RENAME TO purses;
+ALTER TABLE aas.terraform_vm_config RENAME TO config;
+CREATE VIEW aas.terraform_vm_config AS SELECT id, name FROM aas.config;
+SELECT * FROM dcx_schema_diff(:'before', dcx_schema());
+SELECT count(*) = (SELECT count(*) FROM dcx_schema_diff(:'before', dcx_schema())) AS the_same_backwards FROM dcx_schema_diff(dcx_schema(), :'before');
+ROLLBACK;
+
+-- wallet
+\set problems 'SELECT * FROM dcx_check(''wallet'')'
+BEGIN;
+ALTER TABLE aas.wallets DISABLE TRIGGER ALL;
+UPDATE aas.wallets SET balance = 90 WHERE org = 'a';
+INSERT INTO aas.wallets VALUES ('c', 0);
+SELECT * FROM dcx_check();
+\o /dev/null
+SELECT fix FROM dcx_check() \gexec
+\o
+SELECT * FROM dcx_check();
+ROLLBACK;
+-- Only the one that fires always is safe.
+BEGIN;
+ALTER TABLE aas.wallets ENABLE TRIGGER "000_dcx_wallet";
+ALTER TABLE dcx.wallet_entry DISABLE TRIGGER USER;
+SELECT * FROM dcx_check();
+SELECT fix FROM dcx_check() \gexec
+SELECT * FROM dcx_check();
+DROP TRIGGER "000_dcx_wallet" ON aas.wallets;
+:problems;
+\o /dev/null
+SELECT fix FROM dcx_check() \gexec
+\o
+SELECT * FROM dcx_check();
+ROLLBACK;
+-- The same of a partition: for itself, or for what its parent is.
+BEGIN;
+CREATE TABLE aas.parted (org text PRIMARY KEY, balance numeric NOT NULL) PARTITION BY RANGE (org);
+CREATE TABLE aas.parted_a PARTITION OF aas.parted FOR VALUES FROM ('a') TO ('b');
+\o /dev/null
+SELECT * FROM dcx_detach('wallet');
+SET LOCAL client_min_messages = error;
+DROP TABLE dcx.wallet_entry, dcx.wallet_hold, dcx.wallet_key, dcx.wallet_account CASCADE;
+SELECT * FROM dcx_attach_wallet('aas.parted', 'org');
+\o
+SELECT * FROM dcx_check();
+ALTER TABLE aas.parted_a DISABLE TRIGGER "000_dcx_wallet";
+SELECT * FROM dcx_check();
+ALTER TABLE aas.parted DISABLE TRIGGER "000_dcx_wallet";
+SELECT object, problem, fix FROM dcx_check();
+SELECT fix FROM dcx_check() \gexec
+SELECT * FROM dcx_check();
+ROLLBACK;
+-- Money is held that is not there.
+BEGIN;
+SELECT amount FROM dcx_wallet_hold('a', 80, 'k');
+UPDATE aas.wallets SET balance = 79.99 WHERE org = 'a';
+:problems;
+ROLLBACK;
+-- Damage that only a person can judge.
+BEGIN;
+SELECT amount FROM dcx_wallet_hold('a', 80, 'k');
+UPDATE dcx.wallet_account SET held = 1, balance = 2 WHERE organisation = 'a';
+ALTER TABLE dcx.wallet_key DISABLE TRIGGER USER;
+DELETE FROM dcx.wallet_key WHERE idempotency_key = 'k';
+SELECT object, regexp_replace(problem, '\d+', 'N') AS problem, detail, fix FROM dcx_check('wallet');
+SELECT count(*) = (SELECT count(*) FROM dcx_check('wallet')) AS all_of_it FROM dcx_wallet_audit();
+ROLLBACK;
+-- No ledger.
+BEGIN;
+SET LOCAL client_min_messages = error;
+DROP TABLE dcx.wallet_entry, dcx.wallet_hold, dcx.wallet_key, dcx.wallet_account CASCADE;
+:problems;
+\o /dev/null
+SELECT fix FROM dcx_check() \gexec
+\o
+SELECT * FROM dcx_check();
+ROLLBACK;
+-- The table itself.
+BEGIN;
+ALTER TABLE aas.wallets DROP CONSTRAINT wallets_pkey, ALTER balance DROP NOT NULL, ALTER org DROP NOT NULL, ALTER balance TYPE float8;
+UPDATE aas.wallets SET balance = balance + 0.1;
+:problems;
+SELECT fix FROM dcx_check() \gexec
+SELECT * FROM dcx_check();
+SELECT * FROM dcx_wallet_audit();
+ROLLBACK;
+-- What cannot be mended for what is in it, is not tried. Wallets of nobody are no two wallets of one.
+BEGIN;
+ALTER TABLE aas.wallets DROP CONSTRAINT wallets_pkey, ALTER org DROP NOT NULL;
+INSERT INTO aas.wallets VALUES ('b', 1), ('b', 2), (NULL, 3), (NULL, 4);
+:problems;
+ROLLBACK;
+-- A balance that cannot be reckoned with is in the audit's way; the rest is looked at.
+BEGIN;
+ALTER TABLE aas.wallets DISABLE TRIGGER ALL, DROP CONSTRAINT wallets_pkey, ALTER balance DROP NOT NULL;
+UPDATE aas.wallets SET balance = NULL WHERE org = 'a';
+SELECT * FROM dcx_check();
+ROLLBACK;
+
+-- settings
+BEGIN;
+SET LOCAL dcx_pricing.max_price_age = '1h';
+SELECT * FROM dcx_check();
+UPDATE dcx.price_book SET first_seen_at = '2026-01-01', last_seen_at = '2026-01-02 03:04:05+00';
+SELECT * FROM dcx_check('settings');
+SELECT problem, detail FROM dcx_check('catalog');
+\o /dev/null
+SELECT fix FROM dcx_check() \gexec
+\o
+SELECT * FROM dcx_check();
+DELETE FROM dcx.price_book;
+SET LOCAL dcx_pricing.on_outage = saved;
+SELECT * FROM dcx_check();
+\o /dev/null
+SELECT fix FROM dcx_check() LIMIT 1 \gexec
+\o
+SELECT * FROM dcx_check();
+ROLLBACK;
+-- The saved book's time, not its number, decides; other units and other forms of it are the same.
+BEGIN;
+SET LOCAL dcx_pricing.max_price_age = '90min';
+SET LOCAL intervalstyle = iso_8601;
+UPDATE dcx.price_book SET last_seen_at = now() - interval '89 minutes', first_seen_at = '2026-01-01';
+SELECT * FROM dcx_check();
+UPDATE dcx.price_book SET last_seen_at = now() - interval '91 minutes';
+SELECT problem FROM dcx_check();
+ROLLBACK;
+-- A library of another version; without a script from there to here there is nothing to run.
+BEGIN;
+UPDATE pg_extension SET extversion = '0.0' WHERE extname = 'dcx_pricing';
+SELECT severity, object, problem, regexp_replace(detail, 'is [0-9.]+,', 'is N,') AS detail, fix FROM dcx_check();
+ROLLBACK;
+
+-- connection, as far as it is of this database
+BEGIN;
+UPDATE dcx.binding SET seen = jsonb_set(jsonb_set(seen, '{main,database}', '"elsewhere"'), '{main,system}', '"1"');
+SELECT severity, object, problem, regexp_replace(detail, 'of [0-9]{2,}\.', 'of N.') AS detail, fix FROM dcx_check();
+ROLLBACK;
+BEGIN;
+DROP TABLE aas.terraform_vm_config, aas.wallets;
+SELECT severity, regexp_replace(object, '\d+', 'N') AS object, problem, detail, fix FROM dcx_check() WHERE area = 'connection';
+SELECT * FROM dcx_check() WHERE area <> 'connection';
+DROP TABLE aas.products;
+SELECT area, severity, problem FROM dcx_check();
+SELECT name FROM dcx_health() WHERE value IS NOT NULL;
+SELECT * FROM test.failure('SELECT dcx_schema()') \gx
+ROLLBACK;
+
+-- What keeps one area from answering does not keep the others.
+BEGIN;
+UPDATE aas.products SET cost = 100 WHERE id = 'p2';
+ALTER TABLE dcx.wallet_hold RENAME COLUMN state TO condition;
+SELECT * FROM dcx_check();
+SELECT * FROM dcx_check('catalog');
+SELECT name FROM dcx_health() WHERE value IS NULL;
+SELECT * FROM dcx_maintain() WHERE task <> 'price book';
+ROLLBACK;
+BEGIN;
+SET LOCAL client_min_messages = error;
+UPDATE aas.products SET cost = 100 WHERE id = 'p2';
+DROP TABLE dcx.wallet_key CASCADE;
+SELECT * FROM dcx_check();
+ROLLBACK;
+BEGIN;
+UPDATE aas.products SET cost = 100 WHERE id = 'p2';
+ALTER TABLE dcx.price_book RENAME COLUMN book TO books;
+SELECT * FROM dcx_check();
+ROLLBACK;
+BEGIN;
+ALTER TABLE aas.products ADD CONSTRAINT has_price CHECK (price IS NOT NULL), ALTER price TYPE text;
+UPDATE aas.products SET price = 'dear' WHERE id = 'p1';
+ALTER TABLE aas.wallets ALTER balance DROP NOT NULL;
+SELECT * FROM dcx_check();
+ROLLBACK;
+BEGIN;
+ALTER TABLE dcx.binding RENAME COLUMN seen TO saw;
+ALTER TABLE aas.wallets ALTER balance DROP NOT NULL;
+SELECT area, severity, object, problem, detail FROM dcx_check();
+ROLLBACK;
+
+-- For a dashboard.
+SELECT amount FROM unnest('{a,b}'::text[]) org, LATERAL dcx_wallet_hold(org, 10.5, 'h');
+SELECT area, name, CASE WHEN name IN ('book_age', 'latency_ms', 'server_version') THEN regexp_replace(value, '^[\d.]+$', 'N') ELSE value END AS value FROM dcx_health();
+SET dcx_pricing.max_price_age = '1h';
+SELECT value FROM dcx_health() WHERE name = 'source';
+RESET dcx_pricing.max_price_age;
+
+-- For a scheduler: saves what has changed, and marks what has expired.
+SELECT task, regexp_replace(result, 'book \d+', 'book N') AS result FROM dcx_maintain();
+UPDATE aas.products SET price = -1 WHERE id = 'p3';
+SELECT task, regexp_replace(result, 'book \d+', 'book N') AS result FROM dcx_maintain();
+UPDATE aas.products SET price = 1.8 WHERE id = 'p3';
+SELECT task, regexp_replace(result, 'book \d+', 'book N') AS result FROM dcx_maintain();
+BEGIN READ ONLY;
+SELECT state, message FROM test.failure('SELECT * FROM dcx_maintain()');
+SELECT * FROM dcx_check();
+SELECT count(*) FROM dcx_health();
+ROLLBACK;
+BEGIN ISOLATION LEVEL REPEATABLE READ;
+SELECT * FROM dcx_maintain();
+SELECT * FROM dcx_check();
+ROLLBACK;
+
+CREATE PROCEDURE aas.wait_until(at timestamptz) LANGUAGE plpgsql AS $$
+BEGIN
+    WHILE clock_timestamp() <= at LOOP
+        PERFORM pg_sleep(0.01);
+    END LOOP;
+END $$;
+SELECT hold_id AS short, expires_at AS expiry FROM dcx_wallet_hold('a', 20, 'short', '200 milliseconds') \gset
+CALL aas.wait_until(:'expiry');
+-- It has expired; the account has not been touched since, so nobody has to mark anything.
+SELECT * FROM dcx_check('wallet');
+SELECT result FROM dcx_maintain() WHERE task = 'holds';
+SELECT amount, available FROM dcx_wallet_debit('a', 1, 'd');
+SELECT * FROM dcx_check('wallet');
+SELECT value FROM dcx_health() WHERE name IN ('open_holds', 'held_total');
+-- Marking it changes no answer.
+CREATE TABLE aas.before AS SELECT * FROM dcx_wallet_holds('a', NULL);
+SELECT state, replace(message, :'short', 'N') AS message, substring(detail FROM 'since (.*)\.')::timestamptz = :'expiry' AS then FROM test.failure(format('SELECT dcx_wallet_capture(%s)', :short));
+SELECT fix FROM dcx_check('wallet') \gset
+\o /dev/null
+:fix;
+\o
+SELECT * FROM dcx_check('wallet');
+SELECT state, resolved_at = expires_at AS then FROM dcx.wallet_hold WHERE hold_id = :short;
+SELECT result FROM dcx_maintain() WHERE task = 'holds';
+SELECT count(*), count(*) FILTER (WHERE h IS NOT DISTINCT FROM b) AS the_same FROM dcx_wallet_holds('a', NULL) h FULL JOIN aas.before b USING (hold_id);
+SELECT state FROM dcx_wallet_holds('a', 'expired');
+SELECT state, replace(message, :'short', 'N') AS message, substring(detail FROM 'since (.*)\.')::timestamptz = :'expiry' AS then FROM test.failure(format('SELECT dcx_wallet_capture(%s)', :short));
+SELECT state, replace(message, :'short', 'N') AS message FROM test.failure(format('SELECT dcx_wallet_release(%s)', :short));
+SELECT amount, expires_at = :'expiry' AS then, available, replayed FROM dcx_wallet_hold('a', 20, 'short', '200 milliseconds');
+SELECT * FROM dcx_wallet_audit();
+SELECT dcx_wallet_available('a');
+
+-- Nobody's but who is told so; he sees what he may.
+CREATE ROLE regress_dcx_watcher;
+SET ROLE regress_dcx_watcher;
+SELECT f.state, f.message FROM unnest('{dcx_check(),dcx_health(),dcx_maintain(),dcx_schema()}'::text[]) call, LATERAL test.failure('SELECT ' || call) f;
+RESET ROLE;
+ALTER TABLE aas.wallets ALTER balance DROP NOT NULL;
+UPDATE aas.products SET cost = 100 WHERE id = 'p2';
+GRANT EXECUTE ON FUNCTION dcx_check(text), dcx_health(), dcx_schema(text), dcx_maintain() TO regress_dcx_watcher;
+SET ROLE regress_dcx_watcher;
+SELECT * FROM dcx_check();
+SELECT count(*), count(value) FROM dcx_health();
+SELECT count(*) FROM jsonb_each(dcx_schema());
+SELECT task, regexp_replace(result, 'book \d+', 'book N') AS result FROM dcx_maintain();
+RESET ROLE;
+GRANT EXECUTE ON FUNCTION dcx_wallet_audit() TO regress_dcx_watcher;
+SET ROLE regress_dcx_watcher;
+SELECT * FROM dcx_check();
+RESET ROLE;
+REVOKE EXECUTE ON FUNCTION dcx_check_settings(jsonb) FROM PUBLIC;
+SET ROLE regress_dcx_watcher;
+SELECT area, problem, detail FROM dcx_check();
+RESET ROLE;
+
+-- In a schema of its own, which is not searched, the fixes run as they stand.
+SET client_min_messages = warning;
+DROP OWNED BY regress_dcx_watcher;
+DROP ROLE regress_dcx_watcher;
+UPDATE aas.products SET cost = 24.5 WHERE id = 'p2';
+DROP SCHEMA dcx CASCADE;
+DROP EXTENSION dcx_pricing CASCADE;
+CREATE SCHEMA "Own %s";
+CREATE EXTENSION dcx_pricing SCHEMA "Own %s";
+SET search_path = aas;
+SELECT area, severity, object, fix FROM "Own %s".dcx_check() WHERE object !~ '^public';
+\o /dev/null
+SELECT fix FROM "Own %s".dcx_check() WHERE fix IS NOT NULL \gexec
+SELECT * FROM "Own %s".dcx_attach_wallet('wallets', 'org');
+\o
+SELECT area, object, problem FROM "Own %s".dcx_check();
+DELETE FROM dcx.price_book;
+ALTER TABLE wallets ALTER balance TYPE float8, DROP CONSTRAINT wallets_pkey;
+ALTER TABLE wallets DISABLE TRIGGER ALL, ALTER org DROP NOT NULL;
+ALTER TABLE products DISABLE TRIGGER ALL;
+UPDATE wallets SET balance = 7 WHERE org = 'a';
+SET dcx_pricing.max_price_age = '1h';
+SELECT area, severity, object, fix FROM "Own %s".dcx_check();
+\o /dev/null
+SELECT fix FROM "Own %s".dcx_check() WHERE fix IS NOT NULL \gexec
+\o
+SELECT * FROM "Own %s".dcx_check();
+RESET dcx_pricing.max_price_age;
+RESET search_path;
+
+\set VERBOSITY terse
+DROP EXTENSION dcx_pricing CASCADE;
+DROP SCHEMA dcx, aas, "Own %s" CASCADE;
+CREATE EXTENSION dcx_pricing;
