@@ -53,6 +53,24 @@ add_jsonb(DcxParameters *parameters, Jsonb *value)
 	dcx_parameter(parameters, JSONBOID, value ? JsonbPGetDatum(value) : (Datum) 0, !value);
 }
 
+static void
+report_failure(Look *look, const ErrorData *error)
+{
+	DcxFinding *finding = add(look);
+
+	finding->severity = "error";
+	finding->object = "dcx_check";
+	finding->problem = "this could not be looked at";
+	finding->detail = error->detail ? psprintf("%s: %s", error->message, error->detail) :
+									  psprintf("%s.", error->message);
+}
+
+static void
+get_book(void *book)
+{
+	*(Jsonb **) book = dcx_facts_book();
+}
+
 /* Calls the area's function with the facts, and what else it is to look at. */
 static void
 look_at(void *argument)
@@ -60,6 +78,8 @@ look_at(void *argument)
 	Look		 *look = argument;
 	DcxParameters parameters = {0};
 	DcxPlan		  plan = {0};
+	Jsonb		 *book = NULL;
+	ErrorData	 *error;
 	uint64		  n;
 	DcxRun		  run;
 	const char	 *more = "";
@@ -70,7 +90,11 @@ look_at(void *argument)
 		add_jsonb(&parameters, dcx_facts_rows("products"));
 		add_jsonb(&parameters, dcx_facts_rows("categories"));
 		add_jsonb(&parameters, dcx_facts_rows("terraform_vm_config"));
-		add_jsonb(&parameters, dcx_facts_book());
+		/* The catalog can be looked at without one. */
+		error = dcx_guarded(get_book, &book);
+		if (error)
+			report_failure(look, error);
+		add_jsonb(&parameters, book);
 		more = ", $2, $3, $4, $5";
 	}
 
@@ -96,18 +120,6 @@ look_at(void *argument)
 	}
 	dcx_query_forget(&plan);
 	dcx_run_end(&run);
-}
-
-static void
-report_failure(Look *look, const ErrorData *error)
-{
-	DcxFinding *finding = add(look);
-
-	finding->severity = "error";
-	finding->object = "dcx_check";
-	finding->problem = "this could not be looked at";
-	finding->detail = error->detail ? psprintf("%s: %s", error->message, error->detail) :
-									  psprintf("%s.", error->message);
 }
 
 /* Whether an area can say nothing of a catalog that is out of reach. */

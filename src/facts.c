@@ -45,19 +45,20 @@ static const char question[] =
 	"      'kind', c.relkind,"
 	"      'writable', has_table_privilege(c.oid, 'DELETE, TRUNCATE')"
 	"        OR has_any_column_privilege(c.oid, 'INSERT, UPDATE'),"
-	"      'columns', (SELECT jsonb_object_agg(a.attname, jsonb_build_object("
+	"      'columns', (SELECT coalesce(jsonb_object_agg(a.attname, jsonb_build_object("
 	"          'type', format_type(a.atttypid, a.atttypmod),"
 	"          'builtin', t.typnamespace = 'pg_catalog'::regnamespace, 'not_null', a.attnotnull,"
 	"          'number', coalesce(nullif(t.typbasetype, 0), t.oid) IN ('int2'::regtype,"
 	"            'int4'::regtype, 'int8'::regtype, 'float4'::regtype, 'float8'::regtype,"
-	"            'numeric'::regtype)))"
+	"            'numeric'::regtype))), '{}')"
 	"        FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid"
 	"        WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),"
 	"      'primary_key', (SELECT jsonb_agg(a.attname ORDER BY k.ordinality)"
 	"        FROM pg_constraint o, unnest(o.conkey) WITH ORDINALITY AS k (attnum, ordinality)"
 	"        JOIN pg_attribute a ON a.attnum = k.attnum"
 	"        WHERE o.conrelid = c.oid AND o.contype = 'p' AND a.attrelid = c.oid),"
-	"      'foreign_keys', (SELECT jsonb_agg(format('%s -> %s.%s', a.attname, r.relname, f.attname))"
+	"      'foreign_keys', (SELECT jsonb_agg(format('%s -> %s.%s', a.attname, r.relname, f.attname)"
+	"          ORDER BY a.attname, r.relname, f.attname)"
 	"        FROM pg_constraint o"
 	"        JOIN pg_attribute a ON a.attrelid = o.conrelid AND a.attnum = o.conkey[1]"
 	"        JOIN pg_class r ON r.oid = o.confrelid"
@@ -444,6 +445,11 @@ dcx_facts_schema(void)
 	DcxParameters parameters = {0};
 	char		 *identity;
 
+	if (!OidIsValid(dcx_relation_owner(relation)))
+		ereport(ERROR,
+				errcode(ERRCODE_UNDEFINED_TABLE),
+				errmsg("the attached relation \"products\" has been dropped"),
+				errhint("SELECT * FROM dcx_attach_aas(...) attaches another one."));
 	if (is_remote(relation))
 	{
 		Oid		 server = GetForeignTable(relation)->serverid;

@@ -253,8 +253,8 @@ BEGIN ATOMIC
           FROM jsonb_each(facts -> 'aas' -> 'is' -> 'tables') t),
     timed AS (
         SELECT name, place, extension, state ->> 'trigger' AS trigger, (state ->> 'enabled')::boolean AS enabled,
-               (SELECT string_agg(quote_ident(x), ', ' ORDER BY x COLLATE "C") FROM jsonb_array_elements_text(state -> 'after') x) AS later,
-               (SELECT max(x COLLATE "C") FROM jsonb_array_elements_text(state -> 'after') x) AS latest
+               (SELECT string_agg(quote_ident(x), ', ' ORDER BY x COLLATE "C") FROM jsonb_array_elements_text(nullif(state -> 'after', 'null')) x) AS later,
+               (SELECT max(x COLLATE "C") FROM jsonb_array_elements_text(nullif(state -> 'after', 'null')) x) AS latest
           FROM kept WHERE state ->> 'type' LIKE 'timestamp%')
     SELECT 'warning', name, 'column "updatedAt" is of another type than timestamp', format('It is of type %s.', state ->> 'type'), NULL
       FROM kept WHERE state ->> 'type' NOT LIKE 'timestamp%'
@@ -289,14 +289,14 @@ BEGIN ATOMIC
                b ->> 'kind' IN ('r', 'p') AS is_table
           FROM jsonb_array_elements(facts -> 'bindings') b WHERE b ->> 'catalog' = 'wallet' AND b ->> 'kind' IS NOT NULL),
     attach AS (
-        SELECT format('SELECT * FROM @extschema@.dcx_attach_wallet(%L, %L, %L)', relation, organisation, balance) AS call FROM bound)
+        SELECT format('SELECT * FROM %s.dcx_attach_wallet(%L, %L, %L)', '@extschema@', relation, organisation, balance) AS call FROM bound)
     SELECT 'error', found.organisation, found.problem,
            format('Expected: %s. Found: %s.', coalesce(found.expected::text, 'nothing'), coalesce(found.actual::text, 'nothing')),
            CASE WHEN found.problem IN ('the balance is not what the entries add up to', 'no entry of the wallet in the ledger') THEN attach.call END
       FROM attach, dcx_wallet_audit() AS found WHERE facts -> 'wallet' ? 'ledger'
     UNION ALL
     SELECT 'warning', relation, 'there is no ledger', 'No money can move.', attach.call
-      FROM bound, attach WHERE is_table AND NOT facts -> 'wallet' ? 'ledger'
+      FROM bound, attach WHERE is_table AND jsonb_typeof(facts -> 'wallet') = 'object' AND NOT facts -> 'wallet' ? 'ledger'
     UNION ALL
     SELECT 'error', relation, 'a trigger that writes the ledger is missing', 'No money can move.', attach.call
       FROM bound, attach
