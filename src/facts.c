@@ -293,44 +293,46 @@ wallet(void)
 	const DcxBinding *wallets = dcx_wallet_binding();
 	DcxParameters	  none = {0};
 	StringInfoData	  json;
-	const char		 *column;
+	const char		 *organisation = NameStr(wallets->columns[0]);
+	const char		 *balance = NameStr(wallets->columns[1]);
+	const char		 *table;
+	Oid				  table_owner;
 	Oid				  owner;
 
 	if (!wallets->attached || !OidIsValid(dcx_relation_owner(wallets->relation)))
 		return NULL;
+	table = dcx_relation_name(wallets->relation);
+	table_owner = dcx_relation_owner(wallets->relation);
 	initStringInfo(&json);
-	column = quote_identifier(NameStr(wallets->columns[0]));
 	appendStringInfoString(&json, "{\"relation\": ");
-	escape_json(&json, dcx_relation_name(wallets->relation));
+	escape_json(&json, table);
 	append_json(&json,
 				"wallets",
-				value_of(dcx_relation_owner(wallets->relation),
-						 psprintf("SELECT count(*)::text FROM %s",
-								  dcx_relation_name(wallets->relation)),
-						 &none));
-	append_json(&json,
-				"doubles",
-				value_of(dcx_relation_owner(wallets->relation),
-						 psprintf("SELECT coalesce(jsonb_agg(o), '[]')::text FROM (SELECT %s::text"
-								  "  FROM %s WHERE %s IS NOT NULL"
-								  " GROUP BY 1 HAVING count(*) > 1 ORDER BY 1 LIMIT 20) d (o)",
-								  column,
-								  dcx_relation_name(wallets->relation),
-								  column),
-						 &none));
+				value_of(table_owner, psprintf("SELECT count(*)::text FROM %s", table), &none));
 	append_json(
 		&json,
-		"nulls",
-		value_of(dcx_relation_owner(wallets->relation),
-				 psprintf("SELECT to_jsonb(array_remove(ARRAY[CASE WHEN bool_or(%1$s IS NULL)"
-						  "    THEN %2$s END, CASE WHEN bool_or(%3$s IS NULL) THEN %4$s END],"
-						  "  NULL))::text FROM %5$s",
-						  column,
-						  quote_literal_cstr(NameStr(wallets->columns[0])),
-						  quote_identifier(NameStr(wallets->columns[1])),
-						  quote_literal_cstr(NameStr(wallets->columns[1])),
-						  dcx_relation_name(wallets->relation)),
+		"doubles",
+		value_of(table_owner,
+				 psprintf("SELECT coalesce(jsonb_agg(o), '[]')::text FROM (SELECT %1$s::text"
+						  "  FROM %2$s WHERE %1$s IS NOT NULL"
+						  " GROUP BY 1 HAVING count(*) > 1 ORDER BY 1 LIMIT 20) d (o)",
+						  quote_identifier(organisation),
+						  table),
 				 &none));
+	/* The columns that have a NULL. */
+	append_json(&json,
+				"nulls",
+				value_of(table_owner,
+						 psprintf("SELECT to_jsonb(array_remove(ARRAY["
+								  "  CASE WHEN bool_or(%s IS NULL) THEN %s END,"
+								  "  CASE WHEN bool_or(%s IS NULL) THEN %s END], NULL))::text"
+								  "  FROM %s",
+								  quote_identifier(organisation),
+								  quote_literal_cstr(organisation),
+								  quote_identifier(balance),
+								  quote_literal_cstr(balance),
+								  table),
+						 &none));
 	owner = dcx_ledger_owner(wallets, true);
 	if (OidIsValid(owner))
 		append_json(

@@ -1,6 +1,9 @@
 -- Everything that can be wrong, as rows, and the SQL that fixes it: of a catalog in this database.
 \c regress_dcx_main
 SET timezone = 'UTC';
+SET client_min_messages = warning;
+DROP SCHEMA IF EXISTS dcx CASCADE;
+RESET client_min_messages;
 CREATE SCHEMA aas;
 CREATE TABLE aas.categories (id text PRIMARY KEY, name text);
 CREATE TABLE aas.products (id text PRIMARY KEY, code text, title text, price numeric, cost numeric, unit numeric DEFAULT 1,
