@@ -145,6 +145,14 @@ report_out_of_reach(Look *look)
 	finding->detail = "The catalog cannot be reached: dcx_check('connection') says why.";
 }
 
+/* Whether an area has nothing to look at without the facts of another one. */
+static bool
+is_needed(const char *other, const char *area)
+{
+	return strcmp(other, "connection") == 0 ||
+		   (strcmp(other, "schema") == 0 && strcmp(area, "updated_at") == 0);
+}
+
 static bool
 is_area(const char *name)
 {
@@ -180,7 +188,7 @@ dcx_check_area(const char *schema, const char *area)
 		{
 			const DcxFactsFailure *failure = lfirst(lc);
 
-			if (strcmp(failure->area, look.area) == 0)
+			if (strcmp(failure->area, look.area) == 0 || (area && is_needed(failure->area, area)))
 				report_failure(&look, failure->error);
 		}
 		if (area && !look.reached && is_of_catalog(area) &&
