@@ -231,7 +231,8 @@ catalog_of(Oid relation, bool *reached)
 		append_text(&json, "schema", schema);
 		append_json(&json, "reached", *reached ? "true" : "false");
 		append_text(&json, "error", probe.error);
-		append_json(&json, "latency_ms", psprintf("%.1f", probe.latency_ms));
+		if (!probe.error)
+			append_json(&json, "latency_ms", psprintf("%.1f", probe.latency_ms));
 		append_json(&json, "is", probe.answer);
 	}
 	else
