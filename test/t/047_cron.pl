@@ -31,6 +31,8 @@ CREATE ROLE janitor LOGIN;
 GRANT USAGE ON SCHEMA cron TO janitor;
 GRANT EXECUTE ON FUNCTION dcx_maintain, dcx_wallet_audit TO janitor;
 CREATE ROLE app LOGIN;
+CREATE TABLE dcx_log AS SELECT now() AS at, * FROM dcx_maintain() WITH NO DATA;
+GRANT INSERT, SELECT ON dcx_log TO janitor;
 ALTER DATABASE main SET dcx_pricing.max_price_age = '1h'
 SQL
 my $janitor = session($main, user => 'janitor');
@@ -50,13 +52,15 @@ $super->value(q{SELECT * FROM dcx_wallet_hold('org-acme', 20, 'open', '1 day')})
 # From 1.5 on it counts in seconds, too; before, a run begins with a minute.
 my ($version) = $super->value(q{SELECT extversion FROM pg_extension WHERE extname = 'pg_cron'}) =~ /^1\.(\d+)/;
 my $interval = $version >= 5 ? '1 second' : '* * * * *';
-$janitor->value("SELECT cron.schedule('dcx', '$interval', 'SELECT * FROM dcx_maintain()')");
+$janitor->value("SELECT cron.schedule('dcx', '$interval', 'INSERT INTO dcx_log SELECT now(), * FROM dcx_maintain()')");
 
 ok($main->poll_query_until($Dcx::main_db, q{SELECT count(*) > 0 FROM cron.job_run_details WHERE status = 'succeeded'}),
 	'it has run')
   or diag $super->value('SELECT * FROM cron.job_run_details');
 is($super->value('SELECT DISTINCT username FROM cron.job_run_details'), 'janitor', 'as who scheduled it');
 
+like($super->value('SELECT task, result FROM dcx_log ORDER BY at LIMIT 6'), qr/^price book\|book 2 is new: 39 products$/m,
+	'what it said is kept');
 is($app->value("SELECT $Dcx::cost"), '396.00', 'the new price is quoted');
 is($app->value('SELECT source FROM dcx_price_book_stats()'), 'saved', 'from the book that was saved');
 is( $super->value(q{SELECT organisation, idempotency_key, state FROM dcx.wallet_hold ORDER BY hold_id}),
@@ -72,7 +76,7 @@ is( $janitor->value(q{SELECT task FROM dcx_maintain() WHERE result LIKE 'failed%
 	'', 'no task failed');
 $aas->stop;
 is( $janitor->value(q{SELECT task FROM dcx_maintain() WHERE result LIKE 'failed%' OR task = 'check' AND result <> 'no errors'
-	GROUP BY task ORDER BY task}), "analyze\ncheck\nprice book", 'without AAS those that need it do');
+	GROUP BY task ORDER BY task}), "check\nprice book", 'without AAS those that need it do');
 is($app->value("SELECT $Dcx::cost"), '396.00', 'and the book goes on answering');
 
 $janitor->value(q{SELECT cron.unschedule('dcx')});
