@@ -160,3 +160,27 @@ RESET search_path;
 \echo ==[ 12 ]== And what it took: how often this session asked AAS.
 \echo
 SELECT * FROM dcx_price_book_stats();
+
+\echo ==[ 13 ]== Is anything wrong? No rows would be good news.
+\echo
+ALTER SERVER dcx_aas OPTIONS (DROP connect_timeout);
+\c aas_product_data
+UPDATE products SET price = 'NaN' WHERE code = 'DNS_ZONE';
+\c datacentrix_cloud_local
+\echo '  SELECT * FROM dcx_check();'
+\echo
+SELECT area, severity, object, problem FROM dcx_check();
+\echo '  What can be mended is, by the SQL that comes with it; the price is mended in AAS:'
+\echo
+\echo '  SELECT fix FROM dcx_check() WHERE fix IS NOT NULL \\gexec'
+\echo
+SELECT fix FROM dcx_check() WHERE fix IS NOT NULL \gexec
+\c aas_product_data
+UPDATE products SET price = 25 WHERE code = 'DNS_ZONE';
+\c datacentrix_cloud_local
+SELECT area, severity, object, problem FROM dcx_check();
+\echo '  And for a dashboard:'
+\echo
+SELECT * FROM dcx_health();
+-- One of the fixes: live prices are what is nicer to play with.
+ALTER DATABASE datacentrix_cloud_local RESET dcx_pricing.max_price_age;
