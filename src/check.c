@@ -54,15 +54,44 @@ add_jsonb(DcxParameters *parameters, Jsonb *value)
 }
 
 static void
-report_failure(Look *look, const ErrorData *error)
+report_failure(Look *look, const char *object, const ErrorData *error)
 {
-	DcxFinding *finding = add(look);
+	DcxFinding	 *finding = add(look);
+	MemoryContext caller = MemoryContextSwitchTo(look->context);
 
 	finding->severity = "error";
-	finding->object = "dcx_check";
+	finding->object = pstrdup(object);
 	finding->problem = "this could not be looked at";
 	finding->detail = error->detail ? psprintf("%s: %s", error->message, error->detail) :
 									  psprintf("%s.", error->message);
+	MemoryContextSwitchTo(caller);
+}
+
+/* A part of the catalog, and its rows. */
+typedef struct Part
+{
+	const char *name;
+	Jsonb	   *rows;
+} Part;
+
+static void
+get_rows(void *argument)
+{
+	Part *part = argument;
+
+	part->rows = dcx_facts_rows(part->name);
+}
+
+/* Adds the rows of a part of the catalog; where they cannot be read, that is a finding, and NULL. */
+static void
+add_rows(Look *look, DcxParameters *parameters, const char *name)
+{
+	Part	   part = {.name = name};
+	ErrorData *error = dcx_guarded(get_rows, &part);
+
+	if (error)
+		report_failure(look, name, error);
+	add_jsonb(parameters, part.rows);
 }
 
 static void
@@ -87,13 +116,13 @@ look_at(void *argument)
 	add_jsonb(&parameters, look->facts);
 	if (strcmp(look->area, "catalog") == 0)
 	{
-		add_jsonb(&parameters, dcx_facts_rows("products"));
-		add_jsonb(&parameters, dcx_facts_rows("categories"));
-		add_jsonb(&parameters, dcx_facts_rows("terraform_vm_config"));
+		add_rows(look, &parameters, "products");
+		add_rows(look, &parameters, "categories");
+		add_rows(look, &parameters, "terraform_vm_config");
 		/* The catalog can be looked at without one. */
 		error = dcx_guarded(get_book, &book);
 		if (error)
-			report_failure(look, error);
+			report_failure(look, "dcx_check", error);
 		add_jsonb(&parameters, book);
 		more = ", $2, $3, $4, $5";
 	}
@@ -189,7 +218,7 @@ dcx_check_area(const char *schema, const char *area)
 			const DcxFactsFailure *failure = lfirst(lc);
 
 			if (strcmp(failure->area, look.area) == 0 || (area && is_needed(failure->area, area)))
-				report_failure(&look, failure->error);
+				report_failure(&look, "dcx_check", failure->error);
 		}
 		if (area && !look.reached && is_of_catalog(area) &&
 			OidIsValid(dcx_facts_relation("products")))
@@ -199,7 +228,7 @@ dcx_check_area(const char *schema, const char *area)
 			continue;
 		error = dcx_guarded(look_at, &look);
 		if (error)
-			report_failure(&look, error);
+			report_failure(&look, "dcx_check", error);
 	}
 	return look.findings;
 }
@@ -239,13 +268,6 @@ dcx_check(PG_FUNCTION_ARGS)
 	return (Datum) 0;
 }
 
-/* The products, where they can be read. */
-static void
-get_products(void *argument)
-{
-	*(Jsonb **) argument = dcx_facts_rows("products");
-}
-
 /* dcx_health() */
 PG_FUNCTION_INFO_V1(dcx_health);
 Datum
@@ -254,7 +276,7 @@ dcx_health(PG_FUNCTION_ARGS)
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
 	char		  *schema = get_namespace_name(get_func_namespace(fcinfo->flinfo->fn_oid));
 	DcxParameters  parameters = {0};
-	Jsonb		  *products = NULL;
+	Part		   products = {.name = "products"};
 	List		  *failures;
 	bool		   reached;
 	DcxRun		   run;
@@ -262,8 +284,8 @@ dcx_health(PG_FUNCTION_ARGS)
 	InitMaterializedSRF(fcinfo, 0);
 	add_jsonb(&parameters, dcx_facts_gather(&reached, &failures));
 	if (reached)
-		(void) dcx_guarded(get_products, &products);
-	add_jsonb(&parameters, products);
+		(void) dcx_guarded(get_rows, &products);
+	add_jsonb(&parameters, products.rows);
 	dcx_run_begin(&run, InvalidOid);
 	dcx_query_into(result,
 				   psprintf("SELECT area, name, value FROM %s.dcx_health_of($1, $2)",

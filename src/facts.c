@@ -507,7 +507,9 @@ dcx_facts_relation(const char *part)
 
 /*
  * The rows of a foreign table, asked of its server beside our transaction: where postgres_fdw loses a
- * connection, it lets the caller's COMMIT fail, whatever is done about the error.
+ * connection, it lets the caller's COMMIT fail, whatever is done about the error. With the columns
+ * that they have there, whatever the foreign table says of them; a name that it gives to one is
+ * another.
  */
 static Jsonb *
 remote_rows(Oid relation)
@@ -520,14 +522,13 @@ remote_rows(Oid relation)
 	dcx_parameter_text(&parameters, remote_schema(relation));
 	dcx_parameter_text(&parameters, table_option(relation, "table_name", get_rel_name(relation)));
 	rows = value_of(InvalidOid,
-					"SELECT format('SELECT coalesce(jsonb_agg(to_jsonb(r)), ''[]'')::text"
-					" FROM (SELECT %s FROM %I.%I t) r WHERE $1::text IS NULL',"
-					"  string_agg(format('t.%I AS %I', coalesce((SELECT option_value"
-					"     FROM pg_options_to_table(a.attfdwoptions)"
-					"     WHERE option_name = 'column_name'), a.attname), a.attname),"
-					"    ', ' ORDER BY a.attnum), $2, $3)"
-					"  FROM pg_attribute a"
-					" WHERE a.attrelid = $1::oid AND a.attnum > 0 AND NOT a.attisdropped",
+					"SELECT format('SELECT coalesce(jsonb_agg(to_jsonb(t)%s), ''[]'')::text"
+					" FROM %I.%I t WHERE $1::text IS NULL',"
+					"  string_agg(format(' || jsonb_build_object(%L, to_jsonb(t) -> %L)',"
+					"    a.attname, o.option_value), ''), $2, $3)"
+					"  FROM pg_attribute a, pg_options_to_table(a.attfdwoptions) o"
+					" WHERE a.attrelid = $1::oid AND a.attnum > 0 AND NOT a.attisdropped"
+					"   AND o.option_name = 'column_name'",
 					&parameters);
 	probe =
 		dcx_probe(GetForeignTable(relation)->serverid, dcx_relation_owner(relation), rows, NULL);

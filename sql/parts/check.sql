@@ -134,7 +134,7 @@ BEGIN ATOMIC
     UNION ALL
     SELECT CASE WHEN r.needs ? r.name THEN 'warning' ELSE 'info' END, r.relation,
            format('column %I of the remote table is not here', r.name), format('It is of type %s.', r.type),
-           format('ALTER FOREIGN TABLE %s ADD COLUMN %I %s', r.relation, r.name, r.local_type)
+           format('ALTER FOREIGN TABLE %s ADD COLUMN %I %s%s', r.relation, r.name, r.local_type, CASE WHEN r.not_null THEN ' NOT NULL' END)
       FROM remote r
      WHERE NOT EXISTS (SELECT FROM here h WHERE h.part = r.part AND h.attname = r.name)
     UNION ALL
@@ -173,6 +173,7 @@ CREATE FUNCTION dcx_check_catalog(facts jsonb, products jsonb, categories jsonb,
 RETURNS TABLE(severity text, object text, problem text, detail text, fix text)
 LANGUAGE sql STABLE
 BEGIN ATOMIC
+    -- A column that is missing is the schema's, and a part that could not be read is NULL.
     WITH product AS (
         SELECT p, p ->> 'code' AS code, coalesce(nullif(p ->> 'code', ''), p ->> 'id', '') AS name, (p ->> 'price')::numeric AS price,
                (p ->> 'cost')::numeric AS cost, (p ->> 'unit')::numeric AS unit, p ->> 'categoryId' AS category
@@ -182,7 +183,7 @@ BEGIN ATOMIC
     category AS (
         SELECT c ->> 'id' AS id, coalesce(c ->> 'name', c ->> 'id') AS name FROM jsonb_array_elements(categories) c),
     template AS (
-        SELECT coalesce(t ->> 'name', t ->> 'id') AS name, (t ->> 'vcpus')::numeric AS vcpus, (t ->> 'memory')::numeric AS memory,
+        SELECT t, coalesce(t ->> 'name', t ->> 'id') AS name, (t ->> 'vcpus')::numeric AS vcpus, (t ->> 'memory')::numeric AS memory,
                (t ->> 'disk')::numeric AS disk
           FROM jsonb_array_elements(templates) t),
     was AS (
@@ -192,10 +193,10 @@ BEGIN ATOMIC
       FROM product WHERE code <> '' GROUP BY code HAVING count(*) > 1
     UNION ALL
     SELECT 'error', name, 'the product has no code', format('Its title is %s.', coalesce(p ->> 'title', 'missing')), NULL
-      FROM product WHERE coalesce(code, '') = ''
+      FROM product WHERE coalesce(code, '') = '' AND p ? 'code'
     UNION ALL
     SELECT 'error', name, 'the price cannot be used', coalesce('It is ' || price || '.', 'There is none.'), NULL
-      FROM priced WHERE usable IS NOT TRUE
+      FROM priced WHERE usable IS NOT TRUE AND p ? 'price'
     UNION ALL
     SELECT 'warning', name, 'the price is 0', NULL, NULL FROM priced WHERE price = 0
     UNION ALL
@@ -211,7 +212,7 @@ BEGIN ATOMIC
       FROM product WHERE categories IS NOT NULL AND p ? 'categoryId' AND NOT EXISTS (SELECT FROM category c WHERE c.id = product.category)
     UNION ALL
     SELECT 'info', name, 'the category has no product', NULL, NULL
-      FROM category c WHERE NOT EXISTS (SELECT FROM product WHERE product.category = c.id)
+      FROM category c WHERE products IS NOT NULL AND NOT EXISTS (SELECT FROM product WHERE product.category = c.id)
     UNION ALL
     -- A code that several products have is nobody's.
     SELECT 'error', codes, format('there is no %s that can be priced', noun), 'No VM can.', NULL
@@ -223,7 +224,7 @@ BEGIN ATOMIC
                coalesce(memory::text, 'missing'), coalesce(disk::text, 'missing')), NULL
       FROM template
      WHERE (vcpus >= 1 AND vcpus < 'Infinity' AND vcpus = trunc(vcpus) AND memory > 0 AND memory < 'Infinity'
-            AND disk >= 0 AND disk < 'Infinity') IS NOT TRUE
+            AND disk >= 0 AND disk < 'Infinity') IS NOT TRUE AND t ?& ARRAY['vcpus', 'memory', 'disk']
     UNION ALL
     SELECT 'warning', 'products', 'there are far more or fewer than in the last saved book',
            format('%s, and %s at %s.', n, facts -> 'book' ->> 'products', facts -> 'book' ->> 'last_seen_at'), NULL
@@ -249,7 +250,7 @@ BEGIN ATOMIC
         SELECT t.key AS name, t.value -> 'updated_at' AS state, '' AS place, NULL AS extension
           FROM jsonb_each(facts -> 'local' -> 'tables') t
         UNION ALL
-        SELECT format('%I.%I', facts -> 'aas' ->> 'schema', t.key), t.value -> 'updated_at', 'In AAS: ', 'CREATE EXTENSION dcx_pricing; '
+        SELECT format('%I.%I', facts -> 'aas' ->> 'schema', t.key), t.value -> 'updated_at', 'In AAS: ', 'CREATE EXTENSION IF NOT EXISTS dcx_pricing; '
           FROM jsonb_each(facts -> 'aas' -> 'is' -> 'tables') t),
     timed AS (
         SELECT name, place, extension, state ->> 'trigger' AS trigger, (state ->> 'enabled')::boolean AS enabled,
