@@ -1,0 +1,239 @@
+# dcx_check('schema') and ('updated_at') over two clusters: what pricing needs, what the remote tables are, and what the
+# foreign tables say they are. Each problem is planted, seen as its row and no other, and mended by what the row says.
+# And the schema as a value, carried from one environment to another.
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::RealBin/lib";
+use Dcx;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $aas = new_aas('aas');
+my $main = new_main('main', conf => "dcx_pricing.max_price_age = '1h'\n");
+my $super = session($main);
+my $there = session($aas, database => $Dcx::aas_db);
+
+$there->value('CREATE EXTENSION dcx_pricing; SELECT * FROM dcx_attach_updated_at()');
+$super->value('SELECT * FROM dcx_attach_updated_at()');
+$super->value("SELECT * FROM dcx_attach_aas('" . aas_url($aas) . "')");
+
+# The rows of all areas, and those that were not there from the start.
+sub rows { return split /\n/, $super->value('SELECT area, severity, object, problem FROM dcx_check()') }
+
+my %known = map { $_ => 1 } rows();
+is(join("\n", grep { !/\|info\|/ } keys %known), '', 'a clean fixture: no error and no warning');
+
+sub news { return join "\n", sort grep { !$known{$_} } rows() }
+
+# Where there is something wrong there is this row and no other. It is mended by its fix, or where that is for the other
+# side by the SQL in its detail, unless a way to mend it is given.
+sub planted
+{
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	my ($session, $plant, $row, %params) = @_;
+	my ($problem) = $row =~ /([^|]+)$/;
+
+	subtest $row => sub {
+		my ($fix, $detail);
+
+		$session->value($plant);
+		is(news(), join("\n", sort $row, @{ $params{besides} // [] }), 'its row');
+		$problem =~ s/'/''/g;
+		$fix = $super->value("SELECT fix FROM dcx_check() WHERE problem = '$problem'");
+		$detail = $super->value("SELECT detail FROM dcx_check() WHERE problem = '$problem'");
+		like($detail, $params{detail}, 'its detail') if $params{detail};
+		if ($params{mend})
+		{
+			is($fix, '', 'a person decides');
+			$session->value($params{mend});
+		}
+		elsif ($params{there})
+		{
+			is($fix, '', 'nothing can be done here');
+			$detail =~ /In AAS: (.*)\.$/ or die "no SQL in: $detail";
+			$there->value($1);
+		}
+		else
+		{
+			$super->value($fix);
+		}
+		# What was mended there is not yet what the foreign table says.
+		$super->value($_) for split /\n/, $super->value(q{SELECT fix FROM dcx_check('schema') WHERE fix IS NOT NULL});
+		is(news(), '', 'and gone');
+		$there->value($params{after}) if $params{after};
+		is($super->value("SELECT $Dcx::cost"), '376.00', 'it prices');
+	};
+}
+
+# --------------------------------------------------------------------------------------------------
+# Columns
+# --------------------------------------------------------------------------------------------------
+
+planted($super, 'ALTER FOREIGN TABLE aas.products DROP COLUMN unit',
+	'schema|warning|aas.products|column unit of the remote table is not here', detail => qr/^It is of type integer\.$/);
+planted($super, 'ALTER FOREIGN TABLE aas.products DROP COLUMN profit',
+	'schema|info|aas.products|column profit of the remote table is not here');
+planted($there, 'ALTER TABLE products ADD COLUMN "isPromoted" boolean',
+	'schema|info|aas.products|column "isPromoted" of the remote table is not here');
+planted($there, 'ALTER TABLE products DROP COLUMN "isPromoted"',
+	'schema|warning|aas.products|column "isPromoted" is not in the remote table', detail => qr/^Reading it fails\.$/);
+planted($super, 'ALTER FOREIGN TABLE aas.products ADD COLUMN discount numeric',
+	'schema|warning|aas.products|column discount is not in the remote table');
+planted($there, 'ALTER TABLE terraform_vm_config ADD COLUMN arch "OsFamily"',
+	'schema|info|aas.terraform_vm_config|column arch of the remote table is not here',
+	detail => qr/^It is of type "OsFamily"\.$/);
+is($super->value(q{SELECT atttypid::regtype FROM pg_attribute WHERE attrelid = 'aas.terraform_vm_config'::regclass
+	AND attname = 'arch'}), 'text', 'an enum of the remote is text here');
+planted($there, 'ALTER TABLE terraform_vm_config DROP COLUMN arch',
+	'schema|warning|aas.terraform_vm_config|column arch is not in the remote table');
+
+# Types.
+planted($there, 'ALTER TABLE products ALTER title TYPE varchar(80)',
+	'schema|warning|aas.products|column title has another type here', detail => qr/^Here: text\. There: character varying\(80\)\.$/);
+planted($there, 'ALTER TABLE products ALTER price TYPE numeric(14,4)',
+	'schema|warning|aas.products|column price has another type here', detail => qr/^Here: double precision\. There: numeric\(14,4\)\.$/);
+planted($super, 'ALTER FOREIGN TABLE aas.terraform_vm_config ALTER vcpus TYPE bigint',
+	'schema|warning|aas.terraform_vm_config|column vcpus has another type here', detail => qr/^Here: bigint\. There: integer\.$/);
+planted($there, 'ALTER TABLE products ALTER unit DROP DEFAULT, ALTER unit TYPE text',
+	'schema|error|public.products|column unit is not a number', there => 1,
+	besides => ['schema|warning|aas.products|column unit has another type here']);
+planted($super, 'ALTER FOREIGN TABLE aas.products ALTER "createdAt" TYPE timestamp(3)',
+	'schema|warning|aas.products|column "createdAt" has another type here');
+for my $column ('createdAt', 'updatedAt')
+{
+	planted($there, qq{ALTER TABLE products ALTER "$column" TYPE timestamp(3)},
+		qq{schema|warning|public.products|column "$column" is no timestamp with time zone}, there => 1,
+		besides => [qq{schema|warning|aas.products|column "$column" has another type here}]);
+}
+
+# An enum there is text here, which is no difference.
+is($super->value(q{SELECT atttypid::regtype FROM pg_attribute WHERE attrelid = 'aas.terraform_vm_config'::regclass
+	AND attname = 'osType'}), 'text', 'an enum is text here');
+
+# NULL.
+planted($there, 'ALTER TABLE products ALTER title DROP NOT NULL',
+	'schema|warning|aas.products|column title cannot be NULL here', detail => qr/^In the remote table it can\.$/);
+planted($there, 'ALTER TABLE products ALTER title SET NOT NULL',
+	'schema|info|aas.products|column title can be NULL here', detail => qr/^In the remote table it cannot\.$/);
+
+# --------------------------------------------------------------------------------------------------
+# What pricing needs
+# --------------------------------------------------------------------------------------------------
+
+planted($there, 'ALTER TABLE products RENAME price TO "Price"',
+	'schema|error|public.products|there is no column price', mend => 'ALTER TABLE products RENAME "Price" TO price',
+	detail => qr/^It has "Price"\.$/, besides => [
+		'schema|error|aas.products|column price is not in the remote table',
+		'schema|info|aas.products|column "Price" of the remote table is not here',
+		'catalog|error|CPU_*|there is no CPU that can be priced',
+		'catalog|error|RAM_GB|there is no RAM that can be priced',
+		'catalog|error|STORAGE_*|there is no storage that can be priced' ]);
+planted($there, 'ALTER TABLE products RENAME unit TO amount',
+	'schema|info|public.products|there is no column unit', mend => 'ALTER TABLE products RENAME amount TO unit',
+	detail => qr/^In AAS: ALTER TABLE public\.products ADD COLUMN unit numeric\.$/, besides => [
+		'schema|warning|aas.products|column unit is not in the remote table',
+		'schema|info|aas.products|column amount of the remote table is not here' ]);
+planted($there, 'ALTER TABLE terraform_vm_config RENAME TO templates',
+	'schema|error|aas.terraform_vm_config|the remote table is gone', mend => 'ALTER TABLE templates RENAME TO terraform_vm_config',
+	detail => qr/^There is no public\.terraform_vm_config in database aas_product_data\.$/,
+	besides => ['catalog|error|terraform_vm_config|this could not be looked at']);
+planted($there, 'ALTER TABLE products RENAME TO "Products"',
+	'schema|error|aas.products|the remote table is gone', mend => 'ALTER TABLE "Products" RENAME TO products',
+	besides => ['catalog|error|products|this could not be looked at']);
+
+# --------------------------------------------------------------------------------------------------
+# Keys
+# --------------------------------------------------------------------------------------------------
+
+planted($there, 'ALTER TABLE products DROP CONSTRAINT products_pkey',
+	'schema|warning|public.products|there is no primary key', there => 1);
+planted($there, 'ALTER TABLE terraform_vm_config DROP CONSTRAINT terraform_vm_config_pkey',
+	'schema|warning|public.terraform_vm_config|there is no primary key', there => 1);
+planted($there, 'ALTER TABLE products DROP CONSTRAINT "products_categoryId_fkey"',
+	'schema|warning|public.products|there is no foreign key "categoryId" -> categories.id', there => 1);
+
+# --------------------------------------------------------------------------------------------------
+# "updatedAt" there
+# --------------------------------------------------------------------------------------------------
+
+my $trigger = 'zzz_dcx_updated_at';
+
+planted($there, "ALTER TABLE products DISABLE TRIGGER $trigger",
+	'updated_at|warning|public.products|nothing keeps "updatedAt"', there => 1,
+	detail => qr/^Trigger $trigger is disabled\. In AAS: /);
+planted($there, "DROP TRIGGER $trigger ON \"CatalogSetting\"",
+	'updated_at|warning|public."CatalogSetting"|nothing keeps "updatedAt"', there => 1);
+planted($there, 'CREATE TABLE "newTable" ("updatedAt" timestamptz)',
+	'updated_at|warning|public."newTable"|nothing keeps "updatedAt"', there => 1, after => 'DROP TABLE "newTable"');
+planted($there, 'CREATE TABLE odd ("updatedAt" text)',
+	'updated_at|warning|public.odd|column "updatedAt" is of another type than timestamp', mend => 'DROP TABLE odd',
+	detail => qr/^It is of type text\.$/);
+$there->value('CREATE FUNCTION nothing() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$');
+planted($there, 'CREATE TRIGGER zzzz BEFORE UPDATE ON products FOR EACH ROW EXECUTE FUNCTION nothing()',
+	'updated_at|warning|public.products|the trigger that keeps "updatedAt" does not fire last', there => 1,
+	after => 'DROP TRIGGER zzzz ON products');
+$there->value('SELECT * FROM dcx_attach_updated_at()');
+
+# --------------------------------------------------------------------------------------------------
+# The schema as a value
+# --------------------------------------------------------------------------------------------------
+
+subtest 'two environments' => sub {
+	my $production = $super->value('SELECT dcx_schema()');
+	my ($test_main, $test);
+
+	Dcx::load($aas, 'aas_product_test', 'aas.sql');
+	$aas->safe_psql('aas_product_test', <<'SQL');
+GRANT SELECT ON ALL TABLES IN SCHEMA public TO aas_reader;
+ALTER TABLE products ALTER title TYPE varchar(80);
+SQL
+	Dcx::load($main, 'main_test', 'main.sql');
+	$test_main = session($main, database => 'main_test');
+	$test_main->value('CREATE EXTENSION dcx_pricing');
+	$test_main->value("SELECT * FROM dcx_attach_aas('" . aas_url($aas, database => 'aas_product_test') . "')");
+	my $schema = sub { return $test_main->value('SELECT dcx_schema()') };
+	my $diff = sub {
+		my ($before, $after) = @_;
+
+		return $super->value("SELECT * FROM dcx_schema_diff('$before', '$after')");
+	};
+
+	$test = $schema->();
+	is($diff->($test, $test), '', 'the same: no rows');
+	is($diff->($production, $production), '', 'of each');
+	# What was done to the first above.
+	is($diff->($production, $test), <<'ROWS' =~ s/\n\z//r, 'what is different between them');
+products.price|changed|numeric(14,4) NOT NULL|double precision NOT NULL
+products.unit|changed|numeric NOT NULL|integer NOT NULL
+ROWS
+	$aas->safe_psql('aas_product_test', <<'SQL');
+ALTER TABLE products ALTER price TYPE numeric(12,2), ALTER title DROP NOT NULL, ADD "isNew" boolean, DROP profit;
+ALTER TABLE categories DROP CONSTRAINT categories_pkey CASCADE;
+DROP TABLE "ProductAudit";
+CREATE TABLE "Voucher" (id text);
+SQL
+	is($diff->($test, $schema->()), <<'ROWS' =~ s/\n\z//r, 'what has changed since');
+ProductAudit|removed||
+Voucher|added||
+categories primary key|removed|["id"]|
+products foreign keys|removed|["categoryId -> categories.id"]|
+products."isNew"|added||boolean
+products.price|changed|double precision NOT NULL|numeric(12,2) NOT NULL
+products.profit|removed|integer|
+products.title|changed|character varying(80) NOT NULL|character varying(80)
+ROWS
+	unlike("$production$test", qr/writable|updated_at"/, 'without what is of the moment');
+	$aas->stop;
+	fails_with($test_main, 'SELECT dcx_schema()', 'the catalog is not there', state => 'ZD008');
+	$aas->start;
+	$test_main->value(q{SELECT * FROM dcx_detach('aas')});
+	fails_with($test_main, 'SELECT dcx_schema()', 'nothing is attached', state => 'ZD007');
+	isnt($test_main->error(q{SELECT dcx_schema('enetworks')})->{state}, 'none', 'there is no such catalog');
+	$test_main->close;
+};
+
+$_->close for $super, $there;
+$_->stop for $main, $aas;
+done_testing();
