@@ -1,0 +1,93 @@
+# dcx_check() and its kin where there is much to look at: thousands of tables on both sides, and a catalog of 100,000
+# products, some of them bad.
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::RealBin/lib";
+use Dcx;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Time::HiRes qw(time);
+
+my $aas = new_aas('aas');
+my $main = new_main('main', conf => "dcx_pricing.max_price_age = '1h'\n");
+my $super = session($main);
+my $areas = "ARRAY['connection', 'schema', 'catalog', 'updated_at', 'wallet', 'settings']";
+my $limit = 30;
+
+# Does something, which takes no longer than it may.
+sub timed
+{
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	my ($statement, $name) = @_;
+	my $began = time;
+	my $value = $super->value($statement);
+	my $took = time - $began;
+
+	note sprintf '%s: %.1f s', $name, $took;
+	cmp_ok($took, '<', $limit, "$name: in seconds");
+	return $value;
+}
+
+my $tables = <<'SQL';
+DO $$
+BEGIN
+	FOR i IN 1 .. 2000 LOOP
+		EXECUTE format('CREATE TABLE t%s (id text PRIMARY KEY, a text, b integer, c numeric(12,2), d boolean, e jsonb,'
+			' f timestamptz, g text[], "createdAt" timestamptz NOT NULL, "updatedAt" timestamptz NOT NULL)', i);
+		IF i % 200 = 0 THEN
+			COMMIT;
+		END IF;
+	END LOOP;
+END $$
+SQL
+
+$aas->safe_psql($Dcx::aas_db, 'CREATE EXTENSION dcx_pricing');
+$aas->safe_psql($Dcx::aas_db, $tables);
+$main->safe_psql($Dcx::main_db, $tables);
+$aas->safe_psql($Dcx::aas_db, <<'SQL');
+INSERT INTO products (id, title, price, cost, "categoryId", code, "updatedAt")
+SELECT 'n' || i, 'Product ' || i, 100 + i % 1000, 50, 'cm5cat000001', 'N_' || i, now() FROM generate_series(1, 99961) i;
+GRANT SELECT ON ALL TABLES IN SCHEMA public TO aas_reader;
+ANALYZE
+SQL
+$super->value("SELECT * FROM dcx_attach_aas('" . aas_url($aas) . "')");
+$super->value('SELECT * FROM dcx_attach_wallet()');
+
+subtest 'no trigger anywhere' => sub {
+	is( timed(q{SELECT area, count(*) FROM dcx_check() WHERE severity <> 'info' GROUP BY 1}, 'a look'),
+		'updated_at|4008', 'a row for each table');
+	timed("SELECT count(*) FROM dcx_check('$_')", $_) for qw(connection schema catalog updated_at wallet settings);
+};
+
+subtest 'in order' => sub {
+	$aas->safe_psql($Dcx::aas_db, 'SELECT * FROM dcx_attach_updated_at()');
+	$super->value('SELECT * FROM dcx_attach_updated_at()');
+	is(timed(q{SELECT area, severity, object, problem FROM dcx_check() WHERE severity <> 'info'}, 'a look'), '', 'no row');
+	is(timed(q{SELECT value FROM dcx_health() WHERE name = 'products'}, 'health'), '100000', 'all products');
+	is(timed('SELECT count(*) FROM jsonb_object_keys(dcx_schema())', 'the schema'), '2006', 'all tables');
+	is(timed('SELECT count(*) FROM dcx_schema_diff(dcx_schema(), dcx_schema())', 'its difference to itself'), '0', 'none');
+	is(timed(q{SELECT count(*) FROM dcx_schema_diff(dcx_schema(), '{}')}, 'and to nothing'), '2006', 'all tables');
+};
+
+subtest 'every product is bad' => sub {
+	$aas->safe_psql($Dcx::aas_db, <<'SQL');
+ALTER TABLE products DISABLE TRIGGER USER;
+UPDATE products SET price = price + 1, cost = 100000, unit = 2 WHERE id LIKE 'n%'
+SQL
+	is( timed(q{SELECT area, severity, problem, count(*) FROM dcx_check('catalog') WHERE severity <> 'info'
+		GROUP BY 1, 2, 3 ORDER BY 3}, 'a look'),
+		"catalog|warning|the price is below the cost|99961\ncatalog|warning|the unit is not 1|99961", 'and said to be');
+	is( $super->value(q{SELECT problem FROM dcx_check('catalog') WHERE object = 'products'}),
+		'99961 prices have changed since the last saved book', 'all have changed');
+	$aas->safe_psql($Dcx::aas_db, q{UPDATE products SET "code" = 'SAME', price = 'NaN' WHERE id LIKE 'n%'});
+	is( timed(q{SELECT severity, problem, count(*) FROM dcx_check('catalog') WHERE object = 'SAME' GROUP BY 1, 2
+		ORDER BY 2}, 'another'),
+		"error|several products have this code|1\nerror|the price cannot be used|99961\nwarning|the unit is not 1|99961",
+		'one code for all');
+};
+
+$super->close;
+$_->stop for $main, $aas;
+done_testing();
