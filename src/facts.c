@@ -28,7 +28,7 @@
 /*
  * Asked of the catalog's server, with the schema, and of this one, with NULL: who and where it is,
  * and its tables, by name, or here by their qualified names. One text, so that both mean the same. A
- * column's type is "builtin" where postgres_fdw takes it as it is. An "updatedAt" has the state of
+ * column's type is "builtin", by its bare name, where postgres_fdw takes it as it is. An "updatedAt" has the state of
  * the trigger that keeps it.
  */
 static const char question[] =
@@ -47,7 +47,8 @@ static const char question[] =
 	"        OR has_any_column_privilege(c.oid, 'INSERT, UPDATE'),"
 	"      'columns', (SELECT coalesce(jsonb_object_agg(a.attname, jsonb_build_object("
 	"          'type', format_type(a.atttypid, a.atttypmod),"
-	"          'builtin', t.typnamespace = 'pg_catalog'::regnamespace, 'not_null', a.attnotnull,"
+	"          'builtin', CASE t.typnamespace WHEN 'pg_catalog'::regnamespace THEN t.typname END,"
+	"          'typmod', a.atttypmod, 'not_null', a.attnotnull,"
 	"          'number', coalesce(nullif(t.typbasetype, 0), t.oid) IN ('int2'::regtype,"
 	"            'int4'::regtype, 'int8'::regtype, 'float4'::regtype, 'float8'::regtype,"
 	"            'numeric'::regtype))), '{}')"
@@ -73,7 +74,7 @@ static const char question[] =
 	"            JOIN pg_proc p ON p.oid = g.tgfoid"
 	"            WHERE g.tgrelid = c.oid AND p.proname = 'dcx_set_updated_at'"
 	"              AND g.tgtype & 19 = 19 AND g.tgqual IS NULL AND g.tgattr::text = ''"
-	"              AND (g.tgnargs = 0 OR g.tgargs = 'updatedAt\\000')"
+	"              AND (g.tgnargs = 0 OR g.tgargs = E'updatedAt\\\\000')"
 	"            ORDER BY g.tgenabled IN ('O', 'A') DESC, g.tgname DESC LIMIT 1) g ON true"
 	"        WHERE a.attrelid = c.oid AND a.attname = 'updatedAt' AND NOT a.attisdropped"
 	"          AND c.relkind IN ('r', 'p') AND NOT c.relispartition)))"
@@ -119,6 +120,19 @@ append_json(StringInfo json, const char *name, const char *value)
 	appendStringInfo(json, ", \"%s\": %s", name, value ? value : "null");
 }
 
+static Jsonb *
+jsonb_of(const char *text)
+{
+	return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(text)));
+}
+
+/* What another server says is JSON, made sure that it is: else it could say what stands beside it. */
+static char *
+checked_json(const char *text)
+{
+	return text ? JsonbToCString(NULL, &jsonb_of(text)->root, -1) : NULL;
+}
+
 static char *
 bindings(void)
 {
@@ -131,19 +145,25 @@ bindings(void)
 							   InvalidOid,
 							   dcx_relation_owner(table),
 							   "dcx.binding");
-	return value_of(dcx_relation_owner(table),
-					"SELECT coalesce(jsonb_agg(jsonb_build_object("
-					"  'catalog', b.catalog, 'part', b.part, 'relation', b.relation::text,"
-					"  'oid', b.relation::oid::bigint, 'kind', c.relkind, 'columns', b.columns,"
-					"  'owner', pg_get_userbyid(c.relowner), 'seen', b.seen,"
-					"  'server', s.srvname,"
-					"  'remote_table', coalesce((SELECT option_value"
-					"     FROM pg_options_to_table(f.ftoptions) WHERE option_name = 'table_name'),"
-					"     c.relname)) ORDER BY b.catalog, b.part), '[]')::text"
-					"  FROM dcx.binding b LEFT JOIN pg_class c ON c.oid = b.relation"
-					"  LEFT JOIN pg_foreign_table f ON f.ftrelid = c.oid"
-					"  LEFT JOIN pg_foreign_server s ON s.oid = f.ftserver",
-					&none);
+	return value_of(
+		dcx_relation_owner(table),
+		"SELECT coalesce(jsonb_agg(jsonb_build_object("
+		"  'catalog', b.catalog, 'part', b.part,"
+		"  'relation', b.relation::oid::regclass::text,"
+		"  'oid', b.relation::oid::bigint, 'kind', c.relkind, 'columns', b.columns,"
+		"  'owner', pg_get_userbyid(c.relowner), 'seen', b.seen,"
+		"  'server', s.srvname,"
+		"  'remote_schema', coalesce((SELECT option_value"
+		"     FROM pg_options_to_table(f.ftoptions) WHERE option_name = 'schema_name'),"
+		"     (SELECT nspname FROM pg_namespace WHERE oid = c.relnamespace)),"
+		"  'remote_table', coalesce((SELECT option_value"
+		"     FROM pg_options_to_table(f.ftoptions) WHERE option_name = 'table_name'),"
+		"     c.relname)) ORDER BY b.catalog, b.part), '[]')::text"
+		"  FROM dcx.binding b LEFT JOIN pg_class c ON c.oid = b.relation"
+		"  LEFT JOIN (pg_foreign_table f JOIN pg_foreign_server s ON s.oid = f.ftserver"
+		"    JOIN pg_foreign_data_wrapper w ON w.oid = s.srvfdw AND w.fdwname = 'postgres_fdw')"
+		"    ON f.ftrelid = c.oid",
+		&none);
 }
 
 /* What pricing needs of a catalog. */
@@ -216,7 +236,6 @@ catalog_of(Oid relation, bool *reached)
 	StringInfoData json;
 	Oid			   owner = dcx_relation_owner(relation);
 
-	*reached = true;
 	initStringInfo(&json);
 	appendStringInfoString(&json, "{\"owner\": ");
 	escape_json(&json, GetUserNameFromId(owner, false));
@@ -226,14 +245,14 @@ catalog_of(Oid relation, bool *reached)
 		const char *schema = remote_schema(relation);
 		DcxProbe	probe = dcx_probe(server, owner, question, schema);
 
-		*reached = !probe.error;
 		append_text(&json, "server", GetForeignServer(server)->servername);
 		append_text(&json, "schema", schema);
-		append_json(&json, "reached", *reached ? "true" : "false");
+		append_json(&json, "reached", probe.error ? "false" : "true");
 		append_text(&json, "error", probe.error);
 		if (!probe.error)
 			append_json(&json, "latency_ms", psprintf("%.1f", probe.latency_ms));
-		append_json(&json, "is", probe.answer);
+		append_json(&json, "is", checked_json(probe.answer));
+		*reached = !probe.error;
 	}
 	else
 	{
@@ -241,6 +260,7 @@ catalog_of(Oid relation, bool *reached)
 		append_text(&json, "schema", get_namespace_name(get_rel_namespace(relation)));
 		append_json(&json, "reached", "true");
 		append_json(&json, "is", NULL);
+		*reached = true;
 	}
 	appendStringInfoChar(&json, '}');
 	return json.data;
@@ -352,12 +372,6 @@ wallet(void)
 					 &none));
 	appendStringInfoChar(&json, '}');
 	return json.data;
-}
-
-static Jsonb *
-jsonb_of(const char *text)
-{
-	return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(text)));
 }
 
 /* The facts as they are put together. */
@@ -475,11 +489,14 @@ dcx_facts_schema(void)
 
 	memset(&parameters, 0, sizeof(parameters));
 	dcx_parameter_text(&parameters, identity);
-	return jsonb_of(value_of(InvalidOid,
-							 "SELECT coalesce(jsonb_object_agg(key, value - 'writable' -"
-							 "         'updated_at'), '{}')::text"
-							 "  FROM jsonb_each($1::jsonb -> 'tables')",
-							 &parameters));
+	return jsonb_of(
+		value_of(InvalidOid,
+				 "SELECT coalesce(jsonb_object_agg(key, jsonb_set(value - 'writable' -"
+				 "         'updated_at', '{columns}', (SELECT coalesce(jsonb_object_agg("
+				 "           c.key, c.value - '{builtin,typmod,number}'::text[]), '{}')"
+				 "           FROM jsonb_each(value -> 'columns') c))), '{}')::text"
+				 "  FROM jsonb_each($1::jsonb -> 'tables')",
+				 &parameters));
 }
 
 Jsonb *

@@ -83,6 +83,15 @@ option_named(const UserMapping *mapping, const char *name)
 	return NULL;
 }
 
+/* Whether a mapping has a password. An empty one is none: libpq then looks for one that is the server's own. */
+static bool
+has_password(const UserMapping *mapping)
+{
+	const DefElem *password = option_named(mapping, "password");
+
+	return password && *defGetString(unconstify(DefElem *, password));
+}
+
 /* Whether a role may connect without a password of its own; only a superuser can have said so. */
 static bool
 may_do_without_password(Oid role, const UserMapping *mapping)
@@ -92,35 +101,58 @@ may_do_without_password(Oid role, const UserMapping *mapping)
 	return superuser_arg(role) || (required && !defGetBoolean(unconstify(DefElem *, required)));
 }
 
+/*
+ * A message of libpq's, or by way of it of the other server's, whose encoding need not be ours until
+ * the connection stands.
+ */
 static char *
 in_one_line(const char *text)
 {
 	char *line = pstrdup(text);
 	int	  length = strlen(line);
+	bool  is_ours;
 
 	while (length > 0 && isspace((unsigned char) line[length - 1]))
 		line[--length] = '\0';
+	is_ours = pg_verifymbstr(line, length, true);
 	for (char *c = line; *c; c++)
 		if (*c == '\n' || *c == '\t')
 			*c = ' ';
+		else if (!is_ours && IS_HIGHBIT_SET(*c))
+			*c = '?';
 	return line;
 }
 
-/* Waits until the connection's socket is ready; false when the time is over. */
+static char *
+too_late(void)
+{
+	return psprintf("no answer within %d s", DCX_PROBE_LIMIT);
+}
+
+/*
+ * Waits until the connection's socket is ready, or the backend is told something; false when the
+ * time is over. *ready: whether it is the socket, without which libpq must not go on connecting: it
+ * would wait itself, for as long as the network likes, and nobody could cancel it.
+ */
 static bool
-wait_for(PGconn *connection, int events, TimestampTz deadline)
+wait_for(PGconn *connection, int events, TimestampTz deadline, bool *ready)
 {
 	long milliseconds = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), deadline);
+	int	 happened;
 
+	*ready = false;
+	CHECK_FOR_INTERRUPTS();
 	if (milliseconds <= 0)
 		return false;
-	(void) WaitLatchOrSocket(MyLatch,
-							 WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH | events,
-							 PQsocket(connection),
-							 milliseconds,
-							 PG_WAIT_EXTENSION);
-	ResetLatch(MyLatch);
+	happened = WaitLatchOrSocket(MyLatch,
+								 WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH | events,
+								 PQsocket(connection),
+								 milliseconds,
+								 PG_WAIT_EXTENSION);
+	if (happened & WL_LATCH_SET)
+		ResetLatch(MyLatch);
 	CHECK_FOR_INTERRUPTS();
+	*ready = (happened & events) != 0;
 	return true;
 }
 
@@ -134,41 +166,103 @@ finish_connecting(PGconn *connection, TimestampTz deadline)
 		return in_one_line(PQerrorMessage(connection));
 	while (status != PGRES_POLLING_OK)
 	{
+		bool ready;
+
 		if (!wait_for(connection,
 					  status == PGRES_POLLING_READING ? WL_SOCKET_READABLE : WL_SOCKET_WRITEABLE,
-					  deadline))
-			return psprintf("no answer within %d s", DCX_PROBE_LIMIT);
+					  deadline,
+					  &ready))
+			return too_late();
+		if (!ready)
+			continue;
 		status = PQconnectPoll(connection);
 		if (status == PGRES_POLLING_FAILED)
 			return in_one_line(PQerrorMessage(connection));
 	}
-	return NULL;
+	return PQsetnonblocking(connection, true) == 0 ? NULL : in_one_line(PQerrorMessage(connection));
+}
+
+/* Waits for the next result of what was sent; NULL, or what went wrong. *result: NULL after the last. */
+static char *
+next_result(PGconn *connection, TimestampTz deadline, PGresult *volatile *result)
+{
+	int unsent;
+
+	PQclear(*result);
+	*result = NULL;
+	while ((unsent = PQflush(connection)) > 0 || PQisBusy(connection))
+	{
+		bool ready;
+
+		if (!wait_for(connection,
+					  unsent > 0 ? WL_SOCKET_READABLE | WL_SOCKET_WRITEABLE : WL_SOCKET_READABLE,
+					  deadline,
+					  &ready))
+			return too_late();
+		if (ready && !PQconsumeInput(connection))
+			return in_one_line(PQerrorMessage(connection));
+	}
+	*result = PQgetResult(connection);
+	switch (PQresultStatus(*result))
+	{
+		case PGRES_TUPLES_OK:
+		case PGRES_COMMAND_OK:
+			return NULL;
+		case PGRES_FATAL_ERROR:
+			return *result ? in_one_line(PQresultErrorMessage(*result)) : NULL;
+		default:
+			return pstrdup("it does not answer as PostgreSQL does");
+	}
+}
+
+/*
+ * What every question is asked under: names mean the remote's own catalogs, whatever is in its other
+ * schemas, and nothing is changed. Within a transaction: a pooler may have us share its session.
+ */
+static const char opening[] =
+	"BEGIN TRANSACTION READ ONLY; SET LOCAL search_path = pg_catalog, pg_temp";
+
+/* Sends the opening, which has two results; NULL, or what went wrong. */
+static char *
+open_transaction(PGconn *connection, TimestampTz deadline, PGresult *volatile *result)
+{
+	char *error;
+
+	if (!PQsendQuery(connection, opening))
+		return in_one_line(PQerrorMessage(connection));
+	for (int i = 0; i < 3; i++)
+	{
+		error = next_result(connection, deadline, result);
+		if (error || !*result)
+			return error;
+	}
+	return pstrdup("it does not answer as PostgreSQL does");
 }
 
 /* Asks, and waits for the answer; NULL, or what went wrong. */
 static char *
 ask(PGconn *connection, const char *question, const char *parameter, TimestampTz deadline,
-	char **answer)
+	PGresult *volatile *result, char **answer)
 {
-	PGresult *result;
-	char	 *error = NULL;
+	char *error;
 
 	if (!PQsendQueryParams(connection, question, 1, NULL, &parameter, NULL, NULL, 0))
 		return in_one_line(PQerrorMessage(connection));
-	while (PQisBusy(connection))
-	{
-		if (!wait_for(connection, WL_SOCKET_READABLE, deadline))
-			return psprintf("no answer within %d s", DCX_PROBE_LIMIT);
-		if (!PQconsumeInput(connection))
-			return in_one_line(PQerrorMessage(connection));
-	}
-	result = PQgetResult(connection);
-	if (PQresultStatus(result) != PGRES_TUPLES_OK || PQntuples(result) < 1)
-		error = in_one_line(PQresultErrorMessage(result));
-	else
-		*answer = pstrdup(PQgetvalue(result, 0, 0));
-	PQclear(result);
-	return error;
+	error = next_result(connection, deadline, result);
+	if (error)
+		return error;
+	if (PQntuples(*result) < 1 || PQgetisnull(*result, 0, 0))
+		return pstrdup("it does not answer as PostgreSQL does");
+	if (!pg_verifymbstr(PQgetvalue(*result, 0, 0), PQgetlength(*result, 0, 0), true))
+		return psprintf("its answer is not in encoding %s", GetDatabaseEncodingName());
+	*answer = pstrdup(PQgetvalue(*result, 0, 0));
+	return NULL;
+}
+
+/* What a server has to say beside is not for our log, which libpq would write it to as it stands. */
+static void
+ignore_notice(void *argument, const PGresult *notice)
+{
 }
 
 DcxProbe
@@ -180,6 +274,7 @@ dcx_probe(Oid server_oid, Oid role, const char *question, const char *parameter)
 	UserMapping	  *mapping;
 	Parameters	   parameters;
 	PGconn *volatile connection = NULL;
+	PGresult *volatile result = NULL;
 
 	if (!dcx_foreign_has_mapping(server_oid, role))
 	{
@@ -190,7 +285,7 @@ dcx_probe(Oid server_oid, Oid role, const char *question, const char *parameter)
 	}
 	mapping = GetUserMapping(role, server_oid);
 	parameters = parameters_of(server, mapping);
-	if (!may_do_without_password(role, mapping) && !option_named(mapping, "password"))
+	if (!may_do_without_password(role, mapping) && !has_password(mapping))
 	{
 		probe.error = psprintf("the user mapping of role \"%s\" has no password",
 							   GetUserNameFromId(role, false));
@@ -209,6 +304,7 @@ dcx_probe(Oid server_oid, Oid role, const char *question, const char *parameter)
 		connection = PQconnectStartParams(parameters.keywords, parameters.values, false);
 		if (!connection)
 			ereport(ERROR, errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory"));
+		PQsetNoticeReceiver(connection, ignore_notice, NULL);
 		probe.error = finish_connecting(connection, deadline);
 		if (!probe.error && !PQconnectionUsedPassword(connection) &&
 			!may_do_without_password(role, mapping))
@@ -216,9 +312,11 @@ dcx_probe(Oid server_oid, Oid role, const char *question, const char *parameter)
 								   "of one that is no superuser",
 								   GetUserNameFromId(role, false));
 		if (!probe.error)
+			probe.error = open_transaction(connection, deadline, &result);
+		if (!probe.error)
 		{
 			INSTR_TIME_SET_CURRENT(start);
-			probe.error = ask(connection, question, parameter, deadline, &probe.answer);
+			probe.error = ask(connection, question, parameter, deadline, &result, &probe.answer);
 			INSTR_TIME_SET_CURRENT(end);
 			INSTR_TIME_SUBTRACT(end, start);
 			probe.latency_ms = INSTR_TIME_GET_MILLISEC(end);
@@ -226,6 +324,7 @@ dcx_probe(Oid server_oid, Oid role, const char *question, const char *parameter)
 	}
 	PG_FINALLY();
 	{
+		PQclear(result);
 		PQfinish(connection);
 		ReleaseExternalFD();
 	}

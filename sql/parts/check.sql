@@ -88,66 +88,76 @@ RETURNS TABLE(severity text, object text, problem text, detail text, fix text)
 LANGUAGE sql STABLE
 BEGIN ATOMIC
     WITH part AS (
-        -- there: the table that a binding is of, or where it is, and what to call it there
-        SELECT b ->> 'part' AS part, b ->> 'relation' AS relation, b ->> 'kind' = 'f' AS is_foreign,
+        -- there: the table that a binding is of, or where it is, and what to call it there; of the catalog that was asked only
+        SELECT b ->> 'part' AS part, b ->> 'relation' AS relation, b ->> 'server' IS NOT NULL AS is_foreign,
                (b ->> 'oid')::oid AS oid, n.value -> 'columns' AS needs,
-               CASE WHEN b ->> 'kind' = 'f' THEN facts -> 'aas' -> 'is' -> 'tables' -> (b ->> 'remote_table')
+               CASE WHEN b ->> 'server' IS NOT NULL THEN facts -> 'aas' -> 'is' -> 'tables' -> (b ->> 'remote_table')
                     ELSE facts -> 'local' -> 'tables' -> (b ->> 'relation') END AS there,
-               CASE WHEN b ->> 'kind' = 'f' THEN format('%I.%I', facts -> 'aas' ->> 'schema', b ->> 'remote_table')
+               CASE WHEN b ->> 'server' IS NOT NULL THEN format('%I.%I', facts -> 'aas' ->> 'schema', b ->> 'remote_table')
                     ELSE b ->> 'relation' END AS name,
-               CASE WHEN b ->> 'kind' = 'f' THEN 'In AAS: ' ELSE '' END AS place
+               CASE WHEN b ->> 'server' IS NOT NULL THEN 'In AAS: ' ELSE '' END AS place
           FROM jsonb_array_elements(facts -> 'bindings') b
           JOIN jsonb_each(facts -> 'needs') n ON n.key = b ->> 'part'
-         WHERE b ->> 'catalog' = 'aas' AND b ->> 'kind' IS NOT NULL AND (facts -> 'aas' ->> 'reached')::boolean),
+         WHERE b ->> 'catalog' = 'aas' AND b ->> 'kind' IS NOT NULL AND (facts -> 'aas' ->> 'reached')::boolean
+           AND (b ->> 'server' IS NULL
+                OR (b ->> 'server', b ->> 'remote_schema') = (facts -> 'aas' ->> 'server', facts -> 'aas' ->> 'schema'))),
     here AS (
-        SELECT p.part, p.relation, a.attname, format_type(a.atttypid, a.atttypmod) AS type, a.attnotnull, a.attnum
+        SELECT p.part, p.relation, a.attname::text AS attname, format_type(a.atttypid, a.atttypmod) AS type, a.attnotnull,
+               coalesce((SELECT option_value FROM pg_options_to_table(a.attfdwoptions) WHERE option_name = 'column_name'),
+                        a.attname::text) AS name
           FROM part p JOIN pg_attribute a ON a.attrelid = p.oid
          WHERE p.is_foreign AND a.attnum > 0 AND NOT a.attisdropped),
+    need AS (
+        -- name: what a column that is needed is called there
+        SELECT p.part, p.name AS relation, p.place, p.there -> 'columns' AS columns, n.value AS need, coalesce(h.name, n.key) AS name
+          FROM part p CROSS JOIN jsonb_each(p.needs) n LEFT JOIN here h ON h.part = p.part AND h.attname = n.key
+         WHERE p.there IS NOT NULL),
     remote AS (
-        -- with the type that it has here
+        -- with the type that it has here, of our own naming: what another server says is a type goes into no fix
         SELECT p.part, p.relation, p.needs, c.key AS name, c.value ->> 'type' AS type, (c.value ->> 'not_null')::boolean AS not_null,
-               CASE WHEN (c.value ->> 'builtin')::boolean THEN c.value ->> 'type' ELSE 'text' END AS local_type
+               (SELECT format_type(t.oid, (c.value ->> 'typmod')::integer) FROM pg_type t
+                 WHERE t.typnamespace = 'pg_catalog'::regnamespace AND t.typname = c.value ->> 'builtin') AS builtin,
+               CASE WHEN (c.value ->> 'number')::boolean THEN 'numeric' ELSE 'text' END AS otherwise
           FROM part p, jsonb_each(p.there -> 'columns') c WHERE p.is_foreign)
     SELECT 'error', relation, 'the remote table is gone', format('There is no %s in database %s.', name, facts -> 'aas' -> 'is' ->> 'database'),
            NULL
       FROM part WHERE is_foreign AND there IS NULL
     UNION ALL
-    SELECT CASE WHEN (n.value ->> 'needed')::boolean THEN 'error' ELSE 'info' END, p.name, format('there is no column %I', n.key),
-           coalesce((SELECT 'It has ' || string_agg(quote_ident(c), ', ') || '.' FROM jsonb_object_keys(p.there -> 'columns') c
-                      WHERE lower(c) = lower(n.key)),
-                    format('%sALTER TABLE %s ADD COLUMN %I %s.', p.place, p.name, n.key,
-                           CASE WHEN (n.value ->> 'number')::boolean THEN 'numeric' ELSE 'text' END)), NULL
-      FROM part p, jsonb_each(p.needs) n
-     WHERE p.there IS NOT NULL AND NOT p.there -> 'columns' ? n.key
+    SELECT CASE WHEN (need ->> 'needed')::boolean THEN 'error' ELSE 'info' END, relation, format('there is no column %I', name),
+           coalesce((SELECT 'It has ' || string_agg(quote_ident(c), ', ') || '.' FROM jsonb_object_keys(columns) c
+                      WHERE lower(c) = lower(name)),
+                    format('%sALTER TABLE %s ADD COLUMN %I %s.', place, relation, name,
+                           CASE WHEN (need ->> 'number')::boolean THEN 'numeric' ELSE 'text' END)), NULL
+      FROM need WHERE NOT columns ? name
     UNION ALL
-    SELECT 'error', p.name, format('column %I is not a number', n.key),
+    SELECT 'error', relation, format('column %I is not a number', name),
            format('It is of type %s. %sALTER TABLE %s ALTER COLUMN %I TYPE numeric USING %I::numeric.',
-                  p.there -> 'columns' -> n.key ->> 'type', p.place, p.name, n.key, n.key), NULL
-      FROM part p, jsonb_each(p.needs) n
-     WHERE (n.value ->> 'number')::boolean AND NOT (p.there -> 'columns' -> n.key ->> 'number')::boolean
+                  columns -> name ->> 'type', place, relation, name, name), NULL
+      FROM need WHERE (need ->> 'number')::boolean AND NOT (columns -> name ->> 'number')::boolean
     UNION ALL
     SELECT CASE WHEN (p.needs -> h.attname ->> 'needed')::boolean THEN 'error' ELSE 'warning' END, h.relation,
            format('column %I is not in the remote table', h.attname), 'Reading it fails.',
            format('ALTER FOREIGN TABLE %s DROP COLUMN %I', h.relation, h.attname)
       FROM here h JOIN part p USING (part)
-     WHERE p.there IS NOT NULL AND NOT p.there -> 'columns' ? h.attname::text
+     WHERE p.there IS NOT NULL AND NOT p.there -> 'columns' ? h.name
     UNION ALL
     SELECT CASE WHEN r.needs ? r.name THEN 'warning' ELSE 'info' END, r.relation,
            format('column %I of the remote table is not here', r.name), format('It is of type %s.', r.type),
-           format('ALTER FOREIGN TABLE %s ADD COLUMN %I %s%s', r.relation, r.name, r.local_type, CASE WHEN r.not_null THEN ' NOT NULL' END)
+           format('ALTER FOREIGN TABLE %s ADD COLUMN %I %s%s', r.relation, r.name, coalesce(r.builtin, r.otherwise),
+                  CASE WHEN r.not_null THEN ' NOT NULL' END)
       FROM remote r
-     WHERE NOT EXISTS (SELECT FROM here h WHERE h.part = r.part AND h.attname = r.name)
+     WHERE NOT EXISTS (SELECT FROM here h WHERE h.part = r.part AND r.name IN (h.name, h.attname))
     UNION ALL
-    SELECT 'warning', r.relation, format('column %I has another type here', r.name), format('Here: %s. There: %s.', h.type, r.type),
-           format('ALTER FOREIGN TABLE %s ALTER COLUMN %I TYPE %s', r.relation, r.name, r.local_type)
-      FROM remote r JOIN here h ON h.part = r.part AND h.attname = r.name
-     WHERE h.type <> r.local_type
+    SELECT 'warning', r.relation, format('column %I has another type here', h.attname), format('Here: %s. There: %s.', h.type, r.type),
+           format('ALTER FOREIGN TABLE %s ALTER COLUMN %I TYPE %s', r.relation, h.attname, r.builtin)
+      FROM remote r JOIN here h ON h.part = r.part AND h.name = r.name
+     WHERE h.type <> r.builtin
     UNION ALL
     SELECT CASE WHEN h.attnotnull THEN 'warning' ELSE 'info' END, r.relation,
-           format('column %I can%s be NULL here', r.name, CASE WHEN h.attnotnull THEN 'not' ELSE '' END),
+           format('column %I can%s be NULL here', h.attname, CASE WHEN h.attnotnull THEN 'not' ELSE '' END),
            format('In the remote table it can%s.', CASE WHEN h.attnotnull THEN '' ELSE 'not' END),
-           format('ALTER FOREIGN TABLE %s ALTER COLUMN %I %s NOT NULL', r.relation, r.name, CASE WHEN h.attnotnull THEN 'DROP' ELSE 'SET' END)
-      FROM remote r JOIN here h ON h.part = r.part AND h.attname = r.name
+           format('ALTER FOREIGN TABLE %s ALTER COLUMN %I %s NOT NULL', r.relation, h.attname, CASE WHEN h.attnotnull THEN 'DROP' ELSE 'SET' END)
+      FROM remote r JOIN here h ON h.part = r.part AND h.name = r.name
      WHERE h.attnotnull <> r.not_null
     UNION ALL
     SELECT 'warning', name, 'there is no primary key', format('%sALTER TABLE %s ADD PRIMARY KEY (id).', place, name), NULL
@@ -342,7 +352,7 @@ BEGIN ATOMIC
                extract(epoch FROM now() - (facts -> 'book' ->> 'last_seen_at')::timestamptz) AS age),
     is_foreign AS (
         SELECT FROM jsonb_array_elements(facts -> 'bindings') b
-         WHERE b ->> 'catalog' = 'aas' AND b ->> 'part' = 'products' AND b ->> 'kind' = 'f')
+         WHERE b ->> 'catalog' = 'aas' AND b ->> 'part' = 'products' AND b ->> 'server' IS NOT NULL)
     SELECT 'warning', 'dcx_pricing.max_price_age', 'orders are priced by another server',
            'postgres_fdw commits there as part of our COMMIT: a server that hangs just then keeps wallets locked. Save books, and let them answer.',
            format('ALTER DATABASE %I SET dcx_pricing.max_price_age = ''1h''', current_database())

@@ -83,7 +83,7 @@ planted($super, 'ALTER FOREIGN TABLE aas.products ADD COLUMN discount numeric',
 	'schema|warning|aas.products|column discount is not in the remote table');
 planted($there, 'ALTER TABLE terraform_vm_config ADD COLUMN arch "OsFamily"',
 	'schema|info|aas.terraform_vm_config|column arch of the remote table is not here',
-	detail => qr/^It is of type "OsFamily"\.$/);
+	detail => qr/^It is of type public\."OsFamily"\.$/);
 is($super->value(q{SELECT atttypid::regtype FROM pg_attribute WHERE attrelid = 'aas.terraform_vm_config'::regclass
 	AND attname = 'arch'}), 'text', 'an enum of the remote is text here');
 planted($there, 'ALTER TABLE terraform_vm_config DROP COLUMN arch',
