@@ -26,6 +26,16 @@
 #include "wallet.h"
 
 /*
+ * The system identifier, or NULL where the role may not call the function. Only a statement of its
+ * own is not refused for that; this is one that can be part of another.
+ */
+#define SYSTEM                                                                       \
+	"CASE WHEN has_function_privilege('pg_control_system()', 'EXECUTE')"             \
+	"  THEN substring(query_to_xml("                                                 \
+	"    'SELECT system_identifier FROM pg_control_system()', true, true, '')::text" \
+	"    FROM '>([0-9]+)<') END"
+
+/*
  * Asked of the catalog's server, with the schema, and of this one, with NULL: who and where it is,
  * and its tables, by name, or here by their qualified names. One text, so that both mean the same. A
  * column's type is "builtin", by its bare name, where postgres_fdw takes it as it is. An "updatedAt" has the state of
@@ -35,7 +45,7 @@ static const char question[] =
 	"SELECT jsonb_build_object("
 	"  'database', current_database(), 'address', host(inet_server_addr()),"
 	"  'port', inet_server_port(), 'version', current_setting('server_version'),"
-	"  'system', (SELECT system_identifier::text FROM pg_control_system()),"
+	"  'system', " SYSTEM ","
 	"  'role', current_user,"
 	"  'superuser', (SELECT rolsuper FROM pg_roles WHERE rolname = current_user),"
 	"  'tables', coalesce(jsonb_object_agg("
@@ -286,7 +296,7 @@ dcx_facts_identity(Oid relation)
 	return value_of(InvalidOid,
 					"SELECT jsonb_build_object('main', jsonb_build_object("
 					"    'database', current_database(),"
-					"    'system', (SELECT system_identifier::text FROM pg_control_system())),"
+					"    'system', " SYSTEM "),"
 					"  'catalog', CASE WHEN jsonb_typeof($1::jsonb -> 'is') = 'object'"
 					"    THEN ($1::jsonb -> 'is') - 'tables' END)::text",
 					&parameters);
@@ -538,15 +548,16 @@ remote_rows(Oid relation)
 	dcx_parameter_int64(&parameters, relation);
 	dcx_parameter_text(&parameters, remote_schema(relation));
 	dcx_parameter_text(&parameters, table_option(relation, "table_name", get_rel_name(relation)));
-	rows = value_of(InvalidOid,
-					"SELECT format('SELECT coalesce(jsonb_agg(to_jsonb(t)%s), ''[]'')::text"
-					" FROM %I.%I t WHERE $1::text IS NULL',"
-					"  string_agg(format(' || jsonb_build_object(%L, to_jsonb(t) -> %L)',"
-					"    a.attname, o.option_value), ''), $2, $3)"
-					"  FROM pg_attribute a, pg_options_to_table(a.attfdwoptions) o"
-					" WHERE a.attrelid = $1::oid AND a.attnum > 0 AND NOT a.attisdropped"
-					"   AND o.option_name = 'column_name'",
-					&parameters);
+	rows = value_of(
+		InvalidOid,
+		"SELECT format('SELECT coalesce(json_agg(%s), ''[]'')::text"
+		" FROM %I.%I t WHERE $1::text IS NULL',"
+		"  coalesce('to_jsonb(t)' || string_agg(format(' || jsonb_build_object(%L, to_jsonb(t) -> %L)',"
+		"    a.attname, o.option_value), ''), 't'), $2, $3)"
+		"  FROM pg_attribute a, pg_options_to_table(a.attfdwoptions) o"
+		" WHERE a.attrelid = $1::oid AND a.attnum > 0 AND NOT a.attisdropped"
+		"   AND o.option_name = 'column_name'",
+		&parameters);
 	probe =
 		dcx_probe(GetForeignTable(relation)->serverid, dcx_relation_owner(relation), rows, NULL);
 	if (probe.error)
