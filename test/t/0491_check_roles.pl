@@ -1,0 +1,96 @@
+# dcx_check() as roles that are no superusers call it: the one who attached, and one that only watches.
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::RealBin/lib";
+use Dcx;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $aas = new_aas('aas');
+my $main = new_main('main', conf => "dcx_pricing.max_price_age = '1h'\n");
+my $super = session($main);
+my $problems = "SELECT area, severity, object, problem FROM dcx_check() WHERE severity <> 'info'";
+my $unreached = 'connection|error|server dcx_aas|the server cannot be reached';
+my $why = q{SELECT detail FROM dcx_check('connection') WHERE problem = 'the server cannot be reached'};
+
+add_operator($main, 'operator');
+$aas->safe_psql($Dcx::aas_db, 'CREATE EXTENSION dcx_pricing; SELECT * FROM dcx_attach_updated_at()');
+$super->value(<<'SQL');
+SELECT * FROM dcx_attach_updated_at();
+ALTER TABLE "OrganisationWallet" OWNER TO operator;
+CREATE ROLE watcher LOGIN
+SQL
+
+my $operator = session($main, user => 'operator');
+my $watcher = session($main, user => 'watcher');
+
+$operator->value("SELECT * FROM dcx_attach_aas('" . aas_url($aas) . "')");
+$operator->value('SELECT * FROM dcx_attach_wallet()');
+
+subtest 'who may' => sub {
+	for my $function (qw(dcx_check() dcx_health() dcx_schema() dcx_maintain()))
+	{
+		is($_->error("SELECT * FROM $function")->{state}, '42501', "$function: not without being told")
+		  for $operator, $watcher;
+	}
+	$super->value(<<'SQL');
+GRANT EXECUTE ON FUNCTION dcx_check(text), dcx_health(), dcx_schema(text), dcx_wallet_audit() TO operator, watcher
+SQL
+};
+
+subtest 'what they see' => sub {
+	for my $session ($operator, $watcher)
+	{
+		is($session->value($problems), '', 'all is well');
+		is($session->value(q{SELECT value FROM dcx_health() WHERE name IN ('products', 'wallets')}), "39\n11", 'health');
+		is($session->value(q{SELECT dcx_schema() ? 'products'}), 't', 'the schema');
+	}
+	is($watcher->error('SELECT * FROM aas.products')->{state}, '42501', 'the watcher reads no product itself');
+	$aas->stop;
+	is($_->value($problems), $unreached, 'the catalog is not there') for $operator, $watcher;
+	$aas->start;
+	is($operator->value(q{SELECT current_user}), 'operator', 'and is who he was');
+};
+
+subtest 'without the right to audit' => sub {
+	$super->value('REVOKE EXECUTE ON FUNCTION dcx_wallet_audit() FROM watcher');
+	is($watcher->value($problems), 'wallet|error|dcx_check|this could not be looked at', 'a row');
+	$super->value('GRANT EXECUTE ON FUNCTION dcx_wallet_audit() TO watcher');
+	is($watcher->value($problems), '', 'and gone');
+};
+
+# A role that is no superuser must not connect as whom the server takes it for.
+subtest 'a server that asks for no password' => sub {
+	$super->value("ALTER SERVER dcx_aas OPTIONS (SET host '" . $aas->host . "')");
+	is($operator->value($problems), $unreached, 'is not one to be reached');
+	like($operator->value($why), qr/asks role "operator" for no password/, 'and why');
+	is($super->value($problems), $unreached, 'by nobody, since it is read as its owner');
+	$super->value(q{ALTER USER MAPPING FOR operator SERVER dcx_aas OPTIONS (ADD password_required 'false')});
+	is($operator->value(q{SELECT problem FROM dcx_check() WHERE severity = 'error'}), '', 'unless a superuser allows it');
+	$super->value('ALTER USER MAPPING FOR operator SERVER dcx_aas OPTIONS (DROP password_required)');
+	$super->value("ALTER SERVER dcx_aas OPTIONS (SET host '127.0.0.1')");
+	$operator->value('ALTER USER MAPPING FOR operator SERVER dcx_aas OPTIONS (DROP password)');
+	is($operator->value($problems), $unreached, 'nor is one without a password');
+	like($operator->value($why), qr/the user mapping of role "operator" has no password/, 'and why');
+	$operator->value("ALTER USER MAPPING FOR operator SERVER dcx_aas OPTIONS (ADD password '$Dcx::aas_password')");
+	is($operator->value($problems), '', 'and gone');
+};
+
+subtest 'who may not ask a server who it is' => sub {
+	$aas->safe_psql($Dcx::aas_db, 'REVOKE EXECUTE ON FUNCTION pg_control_system() FROM PUBLIC');
+	is($operator->value($problems), '', 'AAS');
+	$super->value('REVOKE EXECUTE ON FUNCTION pg_control_system() FROM PUBLIC');
+	is($operator->value($problems), '', 'MAIN as well');
+	$operator->value("SELECT * FROM dcx_attach_aas('" . aas_url($aas) . "')");
+	is($operator->value(q{SELECT seen -> 'catalog' ->> 'system' IS NULL, seen -> 'main' ->> 'system' IS NULL
+		FROM dcx.binding WHERE part = 'products'}), 't|t', 'attached without it');
+	$aas->safe_psql($Dcx::aas_db, 'GRANT EXECUTE ON FUNCTION pg_control_system() TO PUBLIC');
+	$super->value('GRANT EXECUTE ON FUNCTION pg_control_system() TO PUBLIC');
+	is($operator->value($problems), '', 'what was not known is no difference');
+};
+
+$_->close for $super, $operator, $watcher;
+$_->stop for $main, $aas;
+done_testing();
