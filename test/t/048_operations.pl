@@ -34,6 +34,7 @@ subtest 'a dump' => sub {
 	$main->command_ok([ 'pg_dump', '-f', "$directory/plain", $Dcx::main_db ], 'of MAIN');
 	$main->command_ok([ 'pg_dump', '-C', '-f', "$directory/create", $Dcx::main_db ], 'of MAIN, with -C');
 	$aas->command_ok([ 'pg_dump', '-f', "$directory/aas", $Dcx::aas_db ], 'of AAS');
+	$main->command_like([ 'pg_dumpall', '--globals-only' ], qr/CREATE ROLE app;/, 'the roles');
 	my ($plain, $create, $of_aas) = map { slurp_file("$directory/$_") } 'plain', 'create', 'aas';
 
 	like($plain, qr/CREATE USER MAPPING FOR \S+ SERVER dcx_aas OPTIONS \([^;]*password '\Q$Dcx::aas_password\E'/,
@@ -48,7 +49,8 @@ subtest 'a dump' => sub {
 	unlike($plain, qr/max_price_age/, 'and not the settings of the database');
 	like($create, qr/ALTER DATABASE main SET "?dcx_pricing\.max_price_age"? TO '1h'/, 'which -C has');
 	unlike($create, qr/CREATE ROLE/, 'nor the roles');
-	like($of_aas, qr/CREATE EXTENSION IF NOT EXISTS dcx_pricing.*CREATE TRIGGER zzz_dcx_updated_at/s, 'AAS: the extension and its triggers');
+	like($of_aas, qr/CREATE EXTENSION IF NOT EXISTS dcx_pricing.*CREATE TRIGGER zzz_dcx_updated_at/s,
+		'AAS: the extension and its triggers');
 };
 
 subtest 'restored onto a server without the library' => sub {
@@ -75,7 +77,8 @@ subtest 'restored onto a server without the library' => sub {
 	my $all = q{SELECT 'x', count(*), sum(amount) FROM dcx.wallet_entry};
 	is($node->safe_psql($Dcx::main_db, $all), $super->value($all), 'the ledger is there');
 	is($node->safe_psql($Dcx::main_db, 'SELECT count(*) FROM dcx.price_book'), '1', 'so is the book');
-	is($node->safe_psql($Dcx::main_db, 'SELECT count(*) FROM aas.products'), '39', 'and the catalog, by its foreign tables');
+	is($node->safe_psql($Dcx::main_db, 'SELECT count(*) FROM aas.products'), '39',
+		'and the catalog, by its foreign tables');
 	like(($node->psql($Dcx::main_db, 'DELETE FROM dcx.wallet_entry'))[2], qr/is refused/, 'the ledger is guarded');
 	$node->safe_psql($Dcx::main_db, q{UPDATE "OrganisationWallet" SET balance = 900 WHERE "organisationId" = 'org-acme'});
 
@@ -90,7 +93,8 @@ subtest 'restored onto a server without the library' => sub {
 	$there->value('CREATE EXTENSION dcx_pricing');
 	is($there->value(q{SELECT area, severity, object, problem FROM dcx_check() WHERE severity = 'error'}),
 		"wallet|error|org-acme|the balance is not what the entries add up to\n"
-		  . 'wallet|error|public."OrganisationWallet"|a trigger that writes the ledger is missing', 'then dcx_check knows');
+		  . 'wallet|error|public."OrganisationWallet"|a trigger that writes the ledger is missing',
+			'then dcx_check knows');
 	like($there->value(q{SELECT problem FROM dcx_check('connection')}), qr/^this database is not the one that attached the catalog$/m,
 		'also that this is a copy');
 	is($there->value(<<'SQL'), '1|-100.00', 'its fix reconciles');
@@ -133,13 +137,16 @@ subtest 'a streaming replica' => sub {
 	is($reading->value("SELECT $Dcx::cost"), '376.00', 'and live: the foreign tables are read from here');
 	is($reading->value('SELECT source FROM dcx_price_book_stats()'), 'live', 'indeed');
 	is($reading->value('SELECT dcx_wallet_available($$org-acme$$)'), '624.00', 'what is available');
-	is($reading->value(q{SELECT area, severity, problem FROM dcx_check() WHERE area NOT IN ('updated_at', 'settings')}), '', 'it can be checked');
+	is($reading->value(q{SELECT area, severity, problem FROM dcx_check() WHERE area NOT IN ('updated_at', 'settings')}), '',
+		'it can be checked');
 	is($reading->value(q{SELECT value FROM dcx_health() WHERE name = 'wallets'}), '11', 'it has its health');
 	fails_with($reading, $_, $_, state => '25006') for 'SELECT * FROM dcx_maintain()', 'SELECT * FROM dcx_price_book_save()',
 	  q{SELECT * FROM dcx_wallet_debit('org-acme', 1, 'no')};
 	$standby->promote;
-	is($reading->value(q{SELECT area, severity, problem FROM dcx_check() WHERE area NOT IN ('updated_at', 'settings')}), '', 'promoted: nothing to mend');
-	like($reading->value('SELECT * FROM dcx_maintain()'), qr/^price book\|book 1 was seen again/, 'and maintenance goes on');
+	is($reading->value(q{SELECT area, severity, problem FROM dcx_check() WHERE area NOT IN ('updated_at', 'settings')}), '',
+		'promoted: nothing to mend');
+	like($reading->value('SELECT * FROM dcx_maintain()'), qr/^price book\|book 1 was seen again/,
+		'and maintenance goes on');
 	$reading->close;
 	$standby->stop;
 };
@@ -163,6 +170,7 @@ subtest 'pgbouncer before MAIN, in transaction mode' => sub {
 
 subtest 'pgbouncer before AAS' => sub {
 	plan skip_all => 'pgbouncer is not installed: test/cluster install pgbouncer' unless Dcx::Bouncer::program();
+	$aas->safe_psql('postgres', q{ALTER ROLE aas_reader SET statement_timeout = '5s'});
 	my $bouncer = Dcx::Bouncer->new($aas, database => $Dcx::aas_db, user => 'aas_reader', sessions => 2);
 	my $through = sub { aas_url($aas, host => $bouncer->host =~ s|/|%2F|gr, port => $bouncer->port, parameters => $_[0]) };
 
@@ -171,10 +179,14 @@ subtest 'pgbouncer before AAS' => sub {
 		qr/unsupported startup parameter/, 'it refuses options');
 	$super->value('ROLLBACK');
 	$super->value("SELECT * FROM dcx_attach_aas('" . $through->('schema=public&pgbouncer=true') . "')");
-	my $session = session($main);
+	my $session = Dcx::Session->new('host=' . $bouncer->host . ' port=' . $bouncer->port . " dbname=$Dcx::aas_db user=aas_reader");
+	is($session->value('SHOW statement_timeout'), '5s', 'the role brings its own');
+	$session->close;
+	$session = session($main);
 	$session->value('SET dcx_pricing.max_price_age = 0');
 	is($session->value("SELECT $Dcx::cost"), '376.00', 'with pgbouncer=true prices are read') for 1, 2;
-	is($session->value(q{SELECT severity, problem FROM dcx_check('connection') WHERE problem NOT LIKE '%_timeout'}), '', 'and checked');
+	is($session->value(q{SELECT severity, problem FROM dcx_check('connection') WHERE problem NOT LIKE '%_timeout'}), '',
+		'and checked');
 	is($session->value(q{SELECT value FROM dcx_health() WHERE name = 'reachable'}), 'true', 'and its health');
 	$session->close;
 	$super->value("SELECT * FROM dcx_attach_aas('$url')");
@@ -192,7 +204,8 @@ subtest 'the morning after' => sub {
 	is($night->value(q{SELECT source FROM dcx_price_book_stats()}), 'saved', 'by the saved book');
 	is( $night->value(q{SELECT name, value FROM dcx_health() WHERE name IN ('reachable', 'latency_ms', 'book_age', 'source', 'products')}) =~ s/book_age\|288../book_age|288../r,
 		"reachable|false\nlatency_ms|\nproducts|\nbook_age|288..\nsource|live", 'health');
-	like($night->value(q{SELECT object, problem, detail FROM dcx_check('connection')}), qr/^server dcx_aas\|the server cannot be reached\|.*refused/, 'check');
+	like($night->value(q{SELECT object, problem, detail FROM dcx_check('connection')}), qr/^server dcx_aas\|the server cannot be reached\|.*refused/,
+		'check');
 	unlike($night->value('SELECT * FROM dcx_check()') . $night->value('SELECT * FROM dcx_health()'), qr/read\@aas|read%40/,
 		'without a password');
 	is( $night->value(q{SELECT organisation, idempotency_key FROM dcx.wallet_hold WHERE held_at - (quote ->> 'read_at')::timestamptz > '1 hour'}),
@@ -218,7 +231,8 @@ subtest 'what grows' => sub {
 	# What a scheduler's calls have found.
 	$super->value($_) for 'CREATE TABLE maintenance AS SELECT now() AS at, * FROM dcx_maintain() WITH NO DATA',
 	  'INSERT INTO maintenance SELECT now(), * FROM dcx_maintain()';
-	is($super->value(q{SELECT result FROM maintenance WHERE task = 'check'}), 'no errors', 'dcx_maintain keeps what it says in a table');
+	is($super->value(q{SELECT result FROM maintenance WHERE task = 'check'}), 'no errors',
+		'dcx_maintain keeps what it says in a table');
 };
 
 $_->close for $super, $in_aas;
