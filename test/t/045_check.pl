@@ -198,6 +198,27 @@ SQL
 	main_sql(q{ALTER USER MAPPING FOR postgres SERVER dcx_aas OPTIONS (SET user 'aas_reader')}),
 	qr/^Attached: aas_reader\. Found: another\.$/);
 
+# A server that has moved, or has been upgraded: what is remembered of it is what changes here.
+for (
+	[ 'address', 'warning', '192.0.2.1', 'the server has another address than when it was attached' ],
+	[ 'version', 'info', '14.1', 'the server has another version than when it was attached' ])
+{
+	my ($name, $severity, $value, $problem) = @$_;
+	my $now = $super->value("SELECT seen -> 'catalog' ->> '$name' FROM dcx.binding WHERE part = 'products'");
+	my $remember = sub {
+		main_sql(qq{UPDATE dcx.binding SET seen = jsonb_set(seen, '{catalog,$name}', '"$_[0]"') WHERE part = 'products'});
+	};
+
+	planted("another $name", $remember->($value), ["connection|$severity|server dcx_aas|$problem"], $remember->($now),
+		qr/^Attached: \Q$value\E\. Found: \Q$now\E\.$/);
+}
+
+planted('orders that another server prices',
+	main_sql('SET dcx_pricing.max_price_age = 0'),
+	['settings|warning|dcx_pricing.max_price_age|orders are priced by another server'],
+	main_sql('RESET dcx_pricing.max_price_age'),
+	qr/keeps wallets locked/);
+
 for my $option ('connect_timeout', 'tcp_user_timeout')
 {
 	planted("the server has no $option",
