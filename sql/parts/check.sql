@@ -65,7 +65,7 @@ BEGIN ATOMIC
        AND NOT EXISTS (SELECT FROM option WHERE option.srvname = server AND option.option_name = o.name)
     UNION ALL
     SELECT 'error', format('server %I', b ->> 'server'), format('role %I has no user mapping', b ->> 'owner'),
-           format('%s is read as its owner.', string_agg(b ->> 'relation', ', ')), NULL
+           format('%s is read as its owner.', string_agg(b ->> 'relation', ', ' ORDER BY b ->> 'relation')), NULL
       FROM jsonb_array_elements(facts -> 'bindings') b
      WHERE b ->> 'server' IS NOT NULL
        AND NOT EXISTS (SELECT FROM pg_user_mappings m WHERE m.srvname = b ->> 'server' AND m.usename IN (b ->> 'owner', 'public'))
