@@ -27,13 +27,15 @@
 
 /*
  * The system identifier, or NULL where the role may not call the function. Only a statement of its
- * own is not refused for that; this is one that can be part of another.
+ * own is not refused for that, and of what core can do with the text of one, ts_stat() is there on
+ * every server.
  */
-#define SYSTEM                                                                       \
-	"CASE WHEN has_function_privilege('pg_control_system()', 'EXECUTE')"             \
-	"  THEN substring(query_to_xml("                                                 \
-	"    'SELECT system_identifier FROM pg_control_system()', true, true, '')::text" \
-	"    FROM '>([0-9]+)<') END"
+#define SYSTEM                                                          \
+	"(SELECT word FROM ts_stat(CASE"                                    \
+	"   WHEN has_function_privilege('pg_control_system()', 'EXECUTE')"  \
+	"   THEN 'SELECT array_to_tsvector(ARRAY[system_identifier::text])" \
+	" FROM pg_control_system()'"                                        \
+	"   ELSE 'SELECT NULL::tsvector' END))"
 
 /*
  * Asked of the catalog's server, with the schema, and of this one, with NULL: who and where it is,
