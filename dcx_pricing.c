@@ -32,6 +32,7 @@
  *		src/facts		what the checks look at
  *		src/check		everything that can be wrong, as rows
  *		src/maintain	what a scheduler calls, and what a dashboard shows
+ *		src/quote		the lines of a quote
  *		src/money		exact decimals
  *		src/remote		waits for another server, not for ever
  *		src/probe		asks another server, beside the transaction

@@ -229,15 +229,7 @@ quote(DcxPriceBook *book, const Vm *vm)
 
 	price_lines(book, vm, terms, products);
 	for (int i = 0; i < DCX_VM_LINES; i++)
-	{
-		DcxQuoteLine *line = &quote.lines[i];
-
-		line->code = pstrdup(products[i]->code);
-		line->title = pstrdup(products[i]->title);
-		line->quantity = dcx_quantity_numeric(terms[i].quantity);
-		line->unit_price = dcx_money_display(products[i]->price.value);
-		line->amount = dcx_money_sum(&terms[i], 1);
-	}
+		quote.lines[i] = dcx_quote_line(products[i]->code, products[i]->title, &terms[i]);
 	quote.cost = dcx_money_sum(terms, DCX_VM_LINES);
 	return quote;
 }
@@ -270,23 +262,9 @@ dcx_vm_quote(const text *cpu_type, Numeric cpus, Numeric ram_gb, const text *sto
 static Datum
 put_quote(FunctionCallInfo fcinfo, DcxPriceBook *book, const Vm *vm)
 {
-	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
-	DcxQuote	   quoted = quote(book, vm);
+	DcxQuote quoted = quote(book, vm);
 
-	for (int i = 0; i < DCX_VM_LINES; i++)
-	{
-		const DcxQuoteLine *line = &quoted.lines[i];
-		Datum				values[6];
-		bool				nulls[6] = {false};
-
-		values[0] = Int32GetDatum(i + 1);
-		values[1] = CStringGetTextDatum(line->code);
-		values[2] = CStringGetTextDatum(line->title);
-		values[3] = NumericGetDatum(line->quantity);
-		values[4] = NumericGetDatum(line->unit_price);
-		values[5] = NumericGetDatum(line->amount);
-		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
-	}
+	dcx_quote_put(fcinfo, quoted.lines, DCX_VM_LINES);
 	return (Datum) 0;
 }
 

@@ -7,16 +7,7 @@
 
 #include "book.h"
 #include "datatype/timestamp.h"
-#include "utils/numeric.h"
-
-typedef struct DcxQuoteLine
-{
-	char   *code;
-	char   *title;
-	Numeric quantity;
-	Numeric unit_price;
-	Numeric amount; /* exact: quantity x unit_price */
-} DcxQuoteLine;
+#include "quote.h"
 
 /* The lines of a VM's quote: CPU, RAM, storage. */
 #define DCX_VM_LINES 3

@@ -1,0 +1,32 @@
+/*
+ * quote.h
+ *		The lines of a quote: what, how much of it, at which price.
+ */
+#ifndef DCX_QUOTE_H
+#define DCX_QUOTE_H
+
+#include "fmgr.h"
+#include "money.h"
+
+typedef struct DcxQuoteLine
+{
+	char   *code;
+	char   *title;
+	Numeric quantity;
+	Numeric unit_price;
+	Numeric amount; /* exact: quantity x unit_price */
+} DcxQuoteLine;
+
+/*
+ * The line of a price and a quantity, a copy of all of it in the current memory context. Numbers beyond
+ * numeric's own range are numeric's error (22003).
+ */
+extern DcxQuoteLine dcx_quote_line(const char *code, const char *title, const DcxTerm *term);
+
+/*
+ * Puts lines into the materialized result of a function that returns (line, code, title, quantity,
+ * unit_price, amount), numbered from 1.
+ */
+extern void dcx_quote_put(FunctionCallInfo fcinfo, const DcxQuoteLine *lines, int nlines);
+
+#endif /* DCX_QUOTE_H */
