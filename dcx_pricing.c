@@ -9,7 +9,9 @@
  *		src/conninfo	reads the URL
  *		src/foreign		makes postgres_fdw's objects
  *		src/binding		remembers which relation stands for what
- *		src/catalog		reads an attached relation into rows, as its owner
+ *		src/catalog		the catalogs, their parts, and how they are read
+ *		src/products	the products of AAS as rows
+ *		src/services	the network services of E-Networks as rows
  *		src/book		code -> price, in memory
  *		src/bookjson	the same as a jsonb
  *		src/saved		books that are kept in MAIN

@@ -37,15 +37,19 @@
 /* One attach under way. */
 typedef struct Attachment
 {
-	FunctionCallInfo fcinfo;
-	const char		*schema;		/* here */
-	const char		*server;		/* NULL: adopt what is in the schema */
-	const char		*remote_schema; /* there */
-	const char		*database;		/* there */
-	List			*tables;		/* there: DcxRemoteTable */
-	List			*ignored;		/* parameters of the URL that nobody took */
-	List			*made;			/* "server", "mapping", "schema" */
-	int64			 products;		/* how many there are */
+	FunctionCallInfo  fcinfo;
+	DcxCatalogId	  id;
+	const DcxCatalog *catalog;
+	const char		 *view;			 /* what stands for its tables, or NULL */
+	const char		 *schema;		 /* here */
+	const char		 *server;		 /* NULL: adopt what is in the schema */
+	const char		 *remote_schema; /* there */
+	const char		 *database;		 /* there */
+	List			 *tables;		 /* there: DcxRemoteTable */
+	List			 *ignored;		 /* parameters of the URL that nobody took */
+	List			 *made;			 /* "server", "mapping", "schema" */
+	Oid				  owner;		 /* of what is read together */
+	int64			  items;		 /* how many rows the smallest of that has */
 } Attachment;
 
 /*
@@ -165,6 +169,45 @@ use_server(Attachment *attachment, const char *server)
 	attachment->remote_schema = REMOTE_SCHEMA;
 }
 
+/* Whether a part is to be attached: one of the tables, or what stands for them. */
+static bool
+is_wanted(const Attachment *attachment, const DcxCatalogPart *part)
+{
+	return part->view == (attachment->view != NULL);
+}
+
+/* The part that is always there: what holds all of them together goes with it. */
+static bool
+is_first(const Attachment *attachment, const DcxCatalogPart *part)
+{
+	return part->view || part == attachment->catalog->parts;
+}
+
+/* What the relation of a part is called, here and there. */
+static const char *
+name_of(const Attachment *attachment, const DcxCatalogPart *part)
+{
+	return part->view ? attachment->view : part->name;
+}
+
+/* A catalog is attached by its tables or by a view: what is made for the one is in the other's way. */
+static void
+check_unwanted(const Attachment *attachment, int part)
+{
+	const DcxBinding *binding = dcx_catalog_binding(attachment->id, part);
+
+	if (binding->attached)
+		ereport(ERROR,
+				errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				errmsg("%s is attached by %s",
+					   attachment->catalog->name,
+					   attachment->view ? "its tables" : "a relation of prices"),
+				errdetail("%s stands for its part \"%s\".",
+						  dcx_relation_name(binding->relation),
+						  binding->part),
+				errhint("SELECT * FROM dcx_detach('%s') first.", attachment->catalog->name));
+}
+
 static const DcxRemoteTable *
 find_remote_table(const Attachment *attachment, const char *name)
 {
@@ -206,17 +249,22 @@ wrong_database(const Attachment *attachment)
 	List	 *found = NIL;
 	ListCell *lc;
 
-	for (int i = 0; i < DCX_AAS_TABLES; i++)
-		expected = lappend(expected, pstrdup(dcx_aas_tables[i].name));
+	for (int i = 0; i < attachment->catalog->nparts; i++)
+	{
+		const DcxCatalogPart *part = &attachment->catalog->parts[i];
+
+		if (is_wanted(attachment, part))
+			expected = lappend(expected, pstrdup(name_of(attachment, part)));
+	}
 	foreach(lc, attachment->tables)
 		found = lappend(found, ((DcxRemoteTable *) lfirst(lc))->name);
 
 	ereport(ERROR,
 			errcode(ERRCODE_UNDEFINED_TABLE),
-			errmsg("database \"%s\" is not a product catalog", attachment->database),
+			errmsg("database \"%s\" is not a %s", attachment->database, attachment->catalog->kind),
 			errdetail("Expected in its schema \"%s\": %s. Found: %s.",
 					  attachment->remote_schema,
-					  join_names(expected, DCX_AAS_TABLES),
+					  join_names(expected, DCX_CATALOG_MAX_PARTS),
 					  join_names(found, 20)),
 			errhint("Check the database in the URL, its schema= parameter, and that the tables "
 					"are there."));
@@ -224,7 +272,7 @@ wrong_database(const Attachment *attachment)
 
 /* Refuses a remote table that lacks a column which pricing needs. */
 static void
-check_remote_columns(const Attachment *attachment, const DcxCatalogTable *table,
+check_remote_columns(const Attachment *attachment, const DcxCatalogPart *part,
 					 const DcxRemoteTable *remote)
 {
 	List	 *found = NIL;
@@ -233,10 +281,10 @@ check_remote_columns(const Attachment *attachment, const DcxCatalogTable *table,
 	foreach(lc, remote->columns)
 		found = lappend(found, unconstify(char *, ((DcxRemoteColumn *) lfirst(lc))->name));
 
-	for (int i = 0; i < table->ncolumns; i++)
+	for (int i = 0; i < part->ncolumns; i++)
 	{
-		const char *needed = table->columns[i].name;
-		bool		there = !table->columns[i].needed;
+		const char *needed = part->columns[i].name;
+		bool		there = !part->columns[i].needed;
 
 		foreach(lc, found)
 			there = there || strcmp(lfirst(lc), needed) == 0;
@@ -244,7 +292,7 @@ check_remote_columns(const Attachment *attachment, const DcxCatalogTable *table,
 			ereport(ERROR,
 					errcode(ERRCODE_UNDEFINED_COLUMN),
 					errmsg("table \"%s\" of database \"%s\" has no column \"%s\"",
-						   table->name,
+						   remote->name,
 						   attachment->database,
 						   needed),
 					errdetail("Columns found: %s.", join_names(found, 50)),
@@ -300,8 +348,9 @@ import_table(const Attachment *attachment, const DcxRemoteTable *remote, bool *m
 					errmsg("%s exists and is not a foreign table of server \"%s\"",
 						   dcx_relation_name(relation),
 						   attachment->server),
-					errhint("dcx_attach_aas(NULL, '%s') adopts it as it is; another schema as the "
+					errhint("dcx_attach_%s(NULL, '%s') adopts it as it is; another schema as the "
 							"second argument leaves it alone.",
+							attachment->catalog->name,
 							attachment->schema));
 		dcx_foreign_set_table(relation, attachment->remote_schema, remote->name);
 		added = dcx_foreign_add_columns(relation, remote->columns);
@@ -329,11 +378,17 @@ append_remote_note(const Attachment *attachment, StringInfo note)
 {
 	int others = list_length(attachment->tables);
 
-	for (int i = 0; i < DCX_AAS_TABLES; i++)
-		if (find_remote_table(attachment, dcx_aas_tables[i].name))
+	for (int i = 0; i < attachment->catalog->nparts; i++)
+	{
+		const DcxCatalogPart *part = &attachment->catalog->parts[i];
+
+		if (!is_wanted(attachment, part))
+			continue;
+		if (find_remote_table(attachment, name_of(attachment, part)))
 			others--;
 		else
-			appendStringInfo(note, "; there is no table %s", dcx_aas_tables[i].name);
+			appendStringInfo(note, "; there is no table %s", part->name);
+	}
 	appendStringInfo(note,
 					 "; database %s has %d other table%s",
 					 attachment->database,
@@ -343,29 +398,49 @@ append_remote_note(const Attachment *attachment, StringInfo note)
 		appendStringInfo(note, "; ignored in the URL: %s", join_names(attachment->ignored, 20));
 }
 
+/* Refuses what is read in one statement and belongs to several roles: it runs as one of them. */
+static void
+check_one_owner(Attachment *attachment, Oid relation)
+{
+	Oid owner = dcx_relation_owner(relation);
+
+	if (OidIsValid(attachment->owner) && owner != attachment->owner)
+		ereport(ERROR,
+				errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				errmsg("the tables of %s belong to several roles", attachment->catalog->name),
+				errdetail("%s belongs to role \"%s\", another one to role \"%s\". They are read "
+						  "together, as their owner.",
+						  dcx_relation_name(relation),
+						  GetUserNameFromId(owner, false),
+						  GetUserNameFromId(attachment->owner, false)),
+				errhint("ALTER TABLE ... OWNER TO makes them one role's."));
+	attachment->owner = owner;
+}
+
 /* Binds a relation after seeing that it can be read, and reports it. */
 static void
-bind(Attachment *attachment, const DcxCatalogTable *table, Oid relation, bool made,
-	 const char *note)
+bind(Attachment *attachment, const DcxCatalogPart *part, Oid relation, bool made, const char *note)
 {
+	bool  first = is_first(attachment, part);
 	List *what = made ? list_make1("relation") : NIL;
 	int64 rows;
 
-	/* What holds all of them together goes with the one that is always there. */
-	if (table->needed)
+	if (first)
 		what = list_concat(what, attachment->made);
 
 	dcx_relation_check_owner(relation);
-	dcx_catalog_check_columns(table, relation);
-	dcx_binding_put(DCX_CATALOG_AAS,
-					table->name,
+	if (part->needed)
+		check_one_owner(attachment, relation);
+	dcx_catalog_check_columns(part, relation);
+	dcx_binding_put(attachment->catalog->name,
+					part->name,
 					relation,
 					NIL,
 					what,
-					table->needed ? dcx_facts_identity(relation) : NULL);
-	rows = dcx_catalog_count(relation);
-	if (table->needed)
-		attachment->products = rows;
+					first ? dcx_facts_identity(relation) : NULL);
+	rows = dcx_catalog_count(attachment->id, relation);
+	if (part->needed)
+		attachment->items = first ? rows : Min(attachment->items, rows);
 	put_row(attachment, relation, rows, note);
 }
 
@@ -374,33 +449,41 @@ static void
 attach_server(Attachment *attachment)
 {
 	need_schema(attachment);
-	attachment->tables = dcx_foreign_remote_tables(attachment->server,
+	attachment->tables = dcx_foreign_remote_tables(attachment->catalog->name,
+												   attachment->server,
 												   attachment->schema,
 												   attachment->remote_schema,
 												   unconstify(char **, &attachment->database));
-	for (int i = 0; i < DCX_AAS_TABLES; i++)
+	for (int i = 0; i < attachment->catalog->nparts; i++)
 	{
-		const DcxCatalogTable *table = &dcx_aas_tables[i];
-		const DcxRemoteTable  *remote = find_remote_table(attachment, table->name);
-		StringInfoData		   note;
-		bool				   made;
+		const DcxCatalogPart *part = &attachment->catalog->parts[i];
+		const char			 *name = name_of(attachment, part);
+		const DcxRemoteTable *remote;
+		StringInfoData		  note;
+		bool				  made;
 
-		if (!remote && table->needed)
+		if (!is_wanted(attachment, part))
+		{
+			check_unwanted(attachment, i);
+			continue;
+		}
+		remote = find_remote_table(attachment, name);
+		if (!remote && part->needed)
 			wrong_database(attachment);
 		if (!remote)
 		{
-			dcx_binding_forget(DCX_CATALOG_AAS, table->name);
+			dcx_binding_forget(attachment->catalog->name, part->name);
 			continue;
 		}
-		check_remote_columns(attachment, table, remote);
+		check_remote_columns(attachment, part, remote);
 
 		initStringInfo(&note);
 		appendStringInfoString(&note, import_table(attachment, remote, &made));
-		if (table->needed)
+		if (is_first(attachment, part))
 			append_remote_note(attachment, &note);
 		bind(attachment,
-			 table,
-			 get_relname_relid(table->name, get_namespace_oid(attachment->schema, false)),
+			 part,
+			 get_relname_relid(name, get_namespace_oid(attachment->schema, false)),
 			 made,
 			 note.data);
 	}
@@ -432,24 +515,33 @@ adopt_schema(Attachment *attachment)
 {
 	Oid schema = get_namespace_oid(attachment->schema, true);
 
-	for (int i = 0; i < DCX_AAS_TABLES; i++)
+	for (int i = 0; i < attachment->catalog->nparts; i++)
 	{
-		const DcxCatalogTable *table = &dcx_aas_tables[i];
-		Oid relation = OidIsValid(schema) ? get_relname_relid(table->name, schema) : InvalidOid;
+		const DcxCatalogPart *part = &attachment->catalog->parts[i];
+		const char			 *name = name_of(attachment, part);
+		Oid					  relation = InvalidOid;
 
+		if (!is_wanted(attachment, part))
+		{
+			check_unwanted(attachment, i);
+			continue;
+		}
+		if (OidIsValid(schema))
+			relation = get_relname_relid(name, schema);
 		if (OidIsValid(relation) && kind_of(relation))
-			bind(attachment, table, relation, false, psprintf("adopted %s", kind_of(relation)));
-		else if (table->needed)
+			bind(attachment, part, relation, false, psprintf("adopted %s", kind_of(relation)));
+		else if (part->needed)
 			ereport(ERROR,
 					errcode(ERRCODE_UNDEFINED_TABLE),
 					errmsg("there is nothing to adopt: schema \"%s\" has no relation \"%s\"",
 						   attachment->schema,
-						   table->name),
-					errhint("Give a source: dcx_attach_aas('postgresql://user:password@host:port/"
-							"database'), or the schema where it is: dcx_attach_aas(NULL, "
-							"'schema')."));
+						   name),
+					errhint("Give a source: dcx_attach_%1$s('postgresql://user:password@host:port/"
+							"database'), or the schema where it is: dcx_attach_%1$s(NULL, "
+							"'schema').",
+							attachment->catalog->name));
 		else
-			dcx_binding_forget(DCX_CATALOG_AAS, table->name);
+			dcx_binding_forget(attachment->catalog->name, part->name);
 	}
 }
 
@@ -460,19 +552,18 @@ adopt_schema(Attachment *attachment)
 static void
 save_book(const Attachment *attachment)
 {
-	DcxSaved saved = {.catalog = DCX_CATALOG_AAS};
+	DcxSaved saved;
 
 	dcx_saved_make();
-	if (attachment->products > 0)
-		dcx_history_save(&saved, true);
+	if (attachment->items > 0)
+		dcx_history_save(attachment->id, &saved, true);
 }
 
-/* dcx_attach_aas(source text, schema text) */
-PG_FUNCTION_INFO_V1(dcx_attach_aas);
-Datum
-dcx_attach_aas(PG_FUNCTION_ARGS)
+/* The arguments (source text, schema text), and perhaps (view text). */
+static Datum
+attach(FunctionCallInfo fcinfo, DcxCatalogId id)
 {
-	Attachment			  attachment = {.fcinfo = fcinfo};
+	Attachment			  attachment = {.fcinfo = fcinfo, .id = id, .catalog = &dcx_catalogs[id]};
 	ErrorContextCallback *callers = begin_secrecy();
 	DcxRun				  run;
 
@@ -480,6 +571,8 @@ dcx_attach_aas(PG_FUNCTION_ARGS)
 	if (PG_ARGISNULL(1))
 		ereport(ERROR, errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("schema must not be NULL"));
 	attachment.schema = text_to_cstring(PG_GETARG_TEXT_PP(1));
+	if (PG_NARGS() > 2 && !PG_ARGISNULL(2))
+		attachment.view = text_to_cstring(PG_GETARG_TEXT_PP(2));
 
 	dcx_run_begin(&run, InvalidOid);
 	if (PG_ARGISNULL(0))
@@ -502,6 +595,22 @@ dcx_attach_aas(PG_FUNCTION_ARGS)
 
 	error_context_stack = callers;
 	return (Datum) 0;
+}
+
+/* dcx_attach_aas(source text, schema text) */
+PG_FUNCTION_INFO_V1(dcx_attach_aas);
+Datum
+dcx_attach_aas(PG_FUNCTION_ARGS)
+{
+	return attach(fcinfo, DCX_AAS);
+}
+
+/* dcx_attach_enetworks(source text, schema text, prices text) */
+PG_FUNCTION_INFO_V1(dcx_attach_enetworks);
+Datum
+dcx_attach_enetworks(PG_FUNCTION_ARGS)
+{
+	return attach(fcinfo, DCX_ENETWORKS);
 }
 
 static void
@@ -643,8 +752,8 @@ dcx_detach(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				errcode(DCX_ERRCODE_NOT_ATTACHED),
 				errmsg("nothing is attached as \"%s\"", what),
-				errhint("What is attached stands in dcx.binding, column catalog: 'aas' or "
-						"'wallet'."));
+				errhint("What is attached stands in dcx.binding, column catalog: 'aas', "
+						"'enetworks' or 'wallet'."));
 	foreach(lc, removed)
 		undo(fcinfo, lfirst(lc));
 	dcx_run_end(&run);

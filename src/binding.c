@@ -132,7 +132,7 @@ dcx_binding_read(DcxBinding *binding)
 	if (!OidIsValid(dcx_relation_owner(table)))
 		return;
 
-	source = dcx_source_of(table);
+	source = dcx_source_of(&table, 1);
 	if (source.kind != DCX_SOURCE_TABLES || source.nrelations != 1)
 		ereport(ERROR,
 				errcode(ERRCODE_WRONG_OBJECT_TYPE),

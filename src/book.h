@@ -10,6 +10,29 @@
 
 #include "money.h"
 
+/*
+ * A range of bandwidths and what it costs: min_mbps and all below max_mbps. Values as found, NULL where
+ * there is none.
+ */
+typedef struct DcxBand
+{
+	Numeric		min_mbps;
+	Numeric		max_mbps; /* NULL: no upper end */
+	Numeric		fixed_price;
+	Numeric		price_per_mbps;
+	Numeric		cost;  /* per Mbps, what the provider asks; NULL: unknown, or not read */
+	const char *fault; /* what is wrong with a value that is no number, else NULL */
+} DcxBand;
+
+/* What a network service has in the place of a price. */
+typedef struct DcxService
+{
+	const char *provider; /* its name, or NULL */
+	bool		active;	  /* the provider is */
+	int			nbands;
+	DcxBand	   *bands; /* in any order */
+} DcxService;
+
 /* A product as its row says, good or bad. */
 typedef struct DcxProductRow
 {
@@ -23,6 +46,8 @@ typedef struct DcxProductRow
 	Numeric		cost;
 	const char *category;
 	Numeric		unit;
+
+	const DcxService *service; /* of a network service; NULL: a product with a price */
 } DcxProductRow;
 
 /* A product whose price can be used. */

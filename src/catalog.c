@@ -1,6 +1,6 @@
 /*
  * catalog.c
- *		Reads an attached catalog relation into rows, as its owner.
+ *		The catalogs: which parts each has, what stands for them here, and how they are read.
  */
 #include "postgres.h"
 
@@ -15,80 +15,220 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
-#define PRODUCTS   (&dcx_aas_tables[0])
-#define CATEGORIES (&dcx_aas_tables[1])
-#define TEMPLATES  (&dcx_aas_tables[2])
-
-const DcxCatalogTable dcx_aas_tables[DCX_AAS_TABLES] = {
-	{"products",
-	 true,
-	 6,
+const DcxCatalog dcx_catalogs[DCX_CATALOGS] = {
+	{DCX_AAS_NAME,
+	 "catalog",
+	 "product catalog",
+	 "products",
 	 3,
-	 {{"code", false, true},
-	  {"title", false, false},
-	  {"price", true, true},
-	  {"cost", true, false},
-	  {"unit", true, false},
-	  {"categoryId", false, false}}},
-	{"categories", false, 2, 2, {{"id", false, true}, {"name", false, false}}},
-	{"terraform_vm_config",
-	 false,
-	 7,
-	 7,
-	 {{"id", false, true},
-	  {"name", false, true},
-	  {"group", false, false},
-	  {"osType", false, false},
-	  {"vcpus", true, true},
-	  {"memory", true, true},
-	  {"disk", true, true}}},
+	 {{"products",
+	   true,
+	   false,
+	   6,
+	   3,
+	   {{"code", false, true},
+		{"title", false, false},
+		{"price", true, true},
+		{"cost", true, false},
+		{"unit", true, false},
+		{"categoryId", false, false}}},
+	  {"categories", false, false, 2, 2, {{"id", false, true}, {"name", false, false}}},
+	  {"terraform_vm_config",
+	   false,
+	   false,
+	   7,
+	   7,
+	   {{"id", false, true},
+		{"name", false, true},
+		{"group", false, false},
+		{"osType", false, false},
+		{"vcpus", true, true},
+		{"memory", true, true},
+		{"disk", true, true}}}}},
+	{DCX_ENETWORKS_NAME,
+	 "network catalog",
+	 "network catalog",
+	 "services",
+	 4,
+	 {{"bandwidth_prices",
+	   true,
+	   false,
+	   6,
+	   5,
+	   {{"serviceId", false, true},
+		{"minMbps", true, true},
+		{"maxMbps", true, true},
+		{"fixedPrice", true, true},
+		{"pricePerMbps", true, true},
+		{"cost", true, false}}},
+	  {"network_services",
+	   true,
+	   false,
+	   4,
+	   4,
+	   {{"id", false, true},
+		{"code", false, true},
+		{"title", false, false},
+		{"providerId", false, true}}},
+	  {"providers",
+	   true,
+	   false,
+	   3,
+	   3,
+	   {{"id", false, true}, {"name", false, true}, {"active", false, true}}},
+	  {"prices",
+	   true,
+	   true,
+	   9,
+	   8,
+	   {{"code", false, true},
+		{"title", false, true},
+		{"provider", false, true},
+		{"active", false, true},
+		{"min_mbps", true, true},
+		{"max_mbps", true, true},
+		{"fixed_price", true, true},
+		{"price_per_mbps", true, true},
+		{"cost", true, false}}}}},
 };
 
-static DcxBinding products = {.catalog = DCX_CATALOG_AAS, .part = "products"};
-static DcxBinding categories = {.catalog = DCX_CATALOG_AAS, .part = "categories"};
-static DcxBinding templates = {.catalog = DCX_CATALOG_AAS, .part = "terraform_vm_config"};
+static DcxBinding bindings[DCX_CATALOGS][DCX_CATALOG_MAX_PARTS];
 
-/* Nothing attached: say which call would. */
-static void
-not_attached(const DcxCatalogTable *table)
+DcxCatalogId
+dcx_catalog_named(const text *name)
 {
-	Oid	 schema = get_namespace_oid(DCX_CATALOG_AAS, true);
-	bool adoptable = OidIsValid(schema) && OidIsValid(get_relname_relid(table->name, schema));
+	char *catalog = text_to_cstring(name);
 
+	for (int id = 0; id < DCX_CATALOGS; id++)
+		if (strcmp(catalog, dcx_catalogs[id].name) == 0)
+			return id;
 	ereport(ERROR,
-			errcode(DCX_ERRCODE_NOT_ATTACHED),
-			table->needed ? errmsg("no catalog is attached") :
-							errmsg("the attached catalog has no \"%s\"", table->name),
-			errdetail("Pricing needs the relation \"%s\" of it.", table->name),
-			adoptable ? errhint("%s.%s exists: SELECT * FROM dcx_attach_aas() attaches it.",
-								DCX_CATALOG_AAS,
-								table->name) :
-						errhint("SELECT * FROM dcx_attach_aas('postgresql://user:password@host:"
-								"port/database') attaches one."));
-}
-
-static void
-get_bound(DcxBinding *binding, const DcxCatalogTable *table)
-{
-	dcx_binding_get(binding);
-	if (unlikely(!binding->attached))
-		not_attached(table);
+			errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			errmsg("there is no catalog \"%s\"", catalog),
+			errhint("The catalog of products is '%s', the one of network services '%s'.",
+					dcx_catalogs[DCX_AAS].name,
+					dcx_catalogs[DCX_ENETWORKS].name));
 }
 
 const DcxBinding *
-dcx_catalog_bound_products(void)
+dcx_catalog_binding(DcxCatalogId id, int part)
 {
-	get_bound(&products, PRODUCTS);
-	return &products;
+	DcxBinding *binding = &bindings[id][part];
+
+	if (unlikely(!binding->catalog))
+	{
+		binding->catalog = dcx_catalogs[id].name;
+		binding->part = dcx_catalogs[id].parts[part].name;
+	}
+	dcx_binding_get(binding);
+	return binding;
 }
 
-/* Refuses a relation whose first columns are not as the table needs them. */
+/* Nothing attached: say which call would. */
 static void
-check_columns(const DcxCatalogTable *table, int ncolumns, Oid relation)
+not_attached(const DcxCatalog *catalog, const DcxCatalogPart *part)
+{
+	Oid	 schema = get_namespace_oid(catalog->name, true);
+	bool adoptable = OidIsValid(schema) && OidIsValid(get_relname_relid(part->name, schema));
+
+	ereport(ERROR,
+			errcode(DCX_ERRCODE_NOT_ATTACHED),
+			part->needed ? errmsg("no %s is attached", catalog->what) :
+						   errmsg("the attached catalog has no \"%s\"", part->name),
+			errdetail("Pricing needs the relation \"%s\" of it.", part->name),
+			adoptable ? errhint("%s.%s exists: SELECT * FROM dcx_attach_%s() attaches it.",
+								catalog->name,
+								part->name,
+								catalog->name) :
+						errhint("SELECT * FROM dcx_attach_%s('postgresql://user:password@host:"
+								"port/database') attaches one.",
+								catalog->name));
+}
+
+const DcxBinding *
+dcx_catalog_bound(DcxCatalogId id, int part)
+{
+	const DcxBinding *binding = dcx_catalog_binding(id, part);
+
+	if (unlikely(!binding->attached))
+		not_attached(&dcx_catalogs[id], &dcx_catalogs[id].parts[part]);
+	return binding;
+}
+
+DcxPriced
+dcx_catalog_priced(DcxCatalogId id)
+{
+	DcxPriced priced = {.id = id, .n = 1};
+
+	if (id == DCX_AAS)
+		priced.bindings[0] = dcx_catalog_bound(DCX_AAS, DCX_PRODUCTS);
+	else
+	{
+		priced.bindings[0] = dcx_catalog_binding(DCX_ENETWORKS, DCX_NETWORK_PRICES);
+		if (!priced.bindings[0]->attached)
+		{
+			priced.n = 3;
+			priced.bindings[0] = dcx_catalog_bound(DCX_ENETWORKS, DCX_BANDWIDTH_PRICES);
+			priced.bindings[1] = dcx_catalog_bound(DCX_ENETWORKS, DCX_NETWORK_SERVICES);
+			priced.bindings[2] = dcx_catalog_bound(DCX_ENETWORKS, DCX_PROVIDERS);
+		}
+	}
+	return priced;
+}
+
+static bool
+is_near(Oid relation)
+{
+	char kind = get_rel_relkind(relation);
+
+	return kind == RELKIND_RELATION || kind == RELKIND_MATVIEW;
+}
+
+bool
+dcx_catalog_is_near(const DcxPriced *priced)
+{
+	for (int i = 0; i < priced->n; i++)
+		if (!is_near(priced->bindings[i]->relation))
+			return false;
+	return true;
+}
+
+void
+dcx_catalog_lock_part(const DcxBinding *binding)
+{
+	LockRelationOid(binding->relation, AccessShareLock);
+	if (!OidIsValid(dcx_relation_owner(binding->relation)))
+		ereport(ERROR,
+				errcode(DCX_ERRCODE_NOT_ATTACHED),
+				errmsg("the attached relation \"%s\" has been dropped", binding->part),
+				errhint("Attach again: SELECT * FROM dcx_attach_%s() adopts what is in schema "
+						"\"%s\", dcx_attach_%s('postgresql://...') makes it anew.",
+						binding->catalog,
+						binding->catalog,
+						binding->catalog));
+}
+
+void
+dcx_catalog_lock(const DcxPriced *priced, DcxSource *source, DcxStamp *stamp)
+{
+	Oid relations[DCX_SOURCE_ROOTS];
+
+	for (int i = 0; i < priced->n; i++)
+	{
+		dcx_catalog_lock_part(priced->bindings[i]);
+		relations[i] = priced->bindings[i]->relation;
+	}
+	*source = dcx_source_of(relations, priced->n);
+	*stamp = dcx_stamp_now(source);
+}
+
+/* Refuses a relation whose first columns are not as the part needs them. */
+static void
+check_columns(const DcxCatalogPart *part, int ncolumns, Oid relation)
 {
 	for (int i = 0; i < ncolumns; i++)
 	{
-		const DcxCatalogColumn *column = &table->columns[i];
+		const DcxCatalogColumn *column = &part->columns[i];
 		AttrNumber				attnum = get_attnum(relation, column->name);
 
 		if (attnum == InvalidAttrNumber && column->needed)
@@ -111,49 +251,31 @@ check_columns(const DcxCatalogTable *table, int ncolumns, Oid relation)
 }
 
 void
-dcx_catalog_check_columns(const DcxCatalogTable *table, Oid relation)
+dcx_catalog_check_columns(const DcxCatalogPart *part, Oid relation)
 {
-	check_columns(table, table->ncolumns, relation);
+	check_columns(part, part->ncolumns, relation);
 }
 
-/* The SELECT of a table's first columns, in their order; NULL for one that the relation lacks. */
-static char *
-select_columns(const DcxCatalogTable *table, int ncolumns, Oid relation)
+void
+dcx_catalog_append_columns(StringInfo sql, const char *alias, const DcxCatalogPart *part,
+						   int ncolumns, Oid relation)
 {
-	StringInfoData sql;
-
-	initStringInfo(&sql);
+	check_columns(part, ncolumns, relation);
 	for (int i = 0; i < ncolumns; i++)
 	{
-		const DcxCatalogColumn *column = &table->columns[i];
+		const DcxCatalogColumn *column = &part->columns[i];
 
-		appendStringInfo(&sql,
-						 "%s%s::%s",
-						 i == 0 ? "SELECT " : ", ",
-						 get_attnum(relation, column->name) == InvalidAttrNumber ?
-							 "NULL" :
-							 quote_identifier(column->name),
-						 column->number ? "numeric" : "text");
+		if (i > 0)
+			appendStringInfoString(sql, ", ");
+		if (get_attnum(relation, column->name) == InvalidAttrNumber)
+			appendStringInfoString(sql, "NULL");
+		else
+			appendStringInfo(sql, "%s.%s", alias, quote_identifier(column->name));
+		appendStringInfoString(sql, column->number ? "::numeric" : "::text");
 	}
-	appendStringInfo(&sql, " FROM %s", dcx_relation_name(relation));
-	return sql.data;
 }
 
-/* Locks the bound relation for reading; where it is gone, says so. */
-static void
-lock_bound(const DcxBinding *binding, const DcxCatalogTable *table)
-{
-	LockRelationOid(binding->relation, AccessShareLock);
-	if (!OidIsValid(dcx_relation_owner(binding->relation)))
-		ereport(ERROR,
-				errcode(DCX_ERRCODE_NOT_ATTACHED),
-				errmsg("the attached relation \"%s\" has been dropped", table->name),
-				errhint("Attach again: SELECT * FROM dcx_attach_aas() adopts what is in schema "
-						"\"%s\", dcx_attach_aas('postgresql://...') makes it anew.",
-						DCX_CATALOG_AAS));
-}
-
-/* A statement that reads one relation, inside a run. */
+/* A statement that reads relations, inside a run. */
 typedef struct Reading
 {
 	DcxPlan	   *plan; /* NULL: executed once */
@@ -183,203 +305,81 @@ finish(void *argument)
 }
 
 /*
- * Executes a statement; where it may have to wait for another server, not for ever. Behind a view
- * or in a partition there may be one.
+ * Where it may have to wait for another server, not for ever. Behind a view or in a partition there
+ * may be one.
  */
-static uint64
-read_relation(Oid relation, DcxPlan *plan, const char *sql)
+uint64
+dcx_catalog_select(DcxCatalogId id, const Oid *relations, int nrelations, const char *sql,
+				   DcxPlan *plan)
 {
 	Reading reading = {.plan = plan, .sql = sql};
+	bool	near = true;
 
-	if (dcx_catalog_is_near(relation))
+	for (int i = 0; i < nrelations; i++)
+		near = near && is_near(relations[i]);
+	if (near)
 		return plan ? dcx_query_read(plan, sql, &none) :
 					  dcx_query_execute(sql, 0, NULL, NULL, NULL);
-	dcx_remote_do(start, finish, &reading);
+	dcx_remote_do(dcx_catalogs[id].name, start, finish, &reading);
 	return reading.nrows;
 }
 
-bool
-dcx_catalog_is_near(Oid relation)
+uint64
+dcx_catalog_select_part(DcxCatalogId id, int part, int ncolumns, Oid relation, DcxPlan *plan)
 {
-	char kind = get_rel_relkind(relation);
+	StringInfoData sql;
 
-	return kind == RELKIND_RELATION || kind == RELKIND_MATVIEW;
+	initStringInfo(&sql);
+	appendStringInfoString(&sql, "SELECT ");
+	dcx_catalog_append_columns(&sql, "r", &dcx_catalogs[id].parts[part], ncolumns, relation);
+	appendStringInfo(&sql, " FROM %s r", dcx_relation_name(relation));
+	return dcx_catalog_select(id, &relation, 1, sql.data, plan);
 }
 
-/* Executes the SELECT of a table's first columns inside a run. */
-static uint64
-select_rows(const DcxCatalogTable *table, int ncolumns, Oid relation, DcxPlan *plan)
+void
+dcx_catalog_is_empty(DcxCatalogId id, Oid relation)
 {
-	check_columns(table, ncolumns, relation);
-	return read_relation(relation, plan, select_columns(table, ncolumns, relation));
-}
+	const DcxCatalog *catalog = &dcx_catalogs[id];
 
-static void
-no_products(Oid relation)
-{
 	ereport(ERROR,
 			errcode(DCX_ERRCODE_UNREACHABLE),
-			errmsg("the catalog has no products at all"),
+			errmsg("the %s has no %s at all", catalog->what, catalog->items),
 			errdetail("%s answered with no row, which is taken for an outage.",
 					  dcx_relation_name(relation)),
 			errhint("See whether it is the right database, and whether its data is there."));
 }
 
-typedef struct Category
-{
-	char *id;
-	char *name;
-} Category;
-
-static int
-compare_categories(const void *a, const void *b)
-{
-	return strcmp(((const Category *) a)->id, ((const Category *) b)->id);
-}
-
-/* Puts the categories' names in the place of their ids, where there are categories. */
-static void
-name_categories(DcxProductRow *rows, int nrows)
-{
-	static DcxPlan plan;
-	MemoryContext  context = CurrentMemoryContext;
-	Category	  *found = NULL;
-	int			   nfound = 0;
-	int			   n = 0;
-	Oid			   relation = InvalidOid;
-	DcxRun		   run;
-
-	dcx_binding_get(&categories);
-	if (categories.attached)
-		relation = categories.relation;
-	if (OidIsValid(relation))
-		LockRelationOid(relation, AccessShareLock);
-	if (OidIsValid(dcx_relation_owner(relation)))
-	{
-		dcx_run_begin(&run, dcx_relation_owner(relation));
-		nfound = select_rows(CATEGORIES, CATEGORIES->ncolumns, relation, &plan);
-		found = MemoryContextAllocHuge(context, sizeof(Category) * Max(nfound, 1));
-		for (int i = 0; i < nfound; i++)
-		{
-			found[n].id = dcx_query_text(i, 1);
-			found[n].name = dcx_query_text(i, 2);
-			n += found[n].id != NULL;
-		}
-		dcx_run_end(&run);
-		qsort(found, n, sizeof(Category), compare_categories);
-	}
-
-	for (int i = 0; i < nrows; i++)
-	{
-		Category  sought = {.id = unconstify(char *, rows[i].category)};
-		Category *category = NULL;
-
-		if (sought.id && n > 0)
-			category = bsearch(&sought, found, n, sizeof(Category), compare_categories);
-		rows[i].category = category ? category->name : NULL;
-	}
-}
-
-DcxProductRow *
-dcx_catalog_products(bool full, int *nrows, DcxSource *source, DcxStamp *stamp)
-{
-	static DcxPlan	  priced_plan;
-	static DcxPlan	  full_plan;
-	const DcxBinding *binding = dcx_catalog_bound_products();
-	Oid				  relation = binding->relation;
-	MemoryContext	  context = CurrentMemoryContext;
-	DcxProductRow	 *rows;
-	DcxRun			  run;
-
-	lock_bound(binding, PRODUCTS);
-	*source = dcx_source_of(relation);
-	*stamp = dcx_stamp_now(source);
-
-	dcx_run_begin(&run, dcx_relation_owner(relation));
-	*nrows = select_rows(PRODUCTS,
-						 full ? PRODUCTS->ncolumns : PRODUCTS->npriced,
-						 relation,
-						 full ? &full_plan : &priced_plan);
-	if (*nrows == 0 && (full || source->kind == DCX_SOURCE_FOREIGN))
-		no_products(relation);
-
-	rows = MemoryContextAllocExtended(context,
-									  sizeof(DcxProductRow) * Max(*nrows, 1),
-									  MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
-	for (int i = 0; i < *nrows; i++)
-	{
-		rows[i].code = dcx_query_text(i, 1);
-		rows[i].title = dcx_query_text(i, 2);
-		rows[i].price = dcx_query_numeric(i, 3);
-		if (full)
-		{
-			rows[i].cost = dcx_query_numeric(i, 4);
-			rows[i].unit = dcx_query_numeric(i, 5);
-			rows[i].category = dcx_query_text(i, 6);
-		}
-	}
-	dcx_run_end(&run);
-
-	if (full)
-		name_categories(rows, *nrows);
-	return rows;
-}
-
-DcxTemplateRow *
-dcx_catalog_templates(int *nrows)
-{
-	static DcxPlan	plan;
-	MemoryContext	context = CurrentMemoryContext;
-	DcxTemplateRow *rows;
-	DcxRun			run;
-
-	dcx_catalog_bound_products();
-	get_bound(&templates, TEMPLATES);
-	lock_bound(&templates, TEMPLATES);
-
-	dcx_run_begin(&run, dcx_relation_owner(templates.relation));
-	*nrows = select_rows(TEMPLATES, TEMPLATES->ncolumns, templates.relation, &plan);
-	rows = MemoryContextAllocHuge(context, sizeof(DcxTemplateRow) * Max(*nrows, 1));
-	for (int i = 0; i < *nrows; i++)
-	{
-		rows[i].id = dcx_query_text(i, 1);
-		rows[i].name = dcx_query_text(i, 2);
-		rows[i].group = dcx_query_text(i, 3);
-		rows[i].os_type = dcx_query_text(i, 4);
-		rows[i].vcpus = dcx_query_numeric(i, 5);
-		rows[i].memory = dcx_query_numeric(i, 6);
-		rows[i].disk = dcx_query_numeric(i, 7);
-	}
-	dcx_run_end(&run);
-
-	return rows;
-}
-
 Jsonb *
-dcx_catalog_json(Oid relation)
+dcx_catalog_json(DcxCatalogId id, Oid relation)
 {
 	Jsonb *rows;
 	DcxRun run;
 
 	dcx_run_begin(&run, dcx_relation_owner(relation));
-	read_relation(relation,
-				  NULL,
-				  psprintf("SELECT coalesce(jsonb_agg(to_jsonb(r)), '[]') FROM %s r",
-						   dcx_relation_name(relation)));
+	dcx_catalog_select(id,
+					   &relation,
+					   1,
+					   psprintf("SELECT coalesce(jsonb_agg(to_jsonb(r)), '[]') FROM %s r",
+								dcx_relation_name(relation)),
+					   NULL);
 	rows = dcx_query_jsonb(0, 1);
 	dcx_run_end(&run);
 	return rows;
 }
 
 int64
-dcx_catalog_count(Oid relation)
+dcx_catalog_count(DcxCatalogId id, Oid relation)
 {
 	int64  count;
 	bool   isnull;
 	DcxRun run;
 
 	dcx_run_begin(&run, dcx_relation_owner(relation));
-	read_relation(relation, NULL, psprintf("SELECT count(*) FROM %s", dcx_relation_name(relation)));
+	dcx_catalog_select(id,
+					   &relation,
+					   1,
+					   psprintf("SELECT count(*) FROM %s", dcx_relation_name(relation)),
+					   NULL);
 	count = DatumGetInt64(dcx_query_value(0, 1, &isnull));
 	dcx_run_end(&run);
 	return count;

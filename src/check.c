@@ -15,7 +15,7 @@
 #include "fmgr.h"
 #include "funcapi.h"
 #include "guarded.h"
-#include "pricebook.h"
+#include "catalog.h"
 #include "query.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -300,6 +300,6 @@ PG_FUNCTION_INFO_V1(dcx_schema);
 Datum
 dcx_schema(PG_FUNCTION_ARGS)
 {
-	dcx_pricebook_catalog(PG_GETARG_TEXT_PP(0));
+	dcx_catalog_named(PG_GETARG_TEXT_PP(0));
 	PG_RETURN_JSONB_P(dcx_facts_schema());
 }

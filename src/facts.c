@@ -97,7 +97,7 @@ static const char question[] =
 	"         THEN n.nspname !~ '^pg_' AND n.nspname NOT IN ('information_schema', 'dcx')"
 	"         ELSE n.nspname = $1::text END";
 
-static DcxSaved newest = {.catalog = DCX_CATALOG_AAS};
+static DcxSaved newest = {.catalog = DCX_AAS_NAME};
 
 /* The first value, a text, of a statement that runs as a role, or as the caller. */
 static char *
@@ -153,10 +153,7 @@ bindings(void)
 
 	if (!OidIsValid(table))
 		return pstrdup("[]");
-	dcx_binding_check_entitled(DCX_CATALOG_AAS,
-							   InvalidOid,
-							   dcx_relation_owner(table),
-							   "dcx.binding");
+	dcx_binding_check_entitled(DCX_AAS_NAME, InvalidOid, dcx_relation_owner(table), "dcx.binding");
 	return value_of(
 		dcx_relation_owner(table),
 		"SELECT coalesce(jsonb_agg(jsonb_build_object("
@@ -185,9 +182,9 @@ needs(void)
 	StringInfoData json;
 
 	initStringInfo(&json);
-	for (int i = 0; i < DCX_AAS_TABLES; i++)
+	for (int i = 0; i < dcx_catalogs[DCX_AAS].nparts; i++)
 	{
-		const DcxCatalogTable *table = &dcx_aas_tables[i];
+		const DcxCatalogPart *table = &dcx_catalogs[DCX_AAS].parts[i];
 
 		appendStringInfo(&json,
 						 "%s\"%s\": {\"needed\": %s, \"columns\": {",
@@ -470,7 +467,7 @@ dcx_facts_gather(bool *reached, List **failures)
 Jsonb *
 dcx_facts_schema(void)
 {
-	Oid			  relation = dcx_catalog_bound_products()->relation;
+	Oid			  relation = dcx_catalog_bound(DCX_AAS, DCX_PRODUCTS)->relation;
 	DcxParameters parameters = {0};
 	char		 *identity;
 
@@ -527,7 +524,7 @@ dcx_facts_book(void)
 Oid
 dcx_facts_relation(const char *part)
 {
-	DcxBinding binding = {.catalog = DCX_CATALOG_AAS, .part = part};
+	DcxBinding binding = {.catalog = DCX_AAS_NAME, .part = part};
 
 	dcx_binding_get(&binding);
 	return binding.attached && OidIsValid(dcx_relation_owner(binding.relation)) ? binding.relation :
@@ -577,5 +574,5 @@ dcx_facts_rows(const char *part)
 
 	if (!OidIsValid(relation))
 		return NULL;
-	return is_remote(relation) ? remote_rows(relation) : dcx_catalog_json(relation);
+	return is_remote(relation) ? remote_rows(relation) : dcx_catalog_json(DCX_AAS, relation);
 }

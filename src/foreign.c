@@ -472,14 +472,14 @@ read_remote_schema(void *argument)
 }
 
 List *
-dcx_foreign_remote_tables(const char *server, const char *local_schema, const char *remote_schema,
-						  char **database)
+dcx_foreign_remote_tables(const char *catalog, const char *server, const char *local_schema,
+						  const char *remote_schema, char **database)
 {
 	RemoteSchema remote = {.local_schema = local_schema, .remote_schema = remote_schema};
 
 	for (size_t i = 0; i < lengthof(remote_catalogs); i++)
 		create_remote_catalog(&remote_catalogs[i], server, local_schema);
-	dcx_remote_do(NULL, read_remote_schema, &remote);
+	dcx_remote_do(catalog, NULL, read_remote_schema, &remote);
 	for (size_t i = 0; i < lengthof(remote_catalogs); i++)
 		dcx_foreign_drop(OBJECT_FOREIGN_TABLE,
 						 list_make2(makeString(pstrdup(local_schema)),

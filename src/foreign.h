@@ -65,10 +65,11 @@ extern void dcx_foreign_set_table(Oid relation, const char *remote_schema,
 /*
  * What a schema of the remote database holds, as a list of DcxRemoteTable. Read through foreign
  * tables on the remote's system catalogs that are made in the local schema and dropped again.
- * database: the name of the database reached.
+ * catalog: what it is attached as; database: the name of the one reached.
  */
-extern List *dcx_foreign_remote_tables(const char *server, const char *local_schema,
-									   const char *remote_schema, char **database);
+extern List *dcx_foreign_remote_tables(const char *catalog, const char *server,
+									   const char *local_schema, const char *remote_schema,
+									   char **database);
 
 /* Drops an object: a foreign table, a server or a schema; refused while others depend on it. */
 extern void dcx_foreign_drop(ObjectType type, List *name);

@@ -16,7 +16,7 @@
 #include "utils/timestamp.h"
 
 bool
-dcx_history_save(DcxSaved *saved, bool attached)
+dcx_history_save(DcxCatalogId id, DcxSaved *saved, bool attached)
 {
 	DcxProductRow *rows;
 	TimestampTz	   seen_at;
@@ -32,10 +32,11 @@ dcx_history_save(DcxSaved *saved, bool attached)
 				errdetail("This transaction reads under a snapshot of its own."),
 				errhint("BEGIN ISOLATION LEVEL READ COMMITTED."));
 
+	*saved = (DcxSaved){.catalog = dcx_catalogs[id].name};
 	dcx_saved_lock(saved->catalog);
 	seen_at = GetCurrentTimestamp();
 	PushActiveSnapshot(GetTransactionSnapshot());
-	rows = dcx_pricebook_live_rows(&nrows, &near);
+	rows = dcx_pricebook_live_rows(id, &nrows, &near);
 
 	/* Nobody can say when our transaction looked at another database first, but not before now(). */
 	if (!near && !attached)
@@ -51,7 +52,8 @@ Datum
 dcx_price_book_save(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
-	DcxSaved	   saved = {.catalog = dcx_pricebook_catalog(PG_GETARG_TEXT_PP(0))};
+	DcxCatalogId   id = dcx_catalog_named(PG_GETARG_TEXT_PP(0));
+	DcxSaved	   saved;
 	bool		   changed;
 	Datum		   values[4];
 	bool		   nulls[4] = {false};
@@ -59,7 +61,7 @@ dcx_price_book_save(PG_FUNCTION_ARGS)
 	/* First of all: on a standby not even the lock can be had, and its error explains nothing. */
 	PreventCommandIfReadOnly("dcx_price_book_save()");
 	InitMaterializedSRF(fcinfo, 0);
-	changed = dcx_history_save(&saved, false);
+	changed = dcx_history_save(id, &saved, false);
 	values[0] = Int64GetDatum(saved.book_id);
 	values[1] = TimestampTzGetDatum(saved.last_seen_at);
 	values[2] = BoolGetDatum(changed);
@@ -74,7 +76,7 @@ Datum
 dcx_price_book_at(PG_FUNCTION_ARGS)
 {
 	TimestampTz	   at = PG_GETARG_TIMESTAMPTZ(0);
-	const char	  *catalog = dcx_pricebook_catalog(PG_GETARG_TEXT_PP(1));
+	const char	  *catalog = dcx_catalogs[dcx_catalog_named(PG_GETARG_TEXT_PP(1))].name;
 	TimestampTz	   last_seen_at;
 	TimestampTz	   next_at;
 	Jsonb		  *book = dcx_saved_at(catalog, at, &last_seen_at, &next_at);

@@ -189,7 +189,8 @@ dcx_inventory_costs(PG_FUNCTION_ARGS)
 
 	/* The inventory first: reading it may run code that changes the book. */
 	rows = read_inventory(inventory_relation(fcinfo), &nrows);
-	book = PG_ARGISNULL(ARG_BOOK) ? dcx_pricebook_get() : dcx_bookjson_argument(fcinfo, ARG_BOOK);
+	book = PG_ARGISNULL(ARG_BOOK) ? dcx_pricebook_get(DCX_AAS) :
+									dcx_bookjson_argument(fcinfo, ARG_BOOK);
 	row_context = AllocSetContextCreate(caller, "dcx inventory row", ALLOCSET_DEFAULT_SIZES);
 	for (uint64 i = 0; i < nrows; i++)
 	{

@@ -63,7 +63,7 @@ perform(Task *task, const char *name, void (*work)(void *task))
 static void
 save(void *task)
 {
-	DcxSaved saved = {.catalog = DCX_CATALOG_AAS};
+	DcxSaved saved;
 	bool	 is_new;
 
 	if (!OidIsValid(dcx_facts_relation("products")))
@@ -71,7 +71,7 @@ save(void *task)
 		put(task, "no catalog is attached");
 		return;
 	}
-	is_new = dcx_history_save(&saved, false);
+	is_new = dcx_history_save(DCX_AAS, &saved, false);
 	put(task,
 		psprintf(is_new ? "book " INT64_FORMAT " is new: %d products" :
 						  "book " INT64_FORMAT " was seen again: %d products",
@@ -96,7 +96,7 @@ analyze(void *argument)
 	DcxRun run;
 
 	dcx_run_begin(&run, dcx_relation_owner(task->relation));
-	dcx_remote_do(NULL, analyze_remote, task);
+	dcx_remote_do(DCX_AAS_NAME, NULL, analyze_remote, task);
 	dcx_run_end(&run);
 	put(task, dcx_relation_name(task->relation));
 }
@@ -165,9 +165,9 @@ dcx_maintain(PG_FUNCTION_ARGS)
 	PreventCommandIfReadOnly("dcx_maintain()");
 	InitMaterializedSRF(fcinfo, 0);
 	reached = perform(&task, "price book", save);
-	for (int i = 0; reached && i < DCX_AAS_TABLES; i++)
+	for (int i = 0; reached && i < dcx_catalogs[DCX_AAS].nparts; i++)
 	{
-		task.relation = dcx_facts_relation(dcx_aas_tables[i].name);
+		task.relation = dcx_facts_relation(dcx_catalogs[DCX_AAS].parts[i].name);
 		if (OidIsValid(task.relation) && get_rel_relkind(task.relation) == RELKIND_FOREIGN_TABLE)
 			reached = perform(&task, "analyze", analyze);
 	}

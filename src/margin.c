@@ -76,7 +76,7 @@ margin(FunctionCallInfo fcinfo, Numeric cpus, Numeric ram_gb, Numeric gb)
 	DcxQuote	   quote;
 
 	InitMaterializedSRF(fcinfo, 0);
-	rows = dcx_pricebook_rows(&nrows);
+	rows = dcx_pricebook_rows(DCX_AAS, &nrows);
 	quote = dcx_vm_quote_from(dcx_book_make("catalog", rows, nrows),
 							  PG_GETARG_TEXT_PP(0),
 							  cpus,

@@ -6,12 +6,13 @@
 
 #include "access/xact.h"
 #include "bookjson.h"
-#include "catalog.h"
 #include "errcodes.h"
 #include "funcapi.h"
 #include "pricebook.h"
+#include "products.h"
 #include "remote.h"
 #include "saved.h"
+#include "services.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/resowner.h"
@@ -38,37 +39,56 @@ typedef struct Origin
 	DcxStamp	  stamp;
 } Origin;
 
-static Origin current;
+typedef DcxProductRow *(*ReadRows)(const DcxPriced *priced, bool full, int *nrows,
+								   DcxSource *source, DcxStamp *stamp);
 
-/*
- * Whether one look at the stamp is enough: the book is from tables, and all that led to it was read
- * under the same stamp. True under this setting, for transactions that begin until then.
- */
-static bool		   quick = false;
-static int		   quick_max_age;
-static TimestampTz quick_until;
-
-/* What was decided for a transaction; under max_price_age = 0 only after an outage. */
-static struct
+/* What this backend knows of a catalog's prices. */
+typedef struct Shelf
 {
-	LocalTransactionId lxid;
-	int				   max_age;
-	bool			   saved;
-	bool			   outage; /* for want of something better */
-	TransactionId	   xmax;   /* of the snapshot it was decided under */
-	uint32			   xcnt;
-} chosen;
+	ReadRows  read;
+	DcxPriced priced; /* what is attached */
+	DcxSaved  newest;
+	Origin	  current;
 
-/* The last outage: of what, and until when not to try again. */
-static Oid		   outage_relation = InvalidOid;
-static TimestampTz outage_until;
+	/*
+	 * Whether one look at the stamp is enough: the book is from tables, and all that led to it was
+	 * read under the same stamp. True under this setting, for transactions that begin until then.
+	 */
+	bool		quick;
+	int			quick_max_age;
+	TimestampTz quick_until;
 
-static DcxSaved newest = {.catalog = DCX_CATALOG_AAS};
+	/* What was decided for a transaction; under max_price_age = 0 only after an outage. */
+	struct
+	{
+		LocalTransactionId lxid;
+		int				   max_age;
+		bool			   saved;
+		bool			   outage; /* for want of something better */
+		TransactionId	   xmax;   /* of the snapshot it was decided under */
+		uint32			   xcnt;
+	} chosen;
 
-/* What this backend did so far, for dcx_price_book_stats(). */
-static int64 stat_loads = 0;
-static int64 stat_remote_reads = 0;
-static int64 stat_hits = 0;
+	/* The last outage: of what, and until when not to try again. */
+	Oid			outage_relation;
+	TimestampTz outage_until;
+
+	/* What was done so far, for dcx_price_book_stats(). */
+	int64 loads;
+	int64 remote_reads;
+	int64 hits;
+} Shelf;
+
+static Shelf shelves[DCX_CATALOGS] = {
+	{.read = dcx_products_rows, .newest = {.catalog = DCX_AAS_NAME}},
+	{.read = dcx_services_rows, .newest = {.catalog = DCX_ENETWORKS_NAME}},
+};
+
+static const char *
+what(const Shelf *shelf)
+{
+	return dcx_catalogs[shelf - shelves].what;
+}
 
 static TimestampTz
 seconds_after(TimestampTz time, int seconds)
@@ -81,34 +101,51 @@ seconds_after(TimestampTz time, int seconds)
  * transaction by transaction.
  */
 static void
-set_quick(const DcxBinding *binding)
+set_quick(Shelf *shelf)
 {
-	quick_max_age = dcx_max_price_age;
-	if (current.saved)
+	bool same = true;
+
+	for (int i = 0; i < shelf->priced.n; i++)
+		same = same && dcx_stamp_same(&shelf->current.stamp, &shelf->priced.bindings[i]->stamp);
+
+	shelf->quick_max_age = dcx_max_price_age;
+	if (shelf->current.saved)
 	{
-		quick = !chosen.outage && dcx_stamp_same(&current.stamp, &binding->stamp);
-		quick_until = seconds_after(current.read_at, dcx_max_price_age);
+		shelf->quick = !shelf->chosen.outage && same;
+		shelf->quick_until = seconds_after(shelf->current.read_at, dcx_max_price_age);
 	}
 	else
 	{
-		quick = dcx_max_price_age == 0 && current.source.kind == DCX_SOURCE_TABLES &&
-				dcx_stamp_same(&current.stamp, &binding->stamp);
-		quick_until = PG_INT64_MAX;
+		shelf->quick =
+			dcx_max_price_age == 0 && shelf->current.source.kind == DCX_SOURCE_TABLES && same;
+		shelf->quick_until = PG_INT64_MAX;
 	}
+}
+
+/* Whether a book is of what is attached. */
+static bool
+is_of(const Origin *origin, const DcxPriced *priced)
+{
+	if (origin->source.nroots != priced->n)
+		return false;
+	for (int i = 0; i < priced->n; i++)
+		if (origin->source.roots[i] != priced->bindings[i]->relation)
+			return false;
+	return true;
 }
 
 /* A new book takes the old one's place. Nothing here can fail. */
 static void
-swap_in(const Origin *fresh)
+swap_in(Shelf *shelf, const Origin *fresh)
 {
-	MemoryContext before = current.context;
+	MemoryContext before = shelf->current.context;
 
-	quick = false;
+	shelf->quick = false;
 	MemoryContextSetParent(fresh->context, TopMemoryContext);
-	current = *fresh;
+	shelf->current = *fresh;
 	if (before)
 		MemoryContextDelete(before);
-	stat_loads++;
+	shelf->loads++;
 }
 
 /* A context for a new book, which goes with the current one if the making fails. */
@@ -119,93 +156,96 @@ book_context(void)
 }
 
 static void
-load_live(const DcxBinding *binding)
+load_live(Shelf *shelf)
 {
-	Origin		   fresh = {.relation = binding->relation, .read_at = GetCurrentTimestamp()};
+	Origin		   fresh = {.relation = shelf->priced.bindings[0]->relation,
+							.read_at = GetCurrentTimestamp()};
 	MemoryContext  caller;
 	DcxProductRow *rows;
 
 	fresh.context = book_context();
 	caller = MemoryContextSwitchTo(fresh.context);
-	rows = dcx_catalog_products(false, &fresh.nproducts, &fresh.source, &fresh.stamp);
+	rows = shelf->read(&shelf->priced, false, &fresh.nproducts, &fresh.source, &fresh.stamp);
 	fresh.book = dcx_book_make("catalog", rows, fresh.nproducts);
 	pfree(rows);
 	MemoryContextSwitchTo(caller);
 
-	swap_in(&fresh);
+	swap_in(shelf, &fresh);
 	if (fresh.source.kind == DCX_SOURCE_FOREIGN)
-		stat_remote_reads++;
+		shelf->remote_reads++;
 }
 
 static void
-load_saved(void)
+load_saved(Shelf *shelf)
 {
 	Origin		   fresh = {.saved = true,
-							.relation = newest.table,
-							.read_at = newest.last_seen_at,
-							.book_id = newest.book_id,
-							.version = newest.version,
-							.stamp = newest.stamp};
+							.relation = shelf->newest.table,
+							.read_at = shelf->newest.last_seen_at,
+							.book_id = shelf->newest.book_id,
+							.version = shelf->newest.version,
+							.stamp = shelf->newest.stamp};
 	MemoryContext  caller;
 	DcxProductRow *rows;
 
 	fresh.context = book_context();
 	caller = MemoryContextSwitchTo(fresh.context);
-	rows = dcx_saved_rows(&newest, &fresh.nproducts);
+	rows = dcx_saved_rows(&shelf->newest, &fresh.nproducts);
 	fresh.book = dcx_book_make("catalog", rows, fresh.nproducts);
 	pfree(rows);
 	MemoryContextSwitchTo(caller);
 
-	swap_in(&fresh);
+	swap_in(shelf, &fresh);
 }
 
 static void
-choose(bool saved, bool outage)
+choose(Shelf *shelf, bool saved, bool outage)
 {
-	chosen.lxid = DCX_MY_LXID;
-	chosen.max_age = dcx_max_price_age;
-	chosen.saved = saved;
-	chosen.outage = outage;
-	chosen.xmax = GetActiveSnapshot()->xmax;
-	chosen.xcnt = GetActiveSnapshot()->xcnt;
+	shelf->chosen.lxid = DCX_MY_LXID;
+	shelf->chosen.max_age = dcx_max_price_age;
+	shelf->chosen.saved = saved;
+	shelf->chosen.outage = outage;
+	shelf->chosen.xmax = GetActiveSnapshot()->xmax;
+	shelf->chosen.xcnt = GetActiveSnapshot()->xcnt;
 }
 
 /* Whether the active snapshot, a cursor's for example, is from before the decision. */
 static bool
-is_older_snapshot(void)
+is_older_snapshot(const Shelf *shelf)
 {
 	Snapshot now = GetActiveSnapshot();
 
-	return TransactionIdPrecedes(now->xmax, chosen.xmax) ||
-		   (now->xmax == chosen.xmax && now->xcnt > chosen.xcnt);
+	return TransactionIdPrecedes(now->xmax, shelf->chosen.xmax) ||
+		   (now->xmax == shelf->chosen.xmax && now->xcnt > shelf->chosen.xcnt);
 }
 
 /* The newest saved book answers, for want of something better: says so, once a transaction. */
 static void
-choose_for_outage(const char *reason)
+choose_for_outage(Shelf *shelf, const char *reason)
 {
-	choose(true, true);
+	choose(shelf, true, true);
 	ereport(WARNING,
 			errcode(DCX_ERRCODE_UNREACHABLE),
-			errmsg("the catalog cannot be reached: prices are those last seen at %s",
-				   timestamptz_to_str(newest.last_seen_at)),
+			errmsg("the %s cannot be reached: prices are those last seen at %s",
+				   what(shelf),
+				   timestamptz_to_str(shelf->newest.last_seen_at)),
 			errdetail("%s", reason));
 }
 
 /* Whether the catalog is left alone for now, since it could not be reached a moment ago. */
 static bool
-is_left_alone(const DcxBinding *binding)
+is_left_alone(const Shelf *shelf)
 {
-	return dcx_on_outage == DCX_ON_OUTAGE_SAVED && outage_relation == binding->relation &&
-		   GetCurrentTransactionStartTimestamp() < outage_until;
+	return dcx_on_outage == DCX_ON_OUTAGE_SAVED &&
+		   shelf->outage_relation == shelf->priced.bindings[0]->relation &&
+		   GetCurrentTransactionStartTimestamp() < shelf->outage_until;
 }
 
 static bool
-is_young_enough(void)
+is_young_enough(const Shelf *shelf)
 {
-	return newest.found && dcx_max_price_age > 0 &&
+	return shelf->newest.found && dcx_max_price_age > 0 &&
 		   GetCurrentTransactionStartTimestamp() <=
-			   seconds_after(newest.last_seen_at, dcx_max_price_age);
+			   seconds_after(shelf->newest.last_seen_at, dcx_max_price_age);
 }
 
 /*
@@ -213,59 +253,62 @@ is_young_enough(void)
  * catalog itself stays with it.
  */
 static bool
-is_saved_chosen(const DcxBinding *binding)
+is_saved_chosen(Shelf *shelf)
 {
-	bool decided = chosen.lxid == DCX_MY_LXID && chosen.max_age == dcx_max_price_age &&
-				   (!chosen.outage || dcx_on_outage == DCX_ON_OUTAGE_SAVED);
+	bool decided = shelf->chosen.lxid == DCX_MY_LXID &&
+				   shelf->chosen.max_age == dcx_max_price_age &&
+				   (!shelf->chosen.outage || dcx_on_outage == DCX_ON_OUTAGE_SAVED);
 
-	if (decided ? !chosen.saved : dcx_max_price_age == 0 && !is_left_alone(binding))
+	if (decided ? !shelf->chosen.saved : dcx_max_price_age == 0 && !is_left_alone(shelf))
 	{
-		chosen.outage = false;
+		shelf->chosen.outage = false;
 		return false;
 	}
 
-	dcx_saved_get(&newest);
-	if (decided && chosen.outage && newest.found)
+	dcx_saved_get(&shelf->newest);
+	if (decided && shelf->chosen.outage && shelf->newest.found)
 		return true;
-	if (decided && is_older_snapshot())
-		return is_young_enough();
-	if (!decided && newest.found && !is_young_enough() && is_left_alone(binding))
-		choose_for_outage(
-			psprintf("It is tried again after %s.", timestamptz_to_str(outage_until)));
+	if (decided && is_older_snapshot(shelf))
+		return is_young_enough(shelf);
+	if (!decided && shelf->newest.found && !is_young_enough(shelf) && is_left_alone(shelf))
+		choose_for_outage(shelf,
+						  psprintf("It is tried again after %s.",
+								   timestamptz_to_str(shelf->outage_until)));
 	else
-		choose(is_young_enough(), false);
-	return chosen.saved;
+		choose(shelf, is_young_enough(shelf), false);
+	return shelf->chosen.saved;
 }
 
 static DcxPriceBook *
-saved_book(const DcxBinding *binding)
+saved_book(Shelf *shelf)
 {
-	if (current.saved && dcx_same_version(&current.version, &newest.version) &&
-		current.relation == newest.table && current.book_id == newest.book_id &&
-		current.read_at == newest.last_seen_at)
+	if (shelf->current.saved && dcx_same_version(&shelf->current.version, &shelf->newest.version) &&
+		shelf->current.relation == shelf->newest.table &&
+		shelf->current.book_id == shelf->newest.book_id &&
+		shelf->current.read_at == shelf->newest.last_seen_at)
 	{
-		current.stamp = newest.stamp;
-		stat_hits++;
+		shelf->current.stamp = shelf->newest.stamp;
+		shelf->hits++;
 	}
 	else
-		load_saved();
-	set_quick(binding);
-	return current.book;
+		load_saved(shelf);
+	set_quick(shelf);
+	return shelf->current.book;
 }
 
 /* What a saved book could do about an outage. */
 static char *
-saved_hint(void)
+saved_hint(const Shelf *shelf)
 {
 	if (dcx_on_outage != DCX_ON_OUTAGE_SAVED)
-		return newest.found ?
+		return shelf->newest.found ?
 				   psprintf("With dcx_pricing.on_outage = saved the book last seen at %s would "
 							"answer.",
-							timestamptz_to_str(newest.last_seen_at)) :
+							timestamptz_to_str(shelf->newest.last_seen_at)) :
 				   pstrdup("There is no saved book that could answer.");
-	return newest.found ?
+	return shelf->newest.found ?
 			   psprintf("Run the transaction again: the book last seen at %s answers then.",
-						timestamptz_to_str(newest.last_seen_at)) :
+						timestamptz_to_str(shelf->newest.last_seen_at)) :
 			   pstrdup("There is no saved book that could answer: SELECT * FROM "
 					   "dcx_price_book_save() makes one when the catalog is back.");
 }
@@ -275,7 +318,7 @@ saved_hint(void)
  * returns where a saved book answers instead.
  */
 static void
-survive_outage(const DcxBinding *binding, ErrorData *error, bool survivable)
+survive_outage(Shelf *shelf, ErrorData *error, bool survivable)
 {
 	if (error->sqlerrcode != DCX_ERRCODE_UNREACHABLE)
 		ReThrowError(error);
@@ -283,31 +326,32 @@ survive_outage(const DcxBinding *binding, ErrorData *error, bool survivable)
 	/* A view may have run code that comes back here, and what it saw was rolled back. */
 	if (survivable)
 	{
-		dcx_saved_get(&newest);
-		survivable = newest.found;
+		dcx_saved_get(&shelf->newest);
+		survivable = shelf->newest.found;
 	}
 	if (dcx_on_outage == DCX_ON_OUTAGE_SAVED)
 	{
-		outage_relation = binding->relation;
-		outage_until = seconds_after(GetCurrentTimestamp(), RETRY_AFTER);
+		shelf->outage_relation = shelf->priced.bindings[0]->relation;
+		shelf->outage_until = seconds_after(GetCurrentTimestamp(), RETRY_AFTER);
 	}
 	if (!survivable)
 	{
-		error->hint = error->hint ? psprintf("%s %s", error->hint, saved_hint()) : saved_hint();
+		error->hint =
+			error->hint ? psprintf("%s %s", error->hint, saved_hint(shelf)) : saved_hint(shelf);
 		ReThrowError(error);
 	}
-	choose_for_outage(error->detail ? error->detail : error->message);
+	choose_for_outage(shelf, error->detail ? error->detail : error->message);
 	FreeErrorData(error);
 }
 
 static void
-load(void *binding)
+load(void *shelf)
 {
-	load_live(binding);
+	load_live(shelf);
 }
 
 static void
-release(void *binding)
+release(void *shelf)
 {
 	ReleaseCurrentSubTransaction();
 }
@@ -317,9 +361,9 @@ release(void *binding)
  * fail at its end, and where a subtransaction can be started, in no parallel plan.
  */
 static bool
-may_survive(void)
+may_survive(const Shelf *shelf)
 {
-	return dcx_on_outage == DCX_ON_OUTAGE_SAVED && newest.found && !dcx_remote_is_in_use() &&
+	return dcx_on_outage == DCX_ON_OUTAGE_SAVED && shelf->newest.found && !dcx_remote_is_in_use() &&
 		   !IsInParallelMode();
 }
 
@@ -329,24 +373,24 @@ may_survive(void)
  * its end is a message to the other server, too.
  */
 static bool
-load_from_afar(const DcxBinding *binding)
+load_from_afar(Shelf *shelf)
 {
 	MemoryContext context = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
 	ErrorData *volatile error = NULL;
 	bool subtransaction;
 
-	dcx_saved_get(&newest);
-	subtransaction = may_survive();
+	dcx_saved_get(&shelf->newest);
+	subtransaction = may_survive(shelf);
 	if (subtransaction)
 		BeginInternalSubTransaction(NULL);
 	PG_TRY();
 	{
 		if (subtransaction)
-			dcx_remote_do(load, release, unconstify(DcxBinding *, binding));
+			dcx_remote_do(shelf->newest.catalog, load, release, shelf);
 		else
-			load_live(binding);
-		outage_relation = InvalidOid;
+			load_live(shelf);
+		shelf->outage_relation = InvalidOid;
 	}
 	PG_CATCH();
 	{
@@ -361,99 +405,91 @@ load_from_afar(const DcxBinding *binding)
 	CurrentResourceOwner = owner;
 
 	if (error)
-		survive_outage(binding, error, subtransaction && !dcx_remote_is_lost());
+		survive_outage(shelf, error, subtransaction && !dcx_remote_is_lost());
 	return !error;
 }
 
 static DcxPriceBook *
-live_book(const DcxBinding *binding)
+live_book(Shelf *shelf)
 {
-	if (likely(current.book && !current.saved && current.relation == binding->relation &&
-			   dcx_stamp_holds(&current.stamp, &current.source)))
+	if (likely(shelf->current.book && !shelf->current.saved &&
+			   is_of(&shelf->current, &shelf->priced) &&
+			   dcx_stamp_holds(&shelf->current.stamp, &shelf->current.source)))
 	{
-		stat_hits++;
-		if (unlikely(quick_max_age != dcx_max_price_age))
-			set_quick(binding);
-		return current.book;
+		shelf->hits++;
+		if (unlikely(shelf->quick_max_age != dcx_max_price_age))
+			set_quick(shelf);
+		return shelf->current.book;
 	}
 
-	if (dcx_catalog_is_near(binding->relation))
-		load_live(binding);
-	else if (!load_from_afar(binding))
-		return saved_book(binding);
-	set_quick(binding);
-	return current.book;
+	if (dcx_catalog_is_near(&shelf->priced))
+		load_live(shelf);
+	else if (!load_from_afar(shelf))
+		return saved_book(shelf);
+	set_quick(shelf);
+	return shelf->current.book;
 }
 
 DcxPriceBook *
-dcx_pricebook_get(void)
+dcx_pricebook_get(DcxCatalogId id)
 {
-	const DcxBinding *binding;
+	Shelf *shelf = &shelves[id];
 
-	if (likely(quick && quick_max_age == dcx_max_price_age &&
-			   GetCurrentTransactionStartTimestamp() <= quick_until &&
-			   dcx_stamp_holds_quick(&current.stamp)))
+	if (likely(shelf->quick && shelf->quick_max_age == dcx_max_price_age &&
+			   GetCurrentTransactionStartTimestamp() <= shelf->quick_until &&
+			   dcx_stamp_holds_quick(&shelf->current.stamp)))
 	{
-		stat_hits++;
-		return current.book;
+		shelf->hits++;
+		return shelf->current.book;
 	}
 
-	binding = dcx_catalog_bound_products();
-	return is_saved_chosen(binding) ? saved_book(binding) : live_book(binding);
+	shelf->priced = dcx_catalog_priced(id);
+	return is_saved_chosen(shelf) ? saved_book(shelf) : live_book(shelf);
 }
 
 void
-dcx_pricebook_origin(Oid *relation, TimestampTz *read_at)
+dcx_pricebook_origin(DcxCatalogId id, Oid *relation, TimestampTz *read_at)
 {
-	*relation = current.relation;
-	*read_at = current.read_at;
+	*relation = shelves[id].current.relation;
+	*read_at = shelves[id].current.read_at;
 }
 
 DcxProductRow *
-dcx_pricebook_live_rows(int *nrows, bool *near)
+dcx_pricebook_live_rows(DcxCatalogId id, int *nrows, bool *near)
 {
+	Shelf		  *shelf = &shelves[id];
+	DcxPriced	   priced = dcx_catalog_priced(id);
 	DcxSource	   source;
 	DcxStamp	   stamp;
-	DcxProductRow *rows = dcx_catalog_products(true, nrows, &source, &stamp);
+	DcxProductRow *rows = shelf->read(&priced, true, nrows, &source, &stamp);
 
-	outage_relation = InvalidOid;
+	shelf->outage_relation = InvalidOid;
 	*near = source.kind == DCX_SOURCE_TABLES;
 	if (source.kind == DCX_SOURCE_FOREIGN)
-		stat_remote_reads++;
+		shelf->remote_reads++;
 	return rows;
 }
 
 DcxProductRow *
-dcx_pricebook_rows(int *nrows)
+dcx_pricebook_rows(DcxCatalogId id, int *nrows)
 {
-	bool near;
+	Shelf *shelf = &shelves[id];
+	bool   near;
 
-	dcx_pricebook_get();
-	if (!current.saved)
-		return dcx_pricebook_live_rows(nrows, &near);
-	dcx_saved_get(&newest);
-	return dcx_saved_rows(&newest, nrows);
-}
-
-const char *
-dcx_pricebook_catalog(const text *name)
-{
-	char *catalog = text_to_cstring(name);
-
-	if (strcmp(catalog, DCX_CATALOG_AAS) != 0)
-		ereport(ERROR,
-				errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				errmsg("there is no catalog \"%s\"", catalog),
-				errhint("The catalog of products is '%s'.", DCX_CATALOG_AAS));
-	return DCX_CATALOG_AAS;
+	dcx_pricebook_get(id);
+	if (!shelf->current.saved)
+		return dcx_pricebook_live_rows(id, nrows, &near);
+	dcx_saved_get(&shelf->newest);
+	return dcx_saved_rows(&shelf->newest, nrows);
 }
 
 /* What a call site of dcx_price_book() gave last. */
 typedef struct Shown
 {
-	Jsonb	*value; /* NULL: nothing to be given again */
-	DcxStamp stamp;
-	int		 max_age;
+	DcxCatalogId id;
+	Jsonb		*value; /* NULL: nothing to be given again */
+	DcxStamp	 stamp;
+	int			 max_age;
 } Shown;
 
 static Jsonb *
@@ -474,19 +510,19 @@ Datum
 dcx_price_book(PG_FUNCTION_ARGS)
 {
 	static const DcxSource view = {.kind = DCX_SOURCE_VIEW};
+	DcxCatalogId		   id = dcx_catalog_named(PG_GETARG_TEXT_PP(0));
 	Shown				  *shown = fcinfo->flinfo->fn_extra;
 	DcxStamp			   stamp;
 	DcxProductRow		  *rows;
 	int					   nrows;
 	Jsonb				  *value;
 
-	dcx_pricebook_catalog(PG_GETARG_TEXT_PP(0));
-	if (shown && shown->value && shown->max_age == dcx_max_price_age &&
+	if (shown && shown->value && shown->id == id && shown->max_age == dcx_max_price_age &&
 		dcx_stamp_holds(&shown->stamp, &view))
 		PG_RETURN_JSONB_P(copy_jsonb(shown->value));
 
 	stamp = dcx_stamp_now(&view);
-	rows = dcx_pricebook_rows(&nrows);
+	rows = dcx_pricebook_rows(id, &nrows);
 	value = dcx_bookjson_value(rows, nrows, false);
 	if (!stamp.has_xid)
 	{
@@ -498,6 +534,7 @@ dcx_price_book(PG_FUNCTION_ARGS)
 			pfree(shown->value);
 		shown->value = NULL;
 		shown->value = copy_jsonb(value);
+		shown->id = id;
 		shown->stamp = stamp;
 		shown->max_age = dcx_max_price_age;
 		MemoryContextSwitchTo(caller);
@@ -505,26 +542,35 @@ dcx_price_book(PG_FUNCTION_ARGS)
 	PG_RETURN_JSONB_P(value);
 }
 
-/* dcx_price_book_stats(): what the price book of this backend did. */
+/* dcx_price_book_stats(): what the price books of this backend did. */
 PG_FUNCTION_INFO_V1(dcx_price_book_stats);
 Datum
 dcx_price_book_stats(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
-	Datum		   values[7] = {0};
-	bool		   nulls[7] = {false};
 
 	InitMaterializedSRF(fcinfo, 0);
-	values[0] = CStringGetTextDatum(DCX_CATALOG_AAS);
-	values[1] = Int32GetDatum(current.nproducts);
-	values[2] = Int64GetDatum(stat_loads);
-	values[3] = Int64GetDatum(stat_remote_reads);
-	values[4] = Int64GetDatum(stat_hits);
-	values[5] = CStringGetTextDatum(current.saved							 ? "saved" :
-									current.source.kind == DCX_SOURCE_TABLES ? "local" :
-																			   "live");
-	values[6] = TimestampTzGetDatum(current.read_at);
-	nulls[1] = nulls[5] = nulls[6] = !current.book;
-	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+	for (int id = 0; id < DCX_CATALOGS; id++)
+	{
+		const Shelf	 *shelf = &shelves[id];
+		const Origin *current = &shelf->current;
+		Datum		  values[7] = {0};
+		bool		  nulls[7] = {false};
+
+		/* E-Networks is optional: what was never asked for is not worth a row. */
+		if (id != DCX_AAS && !current->book)
+			continue;
+		values[0] = CStringGetTextDatum(dcx_catalogs[id].name);
+		values[1] = Int32GetDatum(current->nproducts);
+		values[2] = Int64GetDatum(shelf->loads);
+		values[3] = Int64GetDatum(shelf->remote_reads);
+		values[4] = Int64GetDatum(shelf->hits);
+		values[5] = CStringGetTextDatum(current->saved							  ? "saved" :
+										current->source.kind == DCX_SOURCE_TABLES ? "local" :
+																					"live");
+		values[6] = TimestampTzGetDatum(current->read_at);
+		nulls[1] = nulls[5] = nulls[6] = !current->book;
+		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+	}
 	return (Datum) 0;
 }

@@ -16,6 +16,7 @@
 #define DCX_PRICEBOOK_H
 
 #include "book.h"
+#include "catalog.h"
 #include "datatype/timestamp.h"
 
 /* The settings; dcx_pricing.c defines them. */
@@ -29,28 +30,25 @@ extern int dcx_max_price_age; /* seconds */
 extern int dcx_on_outage;	  /* DcxOnOutage */
 
 /*
- * The book that answers under the active snapshot. It and all in it hold until anything runs that
+ * The book of a catalog that answers under the active snapshot. It and all in it hold until anything runs that
  * can open a relation: copy what must live longer. ZD007 where nothing is attached, ZD008 where
  * the catalog cannot be reached.
  */
-extern DcxPriceBook *dcx_pricebook_get(void);
+extern DcxPriceBook *dcx_pricebook_get(DcxCatalogId id);
 
-/* The relation that the book which answered last is from, and when its prices were seen. */
-extern void dcx_pricebook_origin(Oid *relation, TimestampTz *read_at);
+/* The (first) relation that the book which answered last is from, and when its prices were seen. */
+extern void dcx_pricebook_origin(DcxCatalogId id, Oid *relation, TimestampTz *read_at);
 
 /*
  * The rows of the book that answers, costs and categories included, in the current memory context.
  * Errors as dcx_pricebook_get(); a catalog without a product is ZD008.
  */
-extern DcxProductRow *dcx_pricebook_rows(int *nrows);
+extern DcxProductRow *dcx_pricebook_rows(DcxCatalogId id, int *nrows);
 
 /*
  * The same of the catalog itself, whatever the settings say, and whether it is of this database:
  * another one is seen as it was when our transaction first looked there, whatever for.
  */
-extern DcxProductRow *dcx_pricebook_live_rows(int *nrows, bool *near);
-
-/* The catalog that a user means, or an error (22023) that says which ones there are. */
-extern const char *dcx_pricebook_catalog(const text *name);
+extern DcxProductRow *dcx_pricebook_live_rows(DcxCatalogId id, int *nrows, bool *near);
 
 #endif /* DCX_PRICEBOOK_H */

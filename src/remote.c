@@ -58,7 +58,7 @@ is_outage(const ErrorData *error)
 
 /* In a PG_CATCH: throws the error on, as ZD008 where it is an outage. */
 static void
-rethrow(MemoryContext context)
+rethrow(MemoryContext context, const char *catalog)
 {
 	ErrorData *error;
 
@@ -85,8 +85,9 @@ rethrow(MemoryContext context)
 			error->detail =
 				psprintf("%s%s", error->message, pg_str_endswith(error->message, ".") ? "" : ".");
 		error->message = pstrdup("the catalog cannot be reached");
-		error->hint = pstrdup("Its host and port are meant as seen from this database server. "
-							  "dcx_attach_aas() with another URL changes them.");
+		error->hint = psprintf("Its host and port are meant as seen from this database server. "
+							   "dcx_attach_%s() with another URL changes them.",
+							   catalog);
 		error->sqlerrcode = DCX_ERRCODE_UNREACHABLE;
 		ReThrowError(error);
 	}
@@ -104,7 +105,8 @@ connect_and_work(void (*connect)(void *argument), void (*work)(void *argument), 
 }
 
 void
-dcx_remote_do(void (*connect)(void *argument), void (*work)(void *argument), void *argument)
+dcx_remote_do(const char *catalog, void (*connect)(void *argument), void (*work)(void *argument),
+			  void		 *argument)
 {
 	MemoryContext context = CurrentMemoryContext;
 
@@ -129,7 +131,7 @@ dcx_remote_do(void (*connect)(void *argument), void (*work)(void *argument), voi
 	PG_CATCH();
 	{
 		disable_timeout(timer, false);
-		rethrow(context);
+		rethrow(context, catalog);
 	}
 	PG_END_TRY();
 	disable_timeout(timer, false);

@@ -9,13 +9,13 @@
 #define DCX_REMOTE_LIMIT 20
 
 /*
- * Does work that reads from a foreign server, after connecting to it (NULL: the work does that as
- * well). A server that cannot be reached, breaks off or takes too long (by its own time-out, or the
+ * Does work that reads from a catalog's foreign server, after connecting to it (NULL: the work does
+ * that as well). A server that cannot be reached, breaks off or takes too long (by its own time-out, or the
  * limit above, since postgres_fdw does not heed connect_timeout from 16 on) is ZD008, with what was
  * the matter as the detail. The user's own cancel, and every other error, stays what it is.
  */
-extern void dcx_remote_do(void (*connect)(void *argument), void (*work)(void *argument),
-						  void *argument);
+extern void dcx_remote_do(const char *catalog, void (*connect)(void *argument),
+						  void (*work)(void *argument), void *argument);
 
 /*
  * Whether the connection was lost when work failed last: postgres_fdw then lets the transaction

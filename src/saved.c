@@ -82,7 +82,7 @@ dcx_saved_read(DcxSaved *saved)
 	if (!OidIsValid(table))
 		return;
 
-	source = dcx_source_of(table);
+	source = dcx_source_of(&table, 1);
 	if (source.kind != DCX_SOURCE_TABLES || source.nrelations != 1)
 		ereport(ERROR,
 				errcode(ERRCODE_WRONG_OBJECT_TYPE),

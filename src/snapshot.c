@@ -16,7 +16,7 @@
 #include "storage/lmgr.h"
 #include "utils/rel.h"
 
-/* The relation and all that inherit from it, those locked; core's way costs more than a lookup. */
+/* A relation and all that inherit from it, those locked; core's way costs more than a lookup. */
 static List *
 with_inheritors(Oid relid)
 {
@@ -24,13 +24,27 @@ with_inheritors(Oid relid)
 								 list_make1_oid(relid);
 }
 
-DcxSource
-dcx_source_of(Oid relid)
+/* The same of several relations. */
+static List *
+all_with_inheritors(const Oid *roots, int nroots)
 {
-	DcxSource source = {.kind = DCX_SOURCE_TABLES, .logged = true};
-	List	 *relations = with_inheritors(relid);
+	List *relations = with_inheritors(roots[0]);
+
+	for (int i = 1; i < nroots; i++)
+		relations = list_concat(relations, with_inheritors(roots[i]));
+	return relations;
+}
+
+DcxSource
+dcx_source_of(const Oid *roots, int nroots)
+{
+	DcxSource source = {.logged = true, .nroots = nroots};
+	List	 *relations = all_with_inheritors(roots, nroots);
+	int		  nforeign = 0;
+	int		  nothers = 0;
 	ListCell *lc;
 
+	memcpy(source.roots, roots, sizeof(Oid) * nroots);
 	source.relations = palloc(sizeof(Oid) * list_length(relations));
 	foreach(lc, relations)
 	{
@@ -46,16 +60,23 @@ dcx_source_of(Oid relid)
 			case RELKIND_PARTITIONED_TABLE:
 				break;
 			case RELKIND_FOREIGN_TABLE:
-				source.kind = list_length(relations) == 1 ? DCX_SOURCE_FOREIGN : DCX_SOURCE_VIEW;
+				nforeign++;
 				break;
 			default:
-				source.kind = DCX_SOURCE_VIEW;
+				nothers++;
 				break;
 		}
 		table_close(relation, NoLock);
 	}
 	list_free(relations);
 
+	/* Foreign partitions, or a mixture, are nothing that one rule is for. */
+	if (nforeign == 0 && nothers == 0)
+		source.kind = DCX_SOURCE_TABLES;
+	else if (nforeign == nroots && source.nrelations == nroots)
+		source.kind = DCX_SOURCE_FOREIGN;
+	else
+		source.kind = DCX_SOURCE_VIEW;
 	return source;
 }
 
@@ -83,24 +104,32 @@ dcx_snapshot_hash(Snapshot snapshot)
 }
 
 /*
- * Whether the relation still is the same tables: another session can attach a partition that an
+ * Whether the relations still are the same tables: another session can attach a partition that an
  * older snapshot of ours has not heard of, and we can write into it.
  */
 static bool
 same_relations(const DcxSource *source)
 {
-	Relation root = try_relation_open(source->relations[0], AccessShareLock);
+	Relation opened[DCX_SOURCE_ROOTS];
+	int		 nopened = 0;
 	List	*relations;
 	bool	 same;
 
-	if (!root)
-		return false;
-	relations = with_inheritors(source->relations[0]);
-	same = list_length(relations) == source->nrelations;
-	for (int i = 0; same && i < source->nrelations; i++)
-		same = list_nth_oid(relations, i) == source->relations[i];
-	list_free(relations);
-	relation_close(root, NoLock);
+	while (nopened < source->nroots &&
+		   (opened[nopened] = try_relation_open(source->roots[nopened], AccessShareLock)) != NULL)
+		nopened++;
+
+	same = nopened == source->nroots;
+	if (same)
+	{
+		relations = all_with_inheritors(source->roots, source->nroots);
+		same = list_length(relations) == source->nrelations;
+		for (int i = 0; same && i < source->nrelations; i++)
+			same = list_nth_oid(relations, i) == source->relations[i];
+		list_free(relations);
+	}
+	while (nopened > 0)
+		relation_close(opened[--nopened], NoLock);
 	return same;
 }
 

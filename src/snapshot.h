@@ -5,7 +5,7 @@
  * Something read from a relation is remembered together with a stamp: what the reading snapshot
  * could see. dcx_stamp_holds() says whether reading again, under the active snapshot, would give
  * the same answer. There are no triggers, no invalidation messages and no flags behind it. The
- * rule, for a relation of tables:
+ * rule, for tables:
  *
  * The active snapshot must see the same transactions: equal xmin, xmax, and the same ones in
  * progress between them. Equal counts would not do: while another session prepares its transaction
@@ -40,16 +40,20 @@
 typedef enum DcxSourceKind
 {
 	DCX_SOURCE_TABLES,	/* plain and partitioned tables, materialized views */
-	DCX_SOURCE_FOREIGN, /* one foreign table */
+	DCX_SOURCE_FOREIGN, /* foreign tables */
 	DCX_SOURCE_VIEW		/* anything else */
 } DcxSourceKind;
 
-/* What a relation is, as far as the rule wants to know. */
+#define DCX_SOURCE_ROOTS 3
+
+/* What is read together, a relation or a few, as far as the rule wants to know. */
 typedef struct DcxSource
 {
 	DcxSourceKind kind;
-	bool		  logged;	  /* all changes of it are in the WAL */
-	int			  nrelations; /* the relation and all that inherit from it */
+	bool		  logged; /* all changes of it are in the WAL */
+	int			  nroots; /* the relations themselves */
+	Oid			  roots[DCX_SOURCE_ROOTS];
+	int			  nrelations; /* they and all that inherit from them */
 	Oid			 *relations;
 } DcxSource;
 
@@ -74,10 +78,10 @@ typedef struct DcxStamp
 } DcxStamp;
 
 /*
- * Describes relation relid, of which the caller holds a lock. The array is allocated in the
- * current memory context.
+ * Describes relations, of which the caller holds locks. The array is allocated in the current memory
+ * context.
  */
-extern DcxSource dcx_source_of(Oid relid);
+extern DcxSource dcx_source_of(const Oid *roots, int nroots);
 
 /* The stamp of a read of the source that is about to happen under the active snapshot. */
 extern DcxStamp dcx_stamp_now(const DcxSource *source);

@@ -9,10 +9,10 @@
 #include "postgres.h"
 
 #include "bookjson.h"
-#include "catalog.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "pricebook.h"
+#include "products.h"
 #include "utils/builtins.h"
 #include "vm.h"
 
@@ -184,7 +184,7 @@ dcx_vm_cost_float8(PG_FUNCTION_ARGS)
 	Vm vm;
 
 	vm_from_float8(&vm, fcinfo);
-	PG_RETURN_NUMERIC(vm_cost(dcx_pricebook_get(), &vm));
+	PG_RETURN_NUMERIC(vm_cost(dcx_pricebook_get(DCX_AAS), &vm));
 }
 
 /* dcx_vm_cost(text, numeric, numeric, text, numeric) */
@@ -195,7 +195,7 @@ dcx_vm_cost_numeric(PG_FUNCTION_ARGS)
 	Vm vm;
 
 	vm_from_numeric(&vm, fcinfo);
-	PG_RETURN_NUMERIC(vm_cost(dcx_pricebook_get(), &vm));
+	PG_RETURN_NUMERIC(vm_cost(dcx_pricebook_get(DCX_AAS), &vm));
 }
 
 /* dcx_vm_cost(text, double precision, double precision, text, double precision, jsonb) */
@@ -254,8 +254,8 @@ dcx_vm_quote(const text *cpu_type, Numeric cpus, Numeric ram_gb, const text *sto
 
 	set_types(&vm, cpu_type, storage_type);
 	set_size_from_numeric(&vm, cpus, ram_gb, gb);
-	answer = quote(dcx_pricebook_get(), &vm);
-	dcx_pricebook_origin(&answer.relation, &answer.read_at);
+	answer = quote(dcx_pricebook_get(DCX_AAS), &vm);
+	dcx_pricebook_origin(DCX_AAS, &answer.relation, &answer.read_at);
 	return answer;
 }
 
@@ -277,7 +277,7 @@ dcx_vm_quote_float8(PG_FUNCTION_ARGS)
 
 	vm_from_float8(&vm, fcinfo);
 	InitMaterializedSRF(fcinfo, 0);
-	return put_quote(fcinfo, dcx_pricebook_get(), &vm);
+	return put_quote(fcinfo, dcx_pricebook_get(DCX_AAS), &vm);
 }
 
 /* dcx_vm_quote(text, double precision, double precision, text, double precision, jsonb) */
@@ -301,7 +301,7 @@ dcx_vm_quote_numeric(PG_FUNCTION_ARGS)
 
 	vm_from_numeric(&vm, fcinfo);
 	InitMaterializedSRF(fcinfo, 0);
-	return put_quote(fcinfo, dcx_pricebook_get(), &vm);
+	return put_quote(fcinfo, dcx_pricebook_get(DCX_AAS), &vm);
 }
 
 /* dcx_vm_quote(text, numeric, numeric, text, numeric, jsonb) */
@@ -361,7 +361,7 @@ dcx_product_cost_float8(PG_FUNCTION_ARGS)
 	DcxQuantity quantity = quantity_from_float8(fcinfo);
 	text	   *code = PG_GETARG_TEXT_PP(0);
 
-	return product_cost(dcx_pricebook_get(), code, quantity);
+	return product_cost(dcx_pricebook_get(DCX_AAS), code, quantity);
 }
 
 /* dcx_product_cost(text, double precision, jsonb) */
@@ -383,7 +383,7 @@ dcx_product_cost_numeric(PG_FUNCTION_ARGS)
 	DcxQuantity quantity = quantity_from_numeric(fcinfo);
 	text	   *code = PG_GETARG_TEXT_PP(0);
 
-	return product_cost(dcx_pricebook_get(), code, quantity);
+	return product_cost(dcx_pricebook_get(DCX_AAS), code, quantity);
 }
 
 /* dcx_product_cost(text, numeric, jsonb) */
@@ -489,9 +489,9 @@ put_templates(FunctionCallInfo fcinfo, DcxPriceBook *book)
 	InitMaterializedSRF(fcinfo, 0);
 
 	/* The templates first: reading them may run code that changes the book. */
-	rows = dcx_catalog_templates(&nrows);
+	rows = dcx_products_templates(&nrows);
 	if (!book)
-		book = dcx_pricebook_get();
+		book = dcx_pricebook_get(DCX_AAS);
 	for (int i = 0; i < nrows; i++)
 	{
 		Datum values[8];
