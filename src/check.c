@@ -174,6 +174,16 @@ report_out_of_reach(Look *look)
 	finding->detail = "The catalog cannot be reached: dcx_check('connection') says why.";
 }
 
+/* Whether the facts have a catalog, reached or not. */
+static bool
+is_attached(Jsonb *facts)
+{
+	JsonbValue catalog;
+
+	return getKeyJsonValueFromContainer(&facts->root, "aas", strlen("aas"), &catalog) &&
+		   catalog.type == jbvBinary;
+}
+
 /* Whether an area has nothing to look at without the facts of another one. */
 static bool
 is_needed(const char *other, const char *area)
@@ -220,8 +230,7 @@ dcx_check_area(const char *schema, const char *area)
 			if (strcmp(failure->area, look.area) == 0 || (area && is_needed(failure->area, area)))
 				report_failure(&look, "dcx_check", failure->error);
 		}
-		if (area && !look.reached && is_of_catalog(area) &&
-			OidIsValid(dcx_facts_relation("products")))
+		if (area && !look.reached && is_of_catalog(area) && is_attached(look.facts))
 			report_out_of_reach(&look);
 		/* A catalog that is out of reach has been asked for long enough. */
 		if (!look.reached && strcmp(areas[i], "catalog") == 0)

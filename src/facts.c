@@ -453,7 +453,7 @@ dcx_facts_gather(bool *reached, List **failures)
 	initStringInfo(&gathering.json);
 	appendStringInfoString(&gathering.json, "{\"library\": \"" DCX_VERSION "\"");
 	append_json(&gathering.json, "needs", needs());
-	attempt(&gathering, "connection", add_bindings, ", \"bindings\": []");
+	attempt(&gathering, "connection", add_bindings, "");
 	attempt(&gathering, "schema", add_local, ", \"local\": null");
 	attempt(&gathering, "connection", add_catalog, ", \"aas\": null");
 	attempt(&gathering, "catalog", add_book, ", \"book\": null");

@@ -9,7 +9,8 @@
  *		 "local": {...}, "book": null, or {"book_id", "first_seen_at", "last_seen_at", "products"},
  *		 "wallet": null, or {"doubles": [...], "expired": n, ...}}
  *
- * "is" is of the catalog, "local" of this database: identity, role, and the tables of the schema (of
+ * What is not known for a failure is null; of the bindings there is then no key, since none would be
+ * a database with nothing attached. "is" is of the catalog, "local" of this database: identity, role, and the tables of the schema (of
  * all, here) with columns, keys and triggers.
  */
 #ifndef DCX_FACTS_H

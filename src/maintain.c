@@ -31,6 +31,7 @@ typedef struct Task
 	ReturnSetInfo *result;
 	const char	  *name;
 	const char	  *schema; /* of the extension */
+	const char	  *part;   /* of the catalog */
 	Oid			   relation;
 } Task;
 
@@ -95,6 +96,9 @@ analyze(void *argument)
 	Task  *task = argument;
 	DcxRun run;
 
+	task->relation = dcx_facts_relation(task->part);
+	if (!OidIsValid(task->relation) || get_rel_relkind(task->relation) != RELKIND_FOREIGN_TABLE)
+		return;
 	dcx_run_begin(&run, dcx_relation_owner(task->relation));
 	dcx_remote_do(DCX_AAS_NAME, NULL, analyze_remote, task);
 	dcx_run_end(&run);
@@ -167,9 +171,8 @@ dcx_maintain(PG_FUNCTION_ARGS)
 	reached = perform(&task, "price book", save);
 	for (int i = 0; reached && i < dcx_catalogs[DCX_AAS].nparts; i++)
 	{
-		task.relation = dcx_facts_relation(dcx_catalogs[DCX_AAS].parts[i].name);
-		if (OidIsValid(task.relation) && get_rel_relkind(task.relation) == RELKIND_FOREIGN_TABLE)
-			reached = perform(&task, "analyze", analyze);
+		task.part = dcx_catalogs[DCX_AAS].parts[i].name;
+		reached = perform(&task, "analyze", analyze);
 	}
 	perform(&task, "check", check);
 	perform(&task, "holds", mark_expired);

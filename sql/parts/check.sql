@@ -23,7 +23,7 @@ BEGIN ATOMIC
           FROM pg_foreign_server s, pg_options_to_table(s.srvoptions) o)
     SELECT 'info', 'aas', 'no catalog is attached', 'Nothing can be priced.',
            CASE WHEN to_regclass('aas.products') IS NOT NULL THEN 'SELECT * FROM @extschema@.dcx_attach_aas()' END
-     WHERE NOT EXISTS (SELECT FROM aas)
+     WHERE facts ? 'bindings' AND NOT EXISTS (SELECT FROM aas)
     UNION ALL
     SELECT 'error', format('%s of catalog %s', b ->> 'part', b ->> 'catalog'), 'the attached relation has been dropped',
            'What needs it fails.', NULL

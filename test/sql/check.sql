@@ -369,6 +369,13 @@ SELECT area, severity, object, problem, detail FROM dcx_check();
 -- Asked for alone, none is taken for healthy.
 SELECT area, severity, problem, detail FROM unnest('{schema,catalog,updated_at,wallet,settings}'::text[]) a, LATERAL dcx_check(a);
 ROLLBACK;
+BEGIN;
+ALTER TABLE dcx.binding RENAME COLUMN relation TO related;
+SELECT area, severity, object, problem, detail FROM dcx_check();
+SELECT area, severity, problem, detail FROM unnest('{connection,schema,catalog,updated_at,wallet,settings}'::text[]) a, LATERAL dcx_check(a);
+SELECT name FROM dcx_health() WHERE value IS NOT NULL;
+SELECT * FROM dcx_maintain();
+ROLLBACK;
 
 -- For a dashboard.
 SELECT amount FROM unnest('{a,b}'::text[]) org, LATERAL dcx_wallet_hold(org, 10.5, 'h');
