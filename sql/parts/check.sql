@@ -242,8 +242,10 @@ BEGIN ATOMIC
      WHERE abs(n - (facts -> 'book' ->> 'products')::numeric) > greatest(5, (facts -> 'book' ->> 'products')::numeric / 5)
        AND products IS NOT NULL
     UNION ALL
-    SELECT 'info', 'products', format('%s prices have changed since the last saved book', count(*)),
-           string_agg(format('%s: %s, was %s', code, price, was_price), '; ' ORDER BY code) FILTER (WHERE n <= 10),
+    SELECT 'info', 'products', 'prices have changed since the last saved book',
+           format('%s of them: %s%s', count(*),
+                  string_agg(format('%s: %s, was %s', code, price, was_price), '; ' ORDER BY code) FILTER (WHERE n <= 10),
+                  CASE WHEN count(*) > 10 THEN '; ...' ELSE '.' END),
            'SELECT * FROM @extschema@.dcx_price_book_save()'
       FROM (SELECT p.code, p.price, w.price AS was_price, row_number() OVER (ORDER BY p.code) AS n
               FROM priced p JOIN was w USING (code) WHERE p.usable AND p.price <> w.price) changed
@@ -335,8 +337,8 @@ BEGIN ATOMIC
     SELECT 'error', o.value, 'the organisation has several wallets', format('In %s. None of them can be used.', relation), NULL
       FROM bound, jsonb_array_elements_text(facts -> 'wallet' -> 'doubles') o
     UNION ALL
-    SELECT 'info', 'dcx.wallet_hold', format('%s expired holds are not marked', facts -> 'wallet' -> 'ledger' ->> 'expired'),
-           'They hold nothing any more.', 'SELECT * FROM @extschema@.dcx_maintain()'
+    SELECT 'info', 'dcx.wallet_hold', 'expired holds are not marked',
+           format('%s of them, which hold nothing any more.', facts -> 'wallet' -> 'ledger' ->> 'expired'), 'SELECT * FROM @extschema@.dcx_maintain()'
      WHERE (facts -> 'wallet' -> 'ledger' ->> 'expired')::bigint > 0;
 END;
 COMMENT ON FUNCTION dcx_check_wallet(jsonb) IS
