@@ -17,16 +17,17 @@ my $url = aas_url($aas, port => $proxy->port);
 my $super = session($main);
 my $areas = "ARRAY['connection', 'schema', 'catalog', 'updated_at', 'wallet', 'settings']";
 
-# All that a check has shown.
+# All that a check has shown, beside its rows too.
 my $shown = '';
 
 # What is wrong, in the order in which it is found.
 sub rows
 {
 	my ($session) = @_;
-	my $rows = ($session // $super)->value(q{SELECT area, severity, object, problem, detail, fix FROM dcx_check()});
+	$session //= $super;
+	my $rows = $session->value(q{SELECT area, severity, object, problem, detail, fix FROM dcx_check()});
 
-	$shown .= "$rows\n";
+	$shown .= "$rows\n" . $session->notices;
 	return join "\n", map { join '|', (split /\|/)[ 0 .. 3 ] } split /\n/, $rows;
 }
 
@@ -43,8 +44,15 @@ sub details
 sub fix
 {
 	my ($problem) = @_;
+	my $fix = $super->value("SELECT fix FROM dcx_check() WHERE problem = '$problem'");
 
-	$super->value($super->value("SELECT fix FROM dcx_check() WHERE problem = '$problem'"));
+	$shown .= "$fix\n" . $super->value($fix) . $super->notices;
+}
+
+# What the others say.
+sub others
+{
+	$shown .= $super->error($_)->{text} . "\n" for 'SELECT * FROM dcx_health()', 'SELECT dcx_schema()', 'SELECT * FROM dcx_maintain()';
 }
 
 # What a healthy catalog has besides: nothing that is more than an information.
@@ -67,6 +75,7 @@ sub planted
 	subtest $name => sub {
 		$plant->();
 		is(news(), join("\n", @$expected), 'its row');
+		others();
 		like(details($1), $detail, 'its detail') if $detail && $expected->[0] =~ /([^|]+)$/;
 		$mend->();
 		is(rows(), $healthy, 'and gone');
@@ -78,6 +87,8 @@ sub main_sql { my ($sql) = @_; return sub { $super->value($sql) } }
 sub server { my ($options) = @_; return main_sql("ALTER SERVER dcx_aas OPTIONS ($options)") }
 
 $aas->safe_psql($Dcx::aas_db, 'CREATE EXTENSION dcx_pricing; SELECT * FROM dcx_attach_updated_at()');
+# The chattiest that a client can ask for.
+$super->value('SET client_min_messages = debug5');
 $super->value('SELECT * FROM dcx_attach_updated_at()');
 $super->value('ALTER TABLE "OrganisationWallet" ALTER balance TYPE numeric(14,2)');
 
@@ -277,7 +288,8 @@ subtest 'one area at a time' => sub {
 };
 
 subtest 'no password is shown' => sub {
-	like($shown, qr/password authentication failed/, 'all was kept');
+	like($shown, $_, 'all was kept') for qr/password authentication failed/, qr/^ALTER SERVER dcx_aas OPTIONS \(ADD/m,
+	  qr/^DETAIL:  .*password authentication failed/m, qr/^price book\|failed: /m, qr/^aas\|reachable\|false$/m, qr/^DEBUG:  /m;
 	for my $where ([ 'rows', $shown ], [ 'log', slurp_file($main->logfile) ])
 	{
 		unlike($where->[1], qr{Kq7zz|read(?:\@|%40)aas}i, "in the $where->[0]");
