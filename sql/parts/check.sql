@@ -224,11 +224,11 @@ BEGIN ATOMIC
     SELECT 'info', name, 'the category has no product', NULL, NULL
       FROM category c WHERE products IS NOT NULL AND NOT EXISTS (SELECT FROM product WHERE product.category = c.id)
     UNION ALL
-    -- A code that several products have is nobody's.
+    -- A code that several products have is nobody's; one that only differs in case is found as well.
     SELECT 'error', codes, format('there is no %s that can be priced', noun), 'No VM can.', NULL
       FROM (VALUES ('CPU_*', '^CPU_', 'CPU'), ('RAM_GB', '^RAM_GB$', 'RAM'), ('STORAGE_*', '^STORAGE_', 'storage')) AS f (codes, pattern, noun)
      WHERE products IS NOT NULL
-       AND NOT EXISTS (SELECT FROM priced WHERE code ~ pattern GROUP BY code HAVING count(*) = 1 AND bool_and(usable))
+       AND NOT EXISTS (SELECT FROM priced WHERE code ~* pattern GROUP BY code HAVING count(*) = 1 AND bool_and(usable))
     UNION ALL
     SELECT 'warning', name, 'the template cannot be priced', format('CPUs %s, GB of RAM %s, GB of storage %s.', coalesce(vcpus::text, 'missing'),
                coalesce(memory::text, 'missing'), coalesce(disk::text, 'missing')), NULL

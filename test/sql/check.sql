@@ -104,6 +104,12 @@ UPDATE aas.products SET code = 'RAM_GBIT' WHERE id = 'p2';
 UPDATE aas.products SET price = NULL WHERE id = 'p3';
 SELECT * FROM dcx_check('catalog');
 ROLLBACK;
+-- One in other letters is none that is missing.
+BEGIN;
+UPDATE aas.products SET code = lower(code);
+SELECT dcx_vm_cost('1GHZ', 2, 4, 'STANDARD', 40);
+SELECT severity, problem FROM dcx_check('catalog');
+ROLLBACK;
 -- Nor is there one where every code of it is there twice.
 BEGIN;
 INSERT INTO aas.products SELECT id || '+', code, title, price, cost, unit, "categoryId" FROM aas.products;
