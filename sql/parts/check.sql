@@ -104,7 +104,10 @@ BEGIN ATOMIC
     here AS (
         SELECT p.part, p.relation, a.attname::text AS attname, format_type(a.atttypid, a.atttypmod) AS type, a.attnotnull,
                coalesce((SELECT option_value FROM pg_options_to_table(a.attfdwoptions) WHERE option_name = 'column_name'),
-                        a.attname::text) AS name
+                        a.attname::text) AS name,
+               -- by what it can neither go nor become another one
+               'It is used by ' || (SELECT string_agg(DISTINCT pg_describe_object(d.classid, d.objid, d.objsubid), ', ') FROM pg_depend d
+                 WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = a.attrelid AND d.refobjsubid = a.attnum AND d.deptype = 'n') || ', which has to go first.' AS used
           FROM part p JOIN pg_attribute a ON a.attrelid = p.oid
          WHERE p.is_foreign AND a.attnum > 0 AND NOT a.attisdropped),
     need AS (
@@ -136,8 +139,8 @@ BEGIN ATOMIC
       FROM need WHERE (need ->> 'number')::boolean AND NOT (columns -> name ->> 'number')::boolean
     UNION ALL
     SELECT CASE WHEN (p.needs -> h.attname ->> 'needed')::boolean THEN 'error' ELSE 'warning' END, h.relation,
-           format('column %I is not in the remote table', h.attname), 'Reading it fails.',
-           format('ALTER FOREIGN TABLE %s DROP COLUMN %I', h.relation, h.attname)
+           format('column %I is not in the remote table', h.attname), concat_ws(' ', 'Reading it fails.', h.used),
+           CASE WHEN h.used IS NULL THEN format('ALTER FOREIGN TABLE %s DROP COLUMN %I', h.relation, h.attname) END
       FROM here h JOIN part p USING (part)
      WHERE p.there IS NOT NULL AND NOT p.there -> 'columns' ? h.name
     UNION ALL
@@ -148,8 +151,9 @@ BEGIN ATOMIC
       FROM remote r
      WHERE NOT EXISTS (SELECT FROM here h WHERE h.part = r.part AND r.name IN (h.name, h.attname))
     UNION ALL
-    SELECT 'warning', r.relation, format('column %I has another type here', h.attname), format('Here: %s. There: %s.', h.type, r.type),
-           format('ALTER FOREIGN TABLE %s ALTER COLUMN %I TYPE %s', r.relation, h.attname, r.builtin)
+    SELECT 'warning', r.relation, format('column %I has another type here', h.attname),
+           concat_ws(' ', format('Here: %s. There: %s.', h.type, r.type), h.used),
+           CASE WHEN h.used IS NULL THEN format('ALTER FOREIGN TABLE %s ALTER COLUMN %I TYPE %s', r.relation, h.attname, r.builtin) END
       FROM remote r JOIN here h ON h.part = r.part AND h.name = r.name
      WHERE h.type <> r.builtin
     UNION ALL
@@ -317,14 +321,33 @@ BEGIN ATOMIC
        AND (SELECT count(*) FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid
              WHERE t.tgrelid = bound.oid AND p.proname = 'dcx_wallet_record') < 2
     UNION ALL
-    SELECT 'info', relation, format('balances are %s', format_type(a.atttypid, a.atttypmod)), 'Floating point keeps no cents.',
-           format('ALTER TABLE %s ALTER COLUMN %I TYPE numeric', relation, balance)
-      FROM bound JOIN pg_attribute a ON a.attrelid = oid AND a.attname = balance
+    SELECT 'error', format('dcx.%s', guard.relation), format('trigger %I is missing', guard.name), 'What is written there could be changed.', attach.call
+      FROM bound, attach, (VALUES ('wallet_entry', 'append_only'), ('wallet_hold', 'no_deletes'), ('wallet_hold', 'resolved_once'),
+                                  ('wallet_key', 'append_only')) AS guard (relation, name)
+      JOIN pg_class c ON c.relname = guard.relation AND c.relnamespace = to_regnamespace('dcx')
+     WHERE is_table AND facts -> 'wallet' ? 'ledger' AND NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = c.oid AND t.tgname = guard.name)
+    UNION ALL
+    -- The ledger has of a double precision what this has, and of a real only six digits.
+    SELECT 'info', relation, format('balances are %s', format_type(a.atttypid, a.atttypmod)),
+           concat_ws(' ', 'Floating point keeps no cents.',
+                     CASE WHEN a.atttypid = 'real'::regtype THEN 'Of a real no more than six digits are read: 12345.67 is 12345.7.' END,
+                     'It is used by ' || used.by || ', which has to go before another type can come.'),
+           CASE WHEN a.atttypid = 'double precision'::regtype AND used.by IS NULL
+                THEN format('ALTER TABLE %1$s ALTER COLUMN %2$I TYPE numeric USING trim_scale(round(%2$I::numeric, 6))', relation, balance) END
+      FROM bound JOIN pg_attribute a ON a.attrelid = oid AND a.attname = balance,
+           LATERAL (SELECT string_agg(DISTINCT pg_describe_object(d.classid, d.objid, d.objsubid), ', ') FROM pg_depend d
+                 WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = a.attrelid AND d.refobjsubid = a.attnum AND d.deptype = 'n') AS used (by)
      WHERE is_table AND a.atttypid IN ('real'::regtype, 'double precision'::regtype)
     UNION ALL
-    SELECT 'warning', relation, format('column %I is not unique', organisation), 'An organisation could get a second wallet.',
-           CASE WHEN facts -> 'wallet' -> 'doubles' = '[]' THEN format('CREATE UNIQUE INDEX ON %s (%I)', relation, organisation) END
-      FROM bound JOIN pg_attribute a ON a.attrelid = oid AND a.attname = organisation
+    SELECT 'warning', relation, format('column %I is not unique', organisation),
+           concat_ws(' ', 'An organisation could get a second wallet.',
+                     CASE WHEN elsewhere THEN 'The table is partitioned by something else, which would have to be part of the index.' END),
+           CASE WHEN facts -> 'wallet' -> 'doubles' = '[]' AND NOT elsewhere
+                THEN format('CREATE UNIQUE INDEX ON %s (%I)', relation, organisation) END
+      FROM bound CROSS JOIN LATERAL (SELECT EXISTS (SELECT FROM pg_partition_tree(oid) t JOIN pg_partitioned_table p ON p.partrelid = t.relid
+                    WHERE EXISTS (SELECT FROM unnest(p.partattrs::smallint[]) k
+                                   WHERE k <> coalesce((SELECT attnum FROM pg_attribute WHERE attrelid = t.relid AND attname = organisation), 0) OR k = 0)))
+           AS partitioned (elsewhere) JOIN pg_attribute a ON a.attrelid = oid AND a.attname = organisation
      WHERE is_table AND NOT EXISTS (SELECT FROM pg_index i
             WHERE i.indrelid = oid AND i.indisunique AND i.indisvalid AND i.indpred IS NULL AND i.indnkeyatts = 1 AND i.indkey[0] = a.attnum)
     UNION ALL

@@ -280,6 +280,57 @@ SELECT fix FROM dcx_check() \gexec
 SELECT * FROM dcx_check();
 SELECT * FROM dcx_wallet_audit();
 ROLLBACK;
+-- What keeps the type of a balance as it is. Of what the platform's arithmetic has left there, the ledger has six decimals.
+BEGIN;
+CREATE TABLE aas.floats (org text PRIMARY KEY, balance float8 NOT NULL);
+INSERT INTO aas.floats VALUES ('a', 1234567.891234567), ('b', 0.1::float8 + 0.2::float8), ('c', 100);
+SET LOCAL client_min_messages = error;
+DROP TABLE dcx.wallet_entry, dcx.wallet_hold, dcx.wallet_key, dcx.wallet_account CASCADE;
+\o /dev/null
+SELECT * FROM dcx_detach('wallet');
+SELECT * FROM dcx_attach_wallet('aas.floats', 'org');
+\o
+CREATE VIEW aas.rich AS SELECT org FROM aas.floats WHERE balance > 1000;
+CREATE VIEW aas.poor AS SELECT org FROM aas.floats WHERE balance < 10;
+:problems;
+DROP VIEW aas.rich, aas.poor;
+:problems;
+SELECT fix FROM dcx_check('wallet') \gexec
+:problems;
+SELECT * FROM aas.floats;
+ALTER TABLE aas.floats ALTER balance TYPE real;
+SELECT problem, detail, fix FROM dcx_check('wallet') WHERE severity = 'info';
+ROLLBACK;
+-- The ledger's own guards.
+BEGIN;
+SET LOCAL client_min_messages = error;
+DROP FUNCTION dcx.wallet_guard() CASCADE;
+SELECT * FROM dcx_check();
+\o /dev/null
+SELECT fix FROM dcx_check() \gexec
+\o
+SELECT * FROM dcx_check();
+ROLLBACK;
+-- A unique index of a partitioned table has the columns that it is partitioned by.
+BEGIN;
+CREATE TABLE aas.parted (region integer, org text NOT NULL, balance numeric NOT NULL) PARTITION BY LIST (region);
+SET LOCAL client_min_messages = error;
+DROP TABLE dcx.wallet_entry, dcx.wallet_hold, dcx.wallet_key, dcx.wallet_account CASCADE;
+\o /dev/null
+SELECT * FROM dcx_detach('wallet');
+SELECT * FROM dcx_attach_wallet('aas.parted', 'org');
+\o
+:problems;
+DROP TABLE aas.parted;
+CREATE TABLE aas.parted (region integer, org text NOT NULL, balance numeric NOT NULL) PARTITION BY LIST (org);
+CREATE TABLE aas.parted_a PARTITION OF aas.parted FOR VALUES IN ('a');
+\o /dev/null
+SELECT * FROM dcx_attach_wallet('aas.parted', 'org');
+\o
+:problems;
+SELECT fix FROM dcx_check('wallet') \gexec
+:problems;
+ROLLBACK;
 -- What cannot be mended for what is in it, is not tried. Wallets of nobody are no two wallets of one.
 BEGIN;
 ALTER TABLE aas.wallets DROP CONSTRAINT wallets_pkey, ALTER org DROP NOT NULL;

@@ -112,6 +112,22 @@ for my $column ('createdAt', 'updatedAt')
 is($super->value(q{SELECT atttypid::regtype FROM pg_attribute WHERE attrelid = 'aas.terraform_vm_config'::regclass
 	AND attname = 'osType'}), 'text', 'an enum is text here');
 
+# A column that is used by a view here cannot be mended as long as it is.
+subtest 'a view on the foreign table' => sub {
+	my $used = qr/It is used by rule _RETURN on view public\.prices, which has to go first\.$/;
+	my $drop = 'DROP VIEW public.prices';
+
+	$super->value('CREATE VIEW public.prices AS SELECT code, title, profit FROM aas.products');
+	is(news(), '', 'is no problem');
+	planted($there, 'ALTER TABLE products ALTER title TYPE text',
+		'schema|warning|aas.products|column title has another type here', mend => 'ALTER TABLE products ALTER title TYPE varchar(80)',
+		detail => $used);
+	planted($there, 'ALTER TABLE products RENAME profit TO margin',
+		'schema|warning|aas.products|column profit is not in the remote table', mend => 'ALTER TABLE products RENAME margin TO profit',
+		detail => $used, besides => ['schema|info|aas.products|column margin of the remote table is not here']);
+	$super->value($drop);
+};
+
 # NULL.
 planted($there, 'ALTER TABLE products ALTER title DROP NOT NULL',
 	'schema|warning|aas.products|column title cannot be NULL here', detail => qr/^In the remote table it can\.$/);
