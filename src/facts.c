@@ -41,7 +41,7 @@
  * Asked of the catalog's server, with the schema, and of this one, with NULL: who and where it is,
  * and its tables, by name, or here by their qualified names. One text, so that both mean the same. A
  * column's type is "builtin", by its bare name, where postgres_fdw takes it as it is. An "updatedAt" has the state of
- * the trigger that keeps it.
+ * the trigger that keeps it; one that a subscription fills is kept by its publisher.
  */
 static const char question[] =
 	"SELECT jsonb_build_object("
@@ -89,7 +89,8 @@ static const char question[] =
 	"              AND (g.tgnargs = 0 OR g.tgargs = E'updatedAt\\\\000')"
 	"            ORDER BY g.tgenabled IN ('O', 'A') DESC, g.tgname DESC LIMIT 1) g ON true"
 	"        WHERE a.attrelid = c.oid AND a.attname = 'updatedAt' AND NOT a.attisdropped"
-	"          AND c.relkind IN ('r', 'p') AND NOT c.relispartition)))"
+	"          AND c.relkind IN ('r', 'p') AND NOT c.relispartition"
+	"          AND NOT EXISTS (SELECT FROM pg_subscription_rel s WHERE s.srrelid = c.oid))))"
 	"    FILTER (WHERE c.oid IS NOT NULL), '{}'))::text"
 	"  FROM pg_namespace n LEFT JOIN pg_class c"
 	"    ON c.relnamespace = n.oid AND c.relkind IN ('r', 'p', 'v', 'm', 'f')"

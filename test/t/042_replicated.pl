@@ -18,13 +18,13 @@ my $super = session($main);
 my $connection = $aas->connstr . " dbname=$Dcx::aas_db";
 $in_aas->value(<<'SQL');
 CREATE PUBLICATION catalog FOR TABLE products (id, title, price, cost, "categoryId", code, unit),
-	categories (id, name), terraform_vm_config (id, name, "group", "osType", vcpus, memory, disk)
+	categories (id, name, "updatedAt"), terraform_vm_config (id, name, "group", "osType", vcpus, memory, disk)
 SQL
 $super->value(<<"SQL");
 CREATE ROLE app LOGIN;
 CREATE TABLE products (id text PRIMARY KEY, title text, price float8, cost float8, "categoryId" text, code text,
 	unit integer);
-CREATE TABLE categories (id text PRIMARY KEY, name text);
+CREATE TABLE categories (id text PRIMARY KEY, name text, "updatedAt" timestamptz(3));
 CREATE TABLE terraform_vm_config (id text PRIMARY KEY, name text, "group" text, "osType" text, vcpus integer,
 	memory integer, disk integer)
 SQL
@@ -58,6 +58,11 @@ sub nothing_remote
 	is($_->value($stats), 'local|0', 'no remote read') for @sessions;
 	is(remote_reads($aas, 0), 0, 'by nobody');
 }
+
+# Who keeps "updatedAt" of a table is its publisher; that the products have no foreign key here is so.
+is( $super->value(q{SELECT area, severity, object, problem FROM dcx_check() WHERE severity <> 'info'
+		AND object ~ '^(public\.(products|categories|terraform_vm_config)|server|aas)'}),
+	'schema|warning|public.products|there is no foreign key "categoryId" -> categories.id', 'and in order');
 
 subtest 'what is committed in AAS is what MAIN quotes' => sub {
 	is($app->value("SELECT $Dcx::cost"), '376.00', 'prices came with the first copy');
