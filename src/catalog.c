@@ -359,7 +359,7 @@ dcx_catalog_json(DcxCatalogId id, Oid relation)
 	dcx_catalog_select(id,
 					   &relation,
 					   1,
-					   psprintf("SELECT coalesce(jsonb_agg(to_jsonb(r)), '[]') FROM %s r",
+					   psprintf("SELECT coalesce(jsonb_agg(to_jsonb(r.*)), '[]') FROM %s r",
 								dcx_relation_name(relation)),
 					   NULL);
 	rows = dcx_query_jsonb(0, 1);

@@ -535,8 +535,8 @@ dcx_facts_relation(const char *part)
 /*
  * The rows of a foreign table, asked of its server beside our transaction: where postgres_fdw loses a
  * connection, it lets the caller's COMMIT fail, whatever is done about the error. With the columns
- * that they have there, whatever the foreign table says of them; a name that it gives to one is
- * another.
+ * that they have there, whatever the foreign table says of them; a name that it gives to one means
+ * that one, and where it is gone, none.
  */
 static Jsonb *
 remote_rows(Oid relation)
@@ -548,16 +548,17 @@ remote_rows(Oid relation)
 	dcx_parameter_int64(&parameters, relation);
 	dcx_parameter_text(&parameters, remote_schema(relation));
 	dcx_parameter_text(&parameters, table_option(relation, "table_name", get_rel_name(relation)));
-	rows = value_of(
-		InvalidOid,
-		"SELECT format('SELECT coalesce(json_agg(%s), ''[]'')::text"
-		" FROM %I.%I t WHERE $1::text IS NULL',"
-		"  coalesce('to_jsonb(t)' || string_agg(format(' || jsonb_build_object(%L, to_jsonb(t) -> %L)',"
-		"    a.attname, o.option_value), ''), 't'), $2, $3)"
-		"  FROM pg_attribute a, pg_options_to_table(a.attfdwoptions) o"
-		" WHERE a.attrelid = $1::oid AND a.attnum > 0 AND NOT a.attisdropped"
-		"   AND o.option_name = 'column_name'",
-		&parameters);
+	rows = value_of(InvalidOid,
+					"SELECT format('SELECT coalesce(json_agg(%s), ''[]'')::text"
+					" FROM %I.%I t WHERE $1::text IS NULL',"
+					"  coalesce(format('to_jsonb(t.*) - %L::text[]', array_agg(a.attname::text))"
+					"    || string_agg(format(' || CASE WHEN to_jsonb(t.*) ? %2$L"
+					" THEN jsonb_build_object(%1$L, to_jsonb(t.*) -> %2$L) ELSE ''{}'' END',"
+					"      a.attname, o.option_value), ''), 't.*'), $2, $3)"
+					"  FROM pg_attribute a, pg_options_to_table(a.attfdwoptions) o"
+					" WHERE a.attrelid = $1::oid AND a.attnum > 0 AND NOT a.attisdropped"
+					"   AND o.option_name = 'column_name'",
+					&parameters);
 	probe =
 		dcx_probe(GetForeignTable(relation)->serverid, dcx_relation_owner(relation), rows, NULL);
 	if (probe.error)

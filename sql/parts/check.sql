@@ -112,7 +112,8 @@ BEGIN ATOMIC
          WHERE p.is_foreign AND a.attnum > 0 AND NOT a.attisdropped),
     need AS (
         -- name: what a column that is needed is called there
-        SELECT p.part, p.name AS relation, p.place, p.there -> 'columns' AS columns, n.value AS need, coalesce(h.name, n.key) AS name
+        SELECT p.part, p.name AS relation, p.place, p.there -> 'columns' AS columns, n.value AS need, coalesce(h.name, n.key) AS name,
+               p.there ->> 'kind' IN ('r', 'p') AS is_table
           FROM part p CROSS JOIN jsonb_each(p.needs) n LEFT JOIN here h ON h.part = p.part AND h.attname = n.key
          WHERE p.there IS NOT NULL),
     remote AS (
@@ -129,13 +130,15 @@ BEGIN ATOMIC
     SELECT CASE WHEN (need ->> 'needed')::boolean THEN 'error' ELSE 'info' END, relation, format('there is no column %I', name),
            coalesce((SELECT 'It has ' || string_agg(quote_ident(c), ', ') || '.' FROM jsonb_object_keys(columns) c
                       WHERE lower(c) = lower(name)),
-                    format('%sALTER TABLE %s ADD COLUMN %I %s.', place, relation, name,
-                           CASE WHEN (need ->> 'number')::boolean THEN 'numeric' ELSE 'text' END)), NULL
+                    CASE WHEN is_table THEN format('%sALTER TABLE %s ADD COLUMN %I %s.', place, relation, name,
+                                                   CASE WHEN (need ->> 'number')::boolean THEN 'numeric' ELSE 'text' END)
+                         ELSE 'It is no table, and has the columns of what it reads.' END), NULL
       FROM need WHERE NOT columns ? name
     UNION ALL
     SELECT 'error', relation, format('column %I is not a number', name),
-           format('It is of type %s. %sALTER TABLE %s ALTER COLUMN %I TYPE numeric USING %I::numeric.',
-                  columns -> name ->> 'type', place, relation, name, name), NULL
+           concat_ws(' ', format('It is of type %s.', columns -> name ->> 'type'),
+                     CASE WHEN is_table THEN format('%sALTER TABLE %s ALTER COLUMN %I TYPE numeric USING %I::numeric.', place, relation, name, name) END),
+           NULL
       FROM need WHERE (need ->> 'number')::boolean AND NOT (columns -> name ->> 'number')::boolean
     UNION ALL
     SELECT CASE WHEN (p.needs -> h.attname ->> 'needed')::boolean THEN 'error' ELSE 'warning' END, h.relation,
@@ -144,12 +147,13 @@ BEGIN ATOMIC
       FROM here h JOIN part p USING (part)
      WHERE p.there IS NOT NULL AND NOT p.there -> 'columns' ? h.name
     UNION ALL
-    SELECT CASE WHEN r.needs ? r.name THEN 'warning' ELSE 'info' END, r.relation,
+    -- A name that pricing needs is that of a column here, whatever others show of the remote one.
+    SELECT CASE WHEN (r.needs -> r.name ->> 'needed')::boolean THEN 'error' WHEN r.needs ? r.name THEN 'warning' ELSE 'info' END, r.relation,
            format('column %I of the remote table is not here', r.name), format('It is of type %s.', r.type),
            format('ALTER FOREIGN TABLE %s ADD COLUMN %I %s%s', r.relation, r.name, coalesce(r.builtin, r.otherwise),
                   CASE WHEN r.not_null THEN ' NOT NULL' END)
       FROM remote r
-     WHERE NOT EXISTS (SELECT FROM here h WHERE h.part = r.part AND r.name IN (h.name, h.attname))
+     WHERE NOT EXISTS (SELECT FROM here h WHERE h.part = r.part AND (h.attname = r.name OR h.name = r.name AND NOT r.needs ? r.name))
     UNION ALL
     SELECT 'warning', r.relation, format('column %I has another type here', h.attname),
            concat_ws(' ', format('Here: %s. There: %s.', h.type, r.type), h.used),
@@ -164,7 +168,13 @@ BEGIN ATOMIC
       FROM remote r JOIN here h ON h.part = r.part AND h.name = r.name
      WHERE h.attnotnull <> r.not_null
     UNION ALL
-    SELECT 'warning', name, 'there is no primary key', format('%sALTER TABLE %s ADD PRIMARY KEY (id).', place, name), NULL
+    SELECT 'info', b ->> 'relation', 'it is of another server or schema than the products', 'It is not compared with what is there.', NULL
+      FROM jsonb_array_elements(facts -> 'bindings') b
+     WHERE b ->> 'catalog' = 'aas' AND b ->> 'server' IS NOT NULL AND (facts -> 'aas' ->> 'reached')::boolean
+       AND (b ->> 'server', b ->> 'remote_schema') IS DISTINCT FROM (facts -> 'aas' ->> 'server', facts -> 'aas' ->> 'schema')
+    UNION ALL
+    SELECT 'warning', name, 'there is no primary key',
+           CASE WHEN there -> 'columns' ? 'id' THEN format('%sALTER TABLE %s ADD PRIMARY KEY (id).', place, name) END, NULL
       FROM part WHERE there ->> 'kind' IN ('r', 'p') AND there ->> 'primary_key' IS NULL
     UNION ALL
     SELECT 'warning', p.name, 'there is no foreign key "categoryId" -> categories.id',

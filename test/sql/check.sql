@@ -173,6 +173,42 @@ SELECT substring(detail FROM 'ALTER TABLE.*[^.]') AS sql FROM dcx_check('schema'
 SELECT substring(detail FROM 'ALTER TABLE.*[^.]') AS sql FROM dcx_check('schema') \gexec
 SELECT * FROM dcx_check();
 ROLLBACK;
+-- A column of any name.
+BEGIN;
+ALTER TABLE aas.products ADD r integer DEFAULT 1, ADD t integer DEFAULT 2;
+SELECT * FROM dcx_check();
+ROLLBACK;
+-- No other key is proposed than there can be, and of no view that it be altered.
+BEGIN;
+ALTER TABLE aas.products RENAME TO all_products;
+CREATE VIEW aas.products AS SELECT code, price, cost::text FROM aas.all_products;
+CREATE TABLE aas.codes (code text, price numeric);
+UPDATE dcx.binding SET relation = 'aas.products' WHERE part = 'products';
+SELECT problem, detail FROM dcx_check('schema');
+UPDATE dcx.binding SET relation = 'aas.codes' WHERE part = 'products';
+SELECT problem, detail FROM dcx_check('schema') WHERE severity <> 'info';
+ROLLBACK;
+-- A foreign table of another wrapper is not asked for what is there.
+BEGIN;
+SET LOCAL client_min_messages = error;
+CREATE EXTENSION file_fdw SCHEMA pg_catalog;
+CREATE SERVER regress_dcx_files FOREIGN DATA WRAPPER file_fdw;
+CREATE FOREIGN TABLE aas.in_a_file (id text, name text) SERVER regress_dcx_files OPTIONS (program 'echo c1,Compute; echo c2,Storage', format 'csv');
+UPDATE dcx.binding SET relation = 'aas.in_a_file' WHERE part = 'categories';
+SELECT * FROM dcx_check();
+SELECT value FROM dcx_health() WHERE name IN ('reachable', 'products', 'source');
+SELECT task, regexp_replace(result, 'book \d+', 'book N') AS result FROM dcx_maintain();
+SELECT count(*) FROM jsonb_each(dcx_schema());
+ALTER FOREIGN TABLE aas.in_a_file OPTIONS (SET program 'false');
+SELECT area, severity, object, problem FROM dcx_check();
+UPDATE dcx.binding SET relation = 'aas.categories' WHERE part = 'categories';
+CREATE FOREIGN TABLE aas.prices_in_a_file (code text, price numeric) SERVER regress_dcx_files OPTIONS (program 'echo RAM_GB,37', format 'csv');
+UPDATE dcx.binding SET relation = 'aas.prices_in_a_file' WHERE part = 'products';
+SELECT area, severity, object, problem, detail FROM dcx_check() WHERE area <> 'catalog';
+SELECT value FROM dcx_health() WHERE name IN ('reachable', 'products', 'source');
+ALTER FOREIGN TABLE aas.prices_in_a_file OPTIONS (SET program 'false');
+SELECT area, severity, object, problem FROM dcx_check() WHERE area <> 'schema';
+ROLLBACK;
 -- A view has no keys.
 BEGIN;
 ALTER TABLE aas.products RENAME TO all_products;

@@ -79,6 +79,8 @@ planted($there, 'ALTER TABLE products ADD COLUMN "isPromoted" boolean',
 	'schema|info|aas.products|column "isPromoted" of the remote table is not here');
 planted($there, 'ALTER TABLE products DROP COLUMN "isPromoted"',
 	'schema|warning|aas.products|column "isPromoted" is not in the remote table', detail => qr/^Reading it fails\.$/);
+planted($there, 'ALTER TABLE products ADD COLUMN t integer', 'schema|info|aas.products|column t of the remote table is not here');
+planted($there, 'ALTER TABLE products DROP COLUMN t', 'schema|warning|aas.products|column t is not in the remote table');
 planted($super, 'ALTER FOREIGN TABLE aas.products ADD COLUMN discount numeric',
 	'schema|warning|aas.products|column discount is not in the remote table');
 planted($there, 'ALTER TABLE terraform_vm_config ADD COLUMN arch "OsFamily"',
@@ -133,6 +135,65 @@ planted($there, 'ALTER TABLE products ALTER title DROP NOT NULL',
 	'schema|warning|aas.products|column title cannot be NULL here', detail => qr/^In the remote table it can\.$/);
 planted($there, 'ALTER TABLE products ALTER title SET NOT NULL',
 	'schema|info|aas.products|column title can be NULL here', detail => qr/^In the remote table it cannot\.$/);
+
+# A column that pricing cannot do without.
+planted($super, 'ALTER FOREIGN TABLE aas.products DROP COLUMN price',
+	'schema|error|aas.products|column price of the remote table is not here');
+
+# --------------------------------------------------------------------------------------------------
+# Foreign tables made by hand
+# --------------------------------------------------------------------------------------------------
+
+# A column that has another name there is compared with that one.
+subtest 'a column of another name' => sub {
+	my $named = sub { my ($table, $here, $there) = @_; return <<"SQL" };
+ALTER FOREIGN TABLE aas.$table RENAME "$there" TO "$here";
+ALTER FOREIGN TABLE aas.$table ALTER COLUMN "$here" OPTIONS (ADD column_name '$there')
+SQL
+	my $back = sub { my ($table, $here, $there) = @_; return <<"SQL" };
+ALTER FOREIGN TABLE aas.$table ALTER COLUMN "$here" OPTIONS (DROP column_name);
+ALTER FOREIGN TABLE aas.$table RENAME "$here" TO "$there"
+SQL
+
+	# The remote has another name for what pricing needs.
+	$there->value('ALTER TABLE products RENAME price TO "listPrice"');
+	$super->value(q{ALTER FOREIGN TABLE aas.products ALTER COLUMN price OPTIONS (ADD column_name 'listPrice')});
+	is(news(), '', 'is no problem');
+	planted($there, 'ALTER TABLE products ALTER "listPrice" TYPE numeric(14,5)',
+		'schema|warning|aas.products|column price has another type here', detail => qr/^Here: numeric\(14,4\)\. There: numeric\(14,5\)\.$/);
+	planted($there, 'ALTER TABLE products ALTER "listPrice" TYPE text',
+		'schema|error|public.products|column "listPrice" is not a number', there => 1,
+		besides => ['schema|warning|aas.products|column price has another type here']);
+	planted($there, 'ALTER TABLE products RENAME "listPrice" TO price',
+		'schema|error|public.products|there is no column "listPrice"', mend => 'ALTER TABLE products RENAME price TO "listPrice"',
+		besides => [ 'schema|error|aas.products|column price is not in the remote table',
+			'catalog|error|CPU_*|there is no CPU that can be priced',
+			'catalog|error|RAM_GB|there is no RAM that can be priced',
+			'catalog|error|STORAGE_*|there is no storage that can be priced' ]);
+	$there->value('ALTER TABLE products RENAME "listPrice" TO price; ALTER TABLE products ALTER price TYPE numeric(14,4)');
+	$super->value('ALTER FOREIGN TABLE aas.products ALTER COLUMN price OPTIONS (DROP column_name)');
+	$super->value('ALTER FOREIGN TABLE aas.products ALTER COLUMN price TYPE numeric(14,4)');
+	is(news(), '', 'nor is the way back');
+
+	# Here one that pricing does not know has another name, or hides what it needs.
+	$super->value($named->('products', 'gain', 'profit'));
+	is(news(), '', 'it may be called anything');
+	$super->value($back->('products', 'gain', 'profit'));
+	planted($super, $named->('products', 'sku', 'code'),
+		'schema|error|aas.products|column code of the remote table is not here');
+	$super->value('ALTER FOREIGN TABLE aas.products DROP COLUMN sku');
+	is(news(), '', 'all as before');
+};
+
+subtest 'a table of another server or schema' => sub {
+	$there->value('CREATE SCHEMA other; GRANT USAGE ON SCHEMA other TO aas_reader');
+	$there->value('CREATE VIEW other.categories AS SELECT * FROM categories; GRANT SELECT ON other.categories TO aas_reader');
+	$super->value(q{ALTER FOREIGN TABLE aas.categories OPTIONS (SET schema_name 'other')});
+	is(news(), 'schema|info|aas.categories|it is of another server or schema than the products', 'is said to be');
+	$super->value(q{ALTER FOREIGN TABLE aas.categories OPTIONS (SET schema_name 'public')});
+	is(news(), '', 'and gone');
+	$there->value('DROP SCHEMA other CASCADE');
+};
 
 # --------------------------------------------------------------------------------------------------
 # What pricing needs
