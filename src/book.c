@@ -17,11 +17,13 @@
 /* How many product codes an error's hint lists. */
 #define CODES_LISTED 20
 
+static const DcxFamily network_services = {"", 0, "network service"};
+
 typedef struct Entry
 {
 	DcxProduct	product; /* its price holds only the value as read until it is looked up */
 	const char *fault;	 /* as the row has it */
-	int			rows;	 /* how many rows have this code; more than one spoil it */
+	int			rows;	 /* that have this code; more than one spoil it. 0: another entry has it */
 } Entry;
 
 typedef struct CodeKey
@@ -71,6 +73,18 @@ fold(char *to, const char *from, int length)
 		to[i] = pg_ascii_tolower((unsigned char) from[i]);
 }
 
+/* What several services of one code have in common: it may be the provider. */
+static const DcxService *
+common_service(const DcxService *a, const DcxService *b)
+{
+	DcxService *both = palloc0(sizeof(DcxService));
+
+	if (a->provider && b->provider && strcmp(a->provider, b->provider) == 0)
+		both->provider = a->provider;
+	both->active = a->active || b->active;
+	return both;
+}
+
 /* Enters an entry under its code; in the book's memory context. */
 static void
 index_entry(Book *book, Entry *entry)
@@ -78,11 +92,18 @@ index_entry(Book *book, Entry *entry)
 	CodeKey	  key = {entry->product.code, strlen(entry->product.code)};
 	bool	  found;
 	CodeSlot *slot = codes_insert(book->exact, key, &found);
+	Entry	 *first = slot->entry;
 
-	if (found)
-		slot->entry->rows++;
-	else
+	if (!found)
+	{
 		slot->entry = entry;
+		return;
+	}
+	first->rows++;
+	first->product.title = first->product.code;
+	if (first->product.service && entry->product.service)
+		first->product.service = common_service(first->product.service, entry->product.service);
+	entry->rows = 0;
 }
 
 /* The index without case, made when it is first needed, which in most sessions is never. */
@@ -132,7 +153,8 @@ add_row(Book *book, const DcxProductRow *row)
 	entry = &book->entries[book->nentries++];
 	entry->product.code = row->code;
 	entry->product.title = row->title ? row->title : row->code;
-	entry->product.price.value = row->price;
+	entry->product.price.value = row->service ? NULL : row->price;
+	entry->product.service = row->service;
 	entry->fault = row->fault;
 	entry->rows = Max(row->rows, 1);
 	index_entry(book, entry);
@@ -158,6 +180,20 @@ compare_strings(const void *a, const void *b)
 	return strcmp(*(char *const *) a, *(char *const *) b);
 }
 
+/* Whether an entry is one that a caller may have meant. */
+static bool
+is_on_offer(const Entry *entry, const DcxFamily *family)
+{
+	const DcxService *service = entry->product.service;
+
+	if (entry->rows != 1)
+		return false;
+	if (family == &network_services)
+		return service && service->active && !entry->fault;
+	return strncmp(entry->product.code, family->prefix, family->length) == 0 &&
+		   dcx_price_is_usable(entry->product.price.value);
+}
+
 /* The usable names of a family, in order, as many as an error can show. */
 static char *
 names_on_offer(const Book *book, const DcxFamily *family)
@@ -167,13 +203,8 @@ names_on_offer(const Book *book, const DcxFamily *family)
 	StringInfoData list;
 
 	for (int i = 0; i < book->nentries; i++)
-	{
-		const Entry *entry = &book->entries[i];
-
-		if (entry->rows == 1 && strncmp(entry->product.code, family->prefix, family->length) == 0 &&
-			dcx_price_is_usable(entry->product.price.value))
-			names[n++] = entry->product.code + family->length;
-	}
+		if (is_on_offer(&book->entries[i], family))
+			names[n++] = book->entries[i].product.code + family->length;
 	qsort(names, n, sizeof(char *), compare_strings);
 
 	initStringInfo(&list);
@@ -184,18 +215,48 @@ names_on_offer(const Book *book, const DcxFamily *family)
 	return n ? list.data : pstrdup("none");
 }
 
-static void
-unknown(const Book *book, const DcxFamily *family, const char *name, const char *code)
+static bool
+has_services(const Book *book)
 {
+	for (int i = 0; i < book->nentries; i++)
+		if (book->entries[i].product.service)
+			return true;
+	return false;
+}
+
+/* What an entry is called. */
+static const char *
+noun(const Entry *entry)
+{
+	return entry->product.service ? network_services.noun : "product";
+}
+
+/* No such code; or, with an entry, one that is no network service's. */
+static void
+unknown(const Book *book, const DcxFamily *family, const char *name, const char *code,
+		const Entry *entry)
+{
+	bool		service = family == &network_services;
+	const char *offer = names_on_offer(book, family);
+
 	ereport(ERROR,
 			errcode(DCX_ERRCODE_UNKNOWN_PRODUCT),
 			errmsg("unknown %s \"%s\"", family->noun, name),
+			entry ? errdetail("\"%s\" is a product of the %s, and no network service.",
+							  entry->product.code,
+							  book->place) :
 			*code || !book->nameless ?
-				errdetail("The %s has no product with the code \"%s\".", book->place, code) :
-				errdetail("Products of the %s that have no code: %d. They cannot be priced.",
-						  book->place,
-						  book->nameless),
-			errhint("On offer: %s.", names_on_offer(book, family)));
+					errdetail("The %s has no %s with the code \"%s\".",
+							  book->place,
+							  service ? "network service" : "product",
+							  code) :
+					errdetail("%s of the %s that have no code: %d. They cannot be priced.",
+							  service ? "Network services" : "Products",
+							  book->place,
+							  book->nameless),
+			service && !has_services(book) ?
+				errhint("dcx_price_book('enetworks') is the book of the network services.") :
+				errhint("On offer: %s.", offer));
 }
 
 static void
@@ -204,26 +265,49 @@ ambiguous(const Book *book, const DcxFamily *family, const char *name, const cha
 	ereport(ERROR,
 			errcode(DCX_ERRCODE_UNUSABLE_PRICE),
 			errmsg("%s \"%s\" is ambiguous", family->noun, name),
-			errdetail("Several product codes differ from \"%s\" only in case.", code),
+			family == &network_services ?
+				errdetail("Several codes differ from \"%s\" only in case.", code) :
+				errdetail("Several product codes differ from \"%s\" only in case.", code),
 			errhint("Write it exactly as the %s does.", book->place));
+}
+
+/* What is wrong with an entry, whatever it is: NULL when nothing is that all of them can have. */
+static const char *
+fault(const Book *book, const Entry *entry)
+{
+	if (entry->rows > 1)
+		return psprintf("%d %ss of the %s have this code.", entry->rows, noun(entry), book->place);
+	return entry->fault;
 }
 
 static void
 unusable(const Book *book, const Entry *entry)
 {
-	const DcxProduct *product = &entry->product;
+	const char *detail = fault(book, entry);
+	Numeric		price = entry->product.price.value;
 
+	if (!detail && !price)
+		detail = "It has no price.";
 	ereport(ERROR,
 			errcode(DCX_ERRCODE_UNUSABLE_PRICE),
-			errmsg("product \"%s\" cannot be priced", product->code),
-			entry->rows > 1 ?
-				errdetail("%d products of the %s have this code.", entry->rows, book->place) :
-			entry->fault ? errdetail("%s", entry->fault) :
-			!product->price.value ?
-						   errdetail("It has no price.") :
-						   errdetail("Its price is %s.", dcx_numeric_text(product->price.value)),
-			errhint("Correct it in the %s; the other products can be priced meanwhile.",
-					book->place));
+			errmsg("%s \"%s\" cannot be priced", noun(entry), entry->product.code),
+			detail ? errdetail("%s", detail) :
+					 errdetail("Its price is %s.", dcx_numeric_text(price)),
+			errhint("Correct it in the %s; the other %ss can be priced meanwhile.",
+					book->place,
+					noun(entry)));
+}
+
+/* A network service that is used as a product. */
+static void
+not_a_product(const Entry *entry)
+{
+	ereport(ERROR,
+			errcode(DCX_ERRCODE_UNUSABLE_PRICE),
+			errmsg("product \"%s\" cannot be priced", entry->product.code),
+			errdetail("It is a network service, which is priced by its bandwidth."),
+			errhint("dcx_network_cost(%s, mbps) prices it.",
+					quote_literal_cstr(entry->product.code)));
 }
 
 /* The slow way: not to the letter, so without case, or an error that says what is wrong. */
@@ -238,20 +322,19 @@ find_folded(Book *book, const DcxFamily *family, CodeKey key)
 	key.text = folded;
 	slot = codes_lookup(need_folded(book), key);
 	if (!slot)
-		unknown(book, family, code + family->length, code);
+		unknown(book, family, code + family->length, code, NULL);
 	if (slot->several)
 		ambiguous(book, family, code + family->length, code);
 	return slot->entry;
 }
 
-static const DcxProduct *
+static Entry *
 find(Book *book, const DcxFamily *family, const char *name, int length)
 {
 	char	  buffer[128];
 	char	 *code = buffer;
 	CodeKey	  key;
 	CodeSlot *slot;
-	Entry	 *entry;
 
 	key.length = family->length + length;
 	if (key.length > sizeof(buffer))
@@ -261,7 +344,16 @@ find(Book *book, const DcxFamily *family, const char *name, int length)
 	key.text = code;
 
 	slot = codes_lookup(book->exact, key);
-	entry = slot ? slot->entry : find_folded(book, family, key);
+	return slot ? slot->entry : find_folded(book, family, key);
+}
+
+static const DcxProduct *
+find_product(Book *book, const DcxFamily *family, const char *name, int length)
+{
+	Entry *entry = find(book, family, name, length);
+
+	if (entry->rows == 1 && entry->product.service)
+		not_a_product(entry);
 	if (entry->rows > 1 || !dcx_price_is_usable(entry->product.price.value))
 		unusable(book, entry);
 	dcx_price_set(&entry->product.price, entry->product.price.value);
@@ -271,7 +363,7 @@ find(Book *book, const DcxFamily *family, const char *name, int length)
 const DcxProduct *
 dcx_book_search(DcxPriceBook *book, const DcxFamily *family, const char *name, int length)
 {
-	const DcxProduct *product = find((Book *) book, family, name, length);
+	const DcxProduct *product = find_product((Book *) book, family, name, length);
 
 	if (length > 0 && length <= DCX_RECENT_LENGTH)
 	{
@@ -283,4 +375,39 @@ dcx_book_search(DcxPriceBook *book, const DcxFamily *family, const char *name, i
 		memcpy(recent->name, name, length);
 	}
 	return product;
+}
+
+const DcxProduct *
+dcx_book_service(DcxPriceBook *head, const char *code, int length)
+{
+	Book  *book = (Book *) head;
+	Entry *entry = find(book, &network_services, code, length);
+
+	if (!entry->product.service)
+	{
+		char *name = pnstrdup(code, length);
+
+		unknown(book, &network_services, name, name, entry);
+	}
+	if (unlikely(entry->rows > 1 || entry->fault))
+		unusable(book, entry);
+	return &entry->product;
+}
+
+const DcxProduct *
+dcx_book_next_service(DcxPriceBook *head, int *position, const char **reason)
+{
+	const Book *book = (const Book *) head;
+
+	while (*position < book->nentries)
+	{
+		const Entry *entry = &book->entries[(*position)++];
+
+		if (entry->rows > 0 && entry->product.service)
+		{
+			*reason = fault(book, entry);
+			return &entry->product;
+		}
+	}
+	return NULL;
 }

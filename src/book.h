@@ -1,6 +1,6 @@
 /*
  * book.h
- *		A price book in memory: code -> price and title.
+ *		A price book in memory: code -> price and title, or a network service's bands.
  *
  * Made of rows, wherever those come from: the catalog, a saved book, or an argument. A book does
  * not change once it is made, and looks nothing up outside of itself.
@@ -11,8 +11,8 @@
 #include "money.h"
 
 /*
- * A range of bandwidths and what it costs: min_mbps and all below max_mbps. Values as found, NULL where
- * there is none.
+ * A range of bandwidths and what it costs: min_mbps and all below max_mbps. Numbers as found, NULL
+ * where there is none; without a min_mbps it is no range, and holds nothing.
  */
 typedef struct DcxBand
 {
@@ -27,35 +27,35 @@ typedef struct DcxBand
 /* What a network service has in the place of a price. */
 typedef struct DcxService
 {
-	const char *provider; /* its name, or NULL */
+	const char *provider; /* its name; NULL where there is none */
 	bool		active;	  /* the provider is */
 	int			nbands;
 	DcxBand	   *bands; /* in any order */
 } DcxService;
 
-/* A product as its row says, good or bad. */
+/* A product as its row says, good or bad; or a network service with all its bands. */
 typedef struct DcxProductRow
 {
-	const char *code;  /* NULL or empty: the row has none */
-	const char *title; /* NULL where there is none */
-	Numeric		price; /* as found: NULL, NaN, infinite or negative */
-	const char *fault; /* what is wrong with a price that is no number, else NULL */
-	int			rows;  /* how many rows have this code, where that is known already; else 0 */
+	const char		 *code;	   /* NULL or empty: the row has none */
+	const char		 *title;   /* NULL where there is none */
+	Numeric			  price;   /* as found: NULL, NaN, infinite or negative */
+	const char		 *fault;   /* what is wrong with a value that is none, else NULL */
+	int				  rows;	   /* how many rows have this code, where that is known; else 0 */
+	const DcxService *service; /* of a network service; NULL: a product with a price */
 
 	/* What pricing does not need, and reads only where it is asked for. NULL: unknown. */
 	Numeric		cost;
 	const char *category;
 	Numeric		unit;
-
-	const DcxService *service; /* of a network service; NULL: a product with a price */
 } DcxProductRow;
 
-/* A product whose price can be used. */
+/* A product whose price can be used, or a network service. */
 typedef struct DcxProduct
 {
-	const char *code;
-	const char *title;
-	DcxPrice	price;
+	const char		 *code;
+	const char		 *title;
+	DcxPrice		  price;
+	const DcxService *service; /* of a network service, whose price is of no use; else NULL */
 } DcxProduct;
 
 /* Products that are told apart by the rest of their code. */
@@ -129,7 +129,7 @@ dcx_short_equal(const char *a, const char *b, unsigned length)
  * The product whose code is the family's prefix and the given name (length bytes, no terminator
  * needed). The code matches exactly; failing that, without (ASCII) case where exactly one does.
  * No such code is ZD002, with the names on offer as the hint. A code that two rows have, or whose
- * price is missing, negative or not finite, is ZD003.
+ * price is missing, negative or not finite, or that is a network service's, is ZD003.
  */
 static inline const DcxProduct *
 dcx_book_find(DcxPriceBook *book, const DcxFamily *family, const char *name, int length)
@@ -144,5 +144,20 @@ dcx_book_find(DcxPriceBook *book, const DcxFamily *family, const char *name, int
 	}
 	return dcx_book_search(book, family, name, length);
 }
+
+/*
+ * The network service with a code (length bytes), found as a product is. No such service is ZD002,
+ * with those of active providers as the hint; one of a code that two rows have, or that is no
+ * service in itself, ZD003. Its provider may be inactive, and any of its bands be wrong.
+ */
+extern const DcxProduct *dcx_book_service(DcxPriceBook *book, const char *code, int length);
+
+/*
+ * Walks all network services, those of a code that several rows have as one, in the order of the
+ * rows: position starts at 0, the end is NULL. fault: what keeps it from being used at any
+ * bandwidth, as dcx_book_service() would say it, else NULL.
+ */
+extern const DcxProduct *dcx_book_next_service(DcxPriceBook *book, int *position,
+											   const char **fault);
 
 #endif /* DCX_BOOK_H */

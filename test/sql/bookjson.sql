@@ -85,6 +85,7 @@ SELECT code, live.state, live.message, live.detail, booked.message = live.messag
   FROM unnest('{NOT_A_NUMBER,ENDLESS,NEGATIVE,PRICELESS,TWICE,LONG,Case,case,NONE}'::text[]) code,
        test.failure(format('SELECT dcx_product_cost(%L)', code)) live,
        test.failure(format('SELECT dcx_product_cost(%L, 1, dcx_price_book())', code)) booked;
+SELECT hint FROM test.failure($$SELECT dcx_product_cost('NONE')$$);
 ROLLBACK;
 
 -- One call site, and another book in every call: the book of the call counts.
