@@ -73,24 +73,131 @@ put_text(JsonbParseState **state, const char *name, const char *text)
 }
 
 static void
-put_product(JsonbParseState **state, const DcxProductRow *row, int rows, bool with_costs)
+put_boolean(JsonbParseState **state, const char *name, bool boolean)
 {
-	static const DcxProductRow nothing = {0};
-	JsonbValue				   code = json_string(row->code);
+	JsonbValue value = {.type = jbvBool};
 
-	pushJsonbValue(state, WJB_KEY, &code);
-	pushJsonbValue(state, WJB_BEGIN_OBJECT, NULL);
-	/* Of several, which is which is nobody's guess. */
-	if (rows > 1)
-		row = &nothing;
+	value.val.boolean = boolean;
+	put(state, name, value);
+}
+
+/* Those that are missing come last. */
+static int
+compare_numbers(Numeric a, Numeric b)
+{
+	if (!a || !b)
+		return !a - !b;
+	return dcx_money_compare(a, b);
+}
+
+static int
+compare_bands(const void *left, const void *right)
+{
+	const DcxBand *a = *(const DcxBand *const *) left;
+	const DcxBand *b = *(const DcxBand *const *) right;
+	int			   order = compare_numbers(a->min_mbps, b->min_mbps);
+
+	if (order == 0)
+		order = compare_numbers(a->max_mbps, b->max_mbps);
+	if (order == 0)
+		order = compare_numbers(a->fixed_price, b->fixed_price);
+	if (order == 0)
+		order = compare_numbers(a->price_per_mbps, b->price_per_mbps);
+	if (order == 0)
+		order = compare_numbers(a->cost, b->cost);
+	return order;
+}
+
+/* The bands, in an order of their own. */
+static void
+put_bands(JsonbParseState **state, const DcxService *service, bool with_costs)
+{
+	JsonbValue		key = json_string("bands");
+	const DcxBand **bands =
+		MemoryContextAllocHuge(CurrentMemoryContext, sizeof(DcxBand *) * Max(service->nbands, 1));
+
+	for (int i = 0; i < service->nbands; i++)
+		bands[i] = &service->bands[i];
+	qsort(bands, service->nbands, sizeof(DcxBand *), compare_bands);
+
+	pushJsonbValue(state, WJB_KEY, &key);
+	pushJsonbValue(state, WJB_BEGIN_ARRAY, NULL);
+	for (int i = 0; i < service->nbands; i++)
+	{
+		pushJsonbValue(state, WJB_BEGIN_OBJECT, NULL);
+		put_number(state, "min_mbps", bands[i]->min_mbps);
+		put_number(state, "max_mbps", bands[i]->max_mbps);
+		put_number(state, "fixed_price", bands[i]->fixed_price);
+		put_number(state, "price_per_mbps", bands[i]->price_per_mbps);
+		if (with_costs)
+			put_number(state, "cost", bands[i]->cost);
+		pushJsonbValue(state, WJB_END_OBJECT, NULL);
+	}
+	pushJsonbValue(state, WJB_END_ARRAY, NULL);
+	pfree(bands);
+}
+
+static void
+put_row(JsonbParseState **state, const DcxProductRow *row, bool with_costs)
+{
 	put_text(state, "title", row->title);
+	if (row->service)
+	{
+		put_text(state, "provider", row->service->provider);
+		put_boolean(state, "active", row->service->active);
+		put_bands(state, row->service, with_costs);
+		return;
+	}
 	put_number(state, "price", row->price);
 	put_text(state, "category", row->category);
 	put_number(state, "unit", row->unit);
 	if (with_costs)
 		put_number(state, "cost", row->cost);
-	if (rows > 1)
-		put(state, "rows", json_number(int64_to_numeric(rows)));
+}
+
+/* What rows of one code have in common, where which is which is nobody's guess. */
+static DcxProductRow
+common_row(const DcxProductRow *const *rows, int nrows, DcxService *service)
+{
+	DcxProductRow common = {.code = rows[0]->code};
+
+	*service = (DcxService){0};
+	for (int i = 0; i < nrows; i++)
+	{
+		const DcxService *one = rows[i]->service;
+
+		if (!one)
+			return common;
+		if (i == 0)
+			service->provider = one->provider;
+		else if (!one->provider || !service->provider ||
+				 strcmp(one->provider, service->provider) != 0)
+			service->provider = NULL;
+		service->active |= one->active;
+	}
+	common.service = service;
+	return common;
+}
+
+/* The rows of one code, of which there may be more. */
+static void
+put_code(JsonbParseState **state, const DcxProductRow *const *rows, int nrows, bool with_costs)
+{
+	JsonbValue	  code = json_string(rows[0]->code);
+	int			  several = Max(nrows, rows[0]->rows);
+	DcxService	  service;
+	DcxProductRow common;
+
+	pushJsonbValue(state, WJB_KEY, &code);
+	pushJsonbValue(state, WJB_BEGIN_OBJECT, NULL);
+	if (several > 1)
+	{
+		common = common_row(rows, nrows, &service);
+		put_row(state, &common, with_costs);
+		put(state, "rows", json_number(int64_to_numeric(several)));
+	}
+	else
+		put_row(state, rows[0], with_costs);
 	pushJsonbValue(state, WJB_END_OBJECT, NULL);
 }
 
@@ -121,7 +228,7 @@ dcx_bookjson_value(const DcxProductRow *rows, int nrows, bool with_costs)
 
 		while (i < n && strcmp(sorted[i]->code, sorted[first]->code) == 0)
 			i++;
-		put_product(&state, sorted[first], Max(i - first, sorted[first]->rows), with_costs);
+		put_code(&state, &sorted[first], i - first, with_costs);
 	}
 	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
 }
@@ -142,6 +249,16 @@ text_member(JsonbContainer *product, const char *name)
 	return value && value->type == jbvString ?
 			   pnstrdup(value->val.string.val, value->val.string.len) :
 			   NULL;
+}
+
+static bool
+boolean_member(JsonbContainer *product, const char *name, bool otherwise, const char **fault)
+{
+	JsonbValue *value = member(product, name);
+
+	if (value && value->type != jbvBool)
+		*fault = psprintf("Its member %s is neither true nor false.", name);
+	return value && value->type == jbvBool ? value->val.boolean : otherwise;
 }
 
 static Numeric
@@ -198,10 +315,75 @@ rows_member(JsonbContainer *product)
 	return dcx_numeric_is_int32(number_member(product, "rows", &ignored), &rows) ? rows : 0;
 }
 
+/* A number of a band; what is wrong with it becomes the band's fault. */
+static Numeric
+band_number(DcxBand *band, JsonbContainer *object, const char *name)
+{
+	const char *fault;
+	Numeric		number = number_member(object, name, &fault);
+
+	if (fault && !band->fault)
+		band->fault = fault;
+	return number;
+}
+
+static void
+read_band(DcxBand *band, JsonbValue *value)
+{
+	JsonbContainer *object;
+	const char	   *ignored;
+
+	if (value->type != jbvBinary || !JsonContainerIsObject(value->val.binary.data))
+	{
+		band->fault = "It is no JSON object.";
+		return;
+	}
+	object = value->val.binary.data;
+	band->min_mbps = band_number(band, object, "min_mbps");
+	band->max_mbps = band_number(band, object, "max_mbps");
+	/* An end that cannot be read is not the same as no end. */
+	if (band->fault)
+		band->min_mbps = NULL;
+	band->fixed_price = band_number(band, object, "fixed_price");
+	band->price_per_mbps = band_number(band, object, "price_per_mbps");
+	band->cost = number_member(object, "cost", &ignored);
+}
+
+static void
+read_bands(DcxService *service, JsonbContainer *bands)
+{
+	JsonbIterator	  *iterator = JsonbIteratorInit(bands);
+	JsonbValue		   value;
+	JsonbIteratorToken token;
+
+	service->bands = MemoryContextAllocExtended(CurrentMemoryContext,
+												sizeof(DcxBand) * Max(JsonContainerSize(bands), 1),
+												MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	while ((token = JsonbIteratorNext(&iterator, &value, true)) != WJB_DONE)
+		if (token == WJB_ELEM)
+			read_band(&service->bands[service->nbands++], &value);
+}
+
+/* The service that an object is which has bands, of whatever type. */
+static const DcxService *
+read_service(JsonbContainer *object, JsonbValue *bands, const char **fault)
+{
+	DcxService *service = palloc0(sizeof(DcxService));
+
+	service->provider = text_member(object, "provider");
+	service->active = boolean_member(object, "active", true, fault);
+	if (bands->type == jbvBinary && JsonContainerIsArray(bands->val.binary.data))
+		read_bands(service, bands->val.binary.data);
+	else
+		*fault = "Its bands are no JSON array.";
+	return service;
+}
+
 static void
 read_product(DcxProductRow *row, JsonbValue *value)
 {
 	JsonbContainer *product;
+	JsonbValue	   *bands;
 	const char	   *ignored;
 
 	if (value->type != jbvBinary || !JsonContainerIsObject(value->val.binary.data))
@@ -211,11 +393,17 @@ read_product(DcxProductRow *row, JsonbValue *value)
 	}
 	product = value->val.binary.data;
 	row->title = text_member(product, "title");
+	row->rows = rows_member(product);
+	bands = getKeyJsonValueFromContainer(product, "bands", strlen("bands"), NULL);
+	if (bands)
+	{
+		row->service = read_service(product, bands, &row->fault);
+		return;
+	}
 	row->price = number_member(product, "price", &row->fault);
 	row->cost = number_member(product, "cost", &ignored);
 	row->category = text_member(product, "category");
 	row->unit = number_member(product, "unit", &ignored);
-	row->rows = rows_member(product);
 }
 
 DcxProductRow *
