@@ -100,6 +100,34 @@ SELECT * FROM dcx_price_book_diff(
     '{"a": {"price": 1.0}, "b": {"price": 2, "title": "Bee"}, "c": {"price": 4, "title": "Sea"}, "d": {"price": 1}, "e": {"price": 1}, "f": {"price": 1}, "g": {"price": 1}, "H": {"price": 6}, "i": "x"}');
 SELECT * FROM dcx_price_book_diff(dcx_price_book(), dcx_price_book());
 SELECT * FROM dcx_price_book_diff(dcx_price_book(), NULL);
+-- Of network services: bands by their ends, the provider, and whether it is active.
+SELECT * FROM dcx_price_book_diff('{
+    "FIBRE": {"title": "Fibre", "provider": "P", "active": true, "bands": [{"min_mbps": 1, "max_mbps": 20, "fixed_price": 100, "price_per_mbps": 2.5}, {"min_mbps": 20, "max_mbps": 100, "fixed_price": 200, "price_per_mbps": 2},
+        {"min_mbps": 100, "max_mbps": null, "fixed_price": 300, "price_per_mbps": 1}]},
+    "SAME": {"title": "Same", "provider": "P", "active": true, "bands": [{"min_mbps": 1, "max_mbps": 20, "fixed_price": 1, "price_per_mbps": 2}, {"min_mbps": 5, "fixed_price": 1, "price_per_mbps": 2}]},
+    "TITLE": {"title": "Before", "provider": "P", "active": true, "bands": [{"min_mbps": 1, "max_mbps": 20, "fixed_price": 1, "price_per_mbps": 2}]},
+    "MOVED": {"title": "Moved", "provider": "P", "active": true, "bands": []}, "NOBODY": {"provider": "P", "bands": []},
+    "OVER": {"title": "Over", "provider": "P", "bands": [{"min_mbps": 1, "max_mbps": 20, "fixed_price": 1, "price_per_mbps": 2}]},
+    "GONE": {"title": "Gone", "provider": "P", "bands": [{"min_mbps": 0.5, "fixed_price": 7, "price_per_mbps": 0}]},
+    "WAS_PRODUCT": {"title": "Once a product", "price": 5}, "RAM_GB": {"title": "RAM", "price": 37}}', '{
+    "FIBRE": {"title": "Fibre", "provider": "P", "active": true, "bands": [{"min_mbps": 100, "fixed_price": 300.0, "price_per_mbps": 1.25}, {"min_mbps": 1, "max_mbps": 20, "fixed_price": 110, "price_per_mbps": 2.5},
+        {"min_mbps": 20, "max_mbps": 50, "fixed_price": 200, "price_per_mbps": 2}, {"min_mbps": 50, "max_mbps": 100, "fixed_price": 250, "price_per_mbps": "NaN"}]},
+    "SAME": {"title": "Same", "provider": "P", "bands": [{"min_mbps": 5.0, "max_mbps": null, "fixed_price": 1, "price_per_mbps": 2.00}, {"min_mbps": 1, "max_mbps": 20, "fixed_price": 1, "price_per_mbps": 2}]},
+    "TITLE": {"title": "After", "provider": "P", "active": true, "bands": [{"min_mbps": 1, "max_mbps": 20, "fixed_price": 1, "price_per_mbps": 2}]},
+    "MOVED": {"title": "Moved", "provider": "Q", "active": false, "bands": []}, "NOBODY": {"active": true, "bands": []},
+    "OVER": {"title": "Over", "provider": "P", "bands": [{"min_mbps": 1, "max_mbps": 20, "fixed_price": 3, "price_per_mbps": 2}, {"min_mbps": 1, "max_mbps": 20, "fixed_price": 1, "price_per_mbps": 2}]},
+    "NEW": {"provider": "P", "active": true, "bands": [{"min_mbps": 1, "max_mbps": 2, "fixed_price": 7, "price_per_mbps": 0}]},
+    "WAS_PRODUCT": {"title": "Once a product", "provider": "P", "bands": 5}, "RAM_GB": {"title": "RAM", "price": 40}}');
+SELECT count(*) FROM dcx_price_book_diff('{"A": {"bands": [5, null, [], {"min_mbps": "x", "fixed_price": "y"}, {"max_mbps": {}}]}, "B": {"bands": {}}, "C": {"bands": null, "active": 5, "provider": 7}}',
+                                         '{"A": {"bands": [[], null, 5, {"fixed_price": "z"}, {"max_mbps": []}]}, "B": {"bands": []}, "C": {"bands": 1, "active": true, "provider": "7"}}');
+-- They are kept as products are: without the costs, in an order of their own, and with what is wrong.
+BEGIN;
+INSERT INTO dcx.price_book (catalog, first_seen_at, last_seen_at, products, book) VALUES ('aas', '2000-01-01', '2000-01-01', 4, '{
+    "FIBRE": {"title": "Fibre", "provider": "P", "active": true, "bands": [{"min_mbps": 100, "max_mbps": null, "fixed_price": 300.50, "price_per_mbps": 1, "cost": 0.5}, {"min_mbps": 20, "max_mbps": 100, "fixed_price": 200, "price_per_mbps": "NaN", "cost": "Infinity"},
+        {"min_mbps": null, "max_mbps": 20, "fixed_price": 0.1, "price_per_mbps": -2}, {"min_mbps": 20, "max_mbps": 100, "fixed_price": 100, "price_per_mbps": 7}, {"min_mbps": 20, "max_mbps": 50, "fixed_price": 300, "price_per_mbps": 7}]},
+    "IDLE": {"title": null, "provider": null, "active": false, "bands": []}, "TWICE": {"title": null, "provider": "P", "active": true, "bands": [], "rows": 2}, "RAM_GB": {"title": "RAM", "price": 37}}');
+SELECT code, service FROM jsonb_each(dcx_price_book_at('2000-01-01')) s (code, service) ORDER BY code COLLATE "C";
+ROLLBACK;
 
 -- The table is the user's: it stays when the rest goes.
 SELECT * FROM dcx_detach('aas');
