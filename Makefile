@@ -21,7 +21,7 @@ PG_CFLAGS = -Wall -Wextra -Werror -Wno-unused-parameter -isystem $(includedir_se
 endif
 
 # The install script: one part per module, in the order their objects need each other.
-PARTS = attach pricebook history vm margin inventory wallet ledger movement hold reserve updated_at check maintain
+PARTS = attach pricebook history vm network margin inventory wallet ledger movement hold reserve updated_at check maintain
 
 version := $(shell sed -n "s/^default_version *= *'\(.*\)'.*/\1/p" $(EXTENSION).control)
 base_script := sql/$(EXTENSION)--$(version).sql
@@ -36,7 +36,7 @@ unlisted := $(filter-out $(part_files),$(wildcard sql/parts/*.sql))
 $(if $(astray),$(error $(astray): directly in sql/ belong only files with -- in their names))
 $(if $(unlisted),$(error $(unlisted): not among PARTS))
 
-REGRESS = fixtures attach vm bookjson pricebook saved large_books history margin inventory outage \
+REGRESS = fixtures attach vm bookjson network pricebook saved large_books history margin inventory outage \
 	wallet ledger movement hold reserve updated_at check privileges
 REGRESS_OPTS = --inputdir=test
 ISOLATION = $(sort $(notdir $(basename $(wildcard test/specs/*_race.spec))))

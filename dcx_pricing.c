@@ -12,13 +12,14 @@
  *		src/catalog		the catalogs, their parts, and how they are read
  *		src/products	the products of AAS as rows
  *		src/services	the network services of E-Networks as rows
- *		src/book		code -> price, in memory
+ *		src/book		code -> price or bands, in memory
  *		src/bookjson	the same as a jsonb
  *		src/saved		books that are kept in MAIN
  *		src/pricebook	says which book answers, and keeps it as long as it is exact
  *		src/snapshot	says how long that is: the exactness rule
  *		src/history		saves the catalog's book, and finds the one of a time
  *		src/vm			prices a VM from a book
+ *		src/network		prices bandwidth from a book, and lists who can serve it
  *		src/margin		what a VM earns
  *		src/inventory	prices the VMs that there are
  *		src/wallet		the platform's wallet table: read as the caller, written as its owner
