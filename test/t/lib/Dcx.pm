@@ -1,7 +1,7 @@
-# What the TAP tests share: a MAIN and an AAS cluster, and psql sessions that stay open.
+# What the TAP tests share: clusters for MAIN, AAS and E-Networks, and psql sessions that stay open.
 #
-# The AAS node listens on 127.0.0.1 and asks for a password there, so that a role that is no superuser can attach it.
-# Both let anybody in through their sockets.
+# The catalogs' nodes listen on 127.0.0.1 and ask for a password there, so that a role that is no superuser can attach
+# them. All let anybody in through their sockets.
 package Dcx;
 
 use strict;
@@ -14,7 +14,7 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-our @EXPORT = qw(new_main new_aas aas_url add_operator may_move_money session fails_with remote_reads);
+our @EXPORT = qw(new_main new_aas aas_url new_enetworks enetworks_url add_operator may_move_money session fails_with remote_reads);
 
 my $fixtures = dirname(__FILE__) . '/../../fixtures';
 
@@ -23,6 +23,8 @@ our $aas_password = 'read@aas/39%';
 our $aas_password_encoded = 'read%40aas%2F39%25';
 our $main_db = 'main';
 our $aas_db = 'aas_product_data';
+our $enetworks_db = 'enetworks_product_local';
+our $enetworks_password = 'enetworks_secret';
 our $cost = q{dcx_vm_cost('1GHZ', 2, 4, 'STANDARD', 40)};    # 376.00 at the fixture's prices
 
 # A started node. conf: lines for postgresql.conf; init: arguments of PostgreSQL::Test::Cluster's init.
@@ -58,21 +60,35 @@ sub new_main
 	return $node;
 }
 
-# A node with the AAS database, readable by the role aas_reader. All its statements go to its log, where
-# remote_reads() counts them.
-sub new_aas
+# A node with a catalog's database, readable by a role. All its statements go to its log, where remote_reads() counts
+# them.
+sub new_catalog
 {
-	my ($name, %params) = @_;
+	my ($name, $database, $file, $role, $password, %params) = @_;
 	my $node = new_node($name, %params, conf => <<CONF . ($params{conf} // ''));
 listen_addresses = '127.0.0.1'
 password_encryption = 'scram-sha-256'
 log_statement = all
 CONF
 
-	$node->safe_psql('postgres', "CREATE ROLE aas_reader LOGIN PASSWORD '$aas_password'");
-	load($node, $aas_db, 'aas.sql');
-	$node->safe_psql($aas_db, 'GRANT SELECT ON ALL TABLES IN SCHEMA public TO aas_reader');
+	$node->safe_psql('postgres', "CREATE ROLE $role LOGIN PASSWORD '$password'");
+	load($node, $database, $file);
+	$node->safe_psql($database, "GRANT SELECT ON ALL TABLES IN SCHEMA public TO $role");
 	return $node;
+}
+
+sub new_aas
+{
+	my ($name, %params) = @_;
+
+	return new_catalog($name, $aas_db, 'aas.sql', 'aas_reader', $aas_password, %params);
+}
+
+sub new_enetworks
+{
+	my ($name, %params) = @_;
+
+	return new_catalog($name, $enetworks_db, 'enetworks.sql', 'enetworks_reader', $enetworks_password, %params);
 }
 
 # The URL of an AAS node as it would stand in .env.
@@ -83,6 +99,14 @@ sub aas_url
 	return sprintf 'postgresql://aas_reader:%s@%s:%d/%s?%s',
 	  $params{password} // $aas_password_encoded, $params{host} // '127.0.0.1', $params{port} // $node->port,
 	  $params{database} // $aas_db, $params{parameters} // 'schema=public&connection_limit=5&pool_timeout=10';
+}
+
+sub enetworks_url
+{
+	my ($node, %params) = @_;
+
+	return sprintf 'postgresql://enetworks_reader:%s@127.0.0.1:%d/%s?schema=public',
+	  $enetworks_password, $params{port} // $node->port, $enetworks_db;
 }
 
 # An ordinary role with all it takes to attach a catalog. The extension is in the given schema.
@@ -97,8 +121,8 @@ CREATE ROLE $role LOGIN;
 GRANT CREATE ON DATABASE $main_db TO $role;
 GRANT USAGE ON FOREIGN DATA WRAPPER postgres_fdw TO $role;
 GRANT USAGE ON SCHEMA $schema TO $role;
-GRANT EXECUTE ON FUNCTION $schema.dcx_attach_aas(text, text), $schema.dcx_detach(text),
-	$schema.dcx_attach_wallet(text, text, text), $schema.dcx_attach_updated_at(text) TO $role;
+GRANT EXECUTE ON FUNCTION $schema.dcx_attach_aas(text, text), $schema.dcx_attach_enetworks(text, text, text),
+	$schema.dcx_detach(text), $schema.dcx_attach_wallet(text, text, text), $schema.dcx_attach_updated_at(text) TO $role;
 SQL
 }
 
@@ -155,13 +179,13 @@ sub fails_with
 	return $error;
 }
 
-# How often pricing has read a table in AAS since the log had that length.
+# How often pricing has read a table in a catalog since the log had that length.
 sub remote_reads
 {
-	my ($aas, $offset, $table) = @_;
+	my ($node, $offset, $table) = @_;
 
 	$table //= 'products';
-	my @reads = slurp_file($aas->logfile, $offset) =~ /DECLARE c\d+ CURSOR FOR\s+SELECT [^;]*? FROM public\.$table\b/g;
+	my @reads = slurp_file($node->logfile, $offset) =~ /DECLARE c\d+ CURSOR FOR\s+SELECT [^;]*? FROM \(*public\.$table\b/g;
 	return scalar @reads;
 }
 
