@@ -200,7 +200,7 @@ check_unwanted(const Attachment *attachment, int part)
 		ereport(ERROR,
 				errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				errmsg("%s is attached by %s",
-					   attachment->catalog->name,
+					   attachment->catalog->title,
 					   attachment->view ? "its tables" : "a relation of prices"),
 				errdetail("%s stands for its part \"%s\".",
 						  dcx_relation_name(binding->relation),
@@ -407,7 +407,7 @@ check_one_owner(Attachment *attachment, Oid relation)
 	if (OidIsValid(attachment->owner) && owner != attachment->owner)
 		ereport(ERROR,
 				errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				errmsg("the tables of %s belong to several roles", attachment->catalog->name),
+				errmsg("the tables of %s belong to several roles", attachment->catalog->title),
 				errdetail("%s belongs to role \"%s\", another one to role \"%s\". They are read "
 						  "together, as their owner.",
 						  dcx_relation_name(relation),
@@ -437,7 +437,7 @@ bind(Attachment *attachment, const DcxCatalogPart *part, Oid relation, bool made
 					relation,
 					NIL,
 					what,
-					first ? dcx_facts_identity(relation) : NULL);
+					first ? dcx_facts_identity(attachment->id, relation) : NULL);
 	rows = dcx_catalog_count(attachment->id, relation);
 	if (part->needed)
 		attachment->items = first ? rows : Min(attachment->items, rows);

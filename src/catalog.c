@@ -17,6 +17,7 @@
 
 const DcxCatalog dcx_catalogs[DCX_CATALOGS] = {
 	{DCX_AAS_NAME,
+	 "AAS",
 	 "catalog",
 	 "product catalog",
 	 "products",
@@ -46,6 +47,7 @@ const DcxCatalog dcx_catalogs[DCX_CATALOGS] = {
 		{"memory", true, true},
 		{"disk", true, true}}}}},
 	{DCX_ENETWORKS_NAME,
+	 "E-Networks",
 	 "network catalog",
 	 "network catalog",
 	 "services",

@@ -51,6 +51,7 @@ typedef struct DcxCatalogPart
 typedef struct DcxCatalog
 {
 	const char	  *name;  /* in dcx.binding, and of the schema that attach looks into */
+	const char	  *title; /* of its database */
 	const char	  *what;  /* errors call it so */
 	const char	  *kind;  /* and what a database has to be */
 	const char	  *items; /* and what is in it */

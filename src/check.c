@@ -8,6 +8,7 @@
  */
 #include "postgres.h"
 
+#include "catalog.h"
 #include "catalog/pg_type.h"
 #include "check.h"
 #include "errcodes.h"
@@ -15,21 +16,35 @@
 #include "fmgr.h"
 #include "funcapi.h"
 #include "guarded.h"
-#include "catalog.h"
 #include "query.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
-static const char *const areas[] =
-	{"connection", "schema", "catalog", "updated_at", "wallet", "settings"};
+/* What looks at an area: a function in SQL. */
+typedef struct Area
+{
+	const char *name;
+	const char *function;
+	int			catalog; /* whose rows and saved book it is given as well, or none */
+} Area;
+
+#define NO_CATALOG (-1)
+
+static const Area areas[] = {{"connection", "dcx_check_connection", NO_CATALOG},
+							 {"schema", "dcx_check_schema", NO_CATALOG},
+							 {"catalog", "dcx_check_catalog", DCX_AAS},
+							 {"catalog", "dcx_check_network", DCX_ENETWORKS},
+							 {"updated_at", "dcx_check_updated_at", NO_CATALOG},
+							 {"wallet", "dcx_check_wallet", NO_CATALOG},
+							 {"settings", "dcx_check_settings", NO_CATALOG}};
 
 /* One look. */
 typedef struct Look
 {
 	const char	 *schema;
-	const char	 *area;
+	const Area	 *area;
 	Jsonb		 *facts;
-	bool		  reached; /* the catalog */
+	bool		  reached[DCX_CATALOGS];
 	List		 *findings;
 	MemoryContext context; /* of the findings */
 } Look;
@@ -41,7 +56,7 @@ add(Look *look)
 	MemoryContext caller = MemoryContextSwitchTo(look->context);
 	DcxFinding	 *finding = palloc0(sizeof(DcxFinding));
 
-	finding->area = look->area;
+	finding->area = look->area->name;
 	look->findings = lappend(look->findings, finding);
 	MemoryContextSwitchTo(caller);
 	return finding;
@@ -67,11 +82,12 @@ report_failure(Look *look, const char *object, const ErrorData *error)
 	MemoryContextSwitchTo(caller);
 }
 
-/* A part of the catalog, and its rows. */
+/* A part of a catalog, and its rows. */
 typedef struct Part
 {
-	const char *name;
-	Jsonb	   *rows;
+	DcxCatalogId id;
+	int			 number;
+	Jsonb		*rows;
 } Part;
 
 static void
@@ -79,64 +95,80 @@ get_rows(void *argument)
 {
 	Part *part = argument;
 
-	part->rows = dcx_facts_rows(part->name);
+	part->rows = dcx_facts_rows(part->id, part->number);
 }
 
 /* Adds the rows of a part of the catalog; where they cannot be read, that is a finding, and NULL. */
 static void
-add_rows(Look *look, DcxParameters *parameters, const char *name)
+add_rows(Look *look, DcxParameters *parameters, int number)
 {
-	Part	   part = {.name = name};
+	Part	   part = {.id = look->area->catalog, .number = number};
 	ErrorData *error = dcx_guarded(get_rows, &part);
 
 	if (error)
-		report_failure(look, name, error);
+		report_failure(look, dcx_catalogs[part.id].parts[number].name, error);
 	add_jsonb(parameters, part.rows);
 }
 
-static void
-get_book(void *book)
+/* The saved book of a catalog. */
+typedef struct Book
 {
-	*(Jsonb **) book = dcx_facts_book();
+	DcxCatalogId id;
+	Jsonb		*value;
+} Book;
+
+static void
+get_book(void *argument)
+{
+	Book *book = argument;
+
+	book->value = dcx_facts_book(book->id);
+}
+
+/* Adds the saved book; the catalog can be looked at without one. */
+static void
+add_book(Look *look, DcxParameters *parameters)
+{
+	Book	   book = {.id = look->area->catalog};
+	ErrorData *error = dcx_guarded(get_book, &book);
+
+	if (error)
+		report_failure(look, "dcx_check", error);
+	add_jsonb(parameters, book.value);
 }
 
 /* Calls the area's function with the facts, and what else it is to look at. */
 static void
 look_at(void *argument)
 {
-	Look		 *look = argument;
-	DcxParameters parameters = {0};
-	DcxPlan		  plan = {0};
-	Jsonb		 *book = NULL;
-	ErrorData	 *error;
-	uint64		  n;
-	DcxRun		  run;
-	const char	 *more = "";
+	Look		  *look = argument;
+	DcxParameters  parameters = {0};
+	DcxPlan		   plan = {0};
+	StringInfoData sql;
+	uint64		   n;
+	DcxRun		   run;
 
 	add_jsonb(&parameters, look->facts);
-	if (strcmp(look->area, "catalog") == 0)
+	if (look->area->catalog != NO_CATALOG)
 	{
-		add_rows(look, &parameters, "products");
-		add_rows(look, &parameters, "categories");
-		add_rows(look, &parameters, "terraform_vm_config");
-		/* The catalog can be looked at without one. */
-		error = dcx_guarded(get_book, &book);
-		if (error)
-			report_failure(look, "dcx_check", error);
-		add_jsonb(&parameters, book);
-		more = ", $2, $3, $4, $5";
+		for (int i = 0; i < dcx_catalogs[look->area->catalog].nparts; i++)
+			add_rows(look, &parameters, i);
+		add_book(look, &parameters);
 	}
 
+	initStringInfo(&sql);
+	appendStringInfo(&sql,
+					 "SELECT severity, object, problem, detail, fix FROM %s.%s($1",
+					 quote_identifier(look->schema),
+					 look->area->function);
+	for (int i = 1; i < parameters.n; i++)
+		appendStringInfo(&sql, ", $%d", i + 1);
+	appendStringInfoString(&sql,
+						   ") ORDER BY severity = 'error' DESC, severity = 'warning' DESC,"
+						   "  object COLLATE \"C\", problem COLLATE \"C\"");
+
 	dcx_run_begin(&run, InvalidOid);
-	n = dcx_query_read(&plan,
-					   psprintf("SELECT severity, object, problem, detail, fix"
-								"  FROM %s.dcx_check_%s($1%s)"
-								" ORDER BY severity = 'error' DESC, severity = 'warning' DESC,"
-								"   object COLLATE \"C\", problem COLLATE \"C\"",
-								quote_identifier(look->schema),
-								look->area,
-								more),
-					   &parameters);
+	n = dcx_query_read(&plan, sql.data, &parameters);
 	for (uint64 i = 0; i < n; i++)
 	{
 		DcxFinding *finding = add(look);
@@ -159,29 +191,41 @@ is_of_catalog(const char *area)
 		   strcmp(area, "updated_at") == 0;
 }
 
+/* Whether the facts have a catalog, reached or not. */
+static bool
+is_attached(Jsonb *facts, DcxCatalogId id)
+{
+	const char *name = dcx_catalogs[id].name;
+	JsonbValue	value;
+
+	return getKeyJsonValueFromContainer(&facts->root, "catalogs", strlen("catalogs"), &value) &&
+		   value.type == jbvBinary &&
+		   getKeyJsonValueFromContainer(value.val.binary.data, name, strlen(name), &value) &&
+		   value.type == jbvBinary;
+}
+
 /*
- * The connection's row says that the catalog is out of reach. Where that area was not asked for, no
- * rows would be taken for health.
+ * The connection's row says which catalog is out of reach. Where that area was not asked for, no rows
+ * would be taken for health.
  */
 static void
 report_out_of_reach(Look *look)
 {
-	DcxFinding *finding = add(look);
+	for (int id = 0; id < DCX_CATALOGS; id++)
+	{
+		DcxFinding	 *finding;
+		MemoryContext caller;
 
-	finding->severity = "error";
-	finding->object = "catalog aas";
-	finding->problem = "this could not be looked at";
-	finding->detail = "The catalog cannot be reached: dcx_check('connection') says why.";
-}
-
-/* Whether the facts have a catalog, reached or not. */
-static bool
-is_attached(Jsonb *facts)
-{
-	JsonbValue catalog;
-
-	return getKeyJsonValueFromContainer(&facts->root, "aas", strlen("aas"), &catalog) &&
-		   catalog.type == jbvBinary;
+		if (look->reached[id] || !is_attached(look->facts, id))
+			continue;
+		finding = add(look);
+		caller = MemoryContextSwitchTo(look->context);
+		finding->severity = "error";
+		finding->object = psprintf("catalog %s", dcx_catalogs[id].name);
+		finding->problem = "this could not be looked at";
+		finding->detail = "The catalog cannot be reached: dcx_check('connection') says why.";
+		MemoryContextSwitchTo(caller);
+	}
 }
 
 /* Whether an area has nothing to look at without the facts of another one. */
@@ -192,11 +236,29 @@ is_needed(const char *other, const char *area)
 		   (strcmp(other, "schema") == 0 && strcmp(area, "updated_at") == 0);
 }
 
+/* Reports what an area lacks: what is its own; and, where only it is asked for, what it needs. */
+static void
+report_failures(Look *look, List *failures, bool alone)
+{
+	const char *area = look->area->name;
+	ListCell   *lc;
+
+	foreach(lc, failures)
+	{
+		const DcxFactsFailure *failure = lfirst(lc);
+
+		if (strcmp(failure->area, area) == 0 || (alone && is_needed(failure->area, area)))
+			report_failure(look, "dcx_check", failure->error);
+	}
+	if (alone && is_of_catalog(area))
+		report_out_of_reach(look);
+}
+
 static bool
 is_area(const char *name)
 {
 	for (size_t i = 0; i < lengthof(areas); i++)
-		if (strcmp(areas[i], name) == 0)
+		if (strcmp(areas[i].name, name) == 0)
 			return true;
 	return false;
 }
@@ -204,9 +266,8 @@ is_area(const char *name)
 List *
 dcx_check_area(const char *schema, const char *area)
 {
-	Look	  look = {.schema = schema, .context = CurrentMemoryContext};
-	List	 *failures;
-	ListCell *lc;
+	Look  look = {.schema = schema, .context = CurrentMemoryContext};
+	List *failures;
 
 	if (area && !is_area(area))
 		ereport(ERROR,
@@ -215,25 +276,22 @@ dcx_check_area(const char *schema, const char *area)
 				errhint("Areas are connection, schema, catalog, updated_at, wallet and settings; "
 						"NULL is all of them."));
 
-	look.facts = dcx_facts_gather(&look.reached, &failures);
+	look.facts = dcx_facts_gather(look.reached, &failures);
 	for (size_t i = 0; i < lengthof(areas); i++)
 	{
-		ErrorData *error;
+		const char *name = areas[i].name;
+		ErrorData  *error;
 
-		if (area && strcmp(area, areas[i]) != 0)
+		if (area && strcmp(area, name) != 0)
 			continue;
-		look.area = areas[i];
-		foreach(lc, failures)
+		if (!look.area || strcmp(look.area->name, name) != 0)
 		{
-			const DcxFactsFailure *failure = lfirst(lc);
-
-			if (strcmp(failure->area, look.area) == 0 || (area && is_needed(failure->area, area)))
-				report_failure(&look, "dcx_check", failure->error);
+			look.area = &areas[i];
+			report_failures(&look, failures, area != NULL);
 		}
-		if (area && !look.reached && is_of_catalog(area) && is_attached(look.facts))
-			report_out_of_reach(&look);
+		look.area = &areas[i];
 		/* A catalog that is out of reach has been asked for long enough. */
-		if (!look.reached && strcmp(areas[i], "catalog") == 0)
+		if (look.area->catalog != NO_CATALOG && !look.reached[look.area->catalog])
 			continue;
 		error = dcx_guarded(look_at, &look);
 		if (error)
@@ -285,19 +343,25 @@ dcx_health(PG_FUNCTION_ARGS)
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
 	char		  *schema = get_namespace_name(get_func_namespace(fcinfo->flinfo->fn_oid));
 	DcxParameters  parameters = {0};
-	Part		   products = {.name = "products"};
+	Part		   parts[] = {{.id = DCX_AAS, .number = DCX_PRODUCTS},
+							  {.id = DCX_ENETWORKS, .number = DCX_BANDWIDTH_PRICES},
+							  {.id = DCX_ENETWORKS, .number = DCX_NETWORK_SERVICES},
+							  {.id = DCX_ENETWORKS, .number = DCX_NETWORK_PRICES}};
 	List		  *failures;
-	bool		   reached;
+	bool		   reached[DCX_CATALOGS];
 	DcxRun		   run;
 
 	InitMaterializedSRF(fcinfo, 0);
-	add_jsonb(&parameters, dcx_facts_gather(&reached, &failures));
-	if (reached)
-		(void) dcx_guarded(get_rows, &products);
-	add_jsonb(&parameters, products.rows);
+	add_jsonb(&parameters, dcx_facts_gather(reached, &failures));
+	for (size_t i = 0; i < lengthof(parts); i++)
+	{
+		if (reached[parts[i].id])
+			(void) dcx_guarded(get_rows, &parts[i]);
+		add_jsonb(&parameters, parts[i].rows);
+	}
 	dcx_run_begin(&run, InvalidOid);
 	dcx_query_into(result,
-				   psprintf("SELECT area, name, value FROM %s.dcx_health_of($1, $2)",
+				   psprintf("SELECT area, name, value FROM %s.dcx_health_of($1, $2, $3, $4, $5)",
 							quote_identifier(schema)),
 				   &parameters);
 	dcx_run_end(&run);
@@ -309,6 +373,5 @@ PG_FUNCTION_INFO_V1(dcx_schema);
 Datum
 dcx_schema(PG_FUNCTION_ARGS)
 {
-	dcx_catalog_named(PG_GETARG_TEXT_PP(0));
-	PG_RETURN_JSONB_P(dcx_facts_schema());
+	PG_RETURN_JSONB_P(dcx_facts_schema(dcx_catalog_named(PG_GETARG_TEXT_PP(0))));
 }

@@ -98,7 +98,7 @@ static const char question[] =
 	"         THEN n.nspname !~ '^pg_' AND n.nspname NOT IN ('information_schema', 'dcx')"
 	"         ELSE n.nspname = $1::text END";
 
-static DcxSaved newest = {.catalog = DCX_AAS_NAME};
+static DcxSaved newest[DCX_CATALOGS] = {{.catalog = DCX_AAS_NAME}, {.catalog = DCX_ENETWORKS_NAME}};
 
 /* The first value, a text, of a statement that runs as a role, or as the caller. */
 static char *
@@ -116,10 +116,17 @@ value_of(Oid role, const char *sql, DcxParameters *parameters)
 	return value;
 }
 
+/* Begins a member of an object that may have some already. */
+static void
+append_name(StringInfo json, const char *name)
+{
+	appendStringInfo(json, "%s\"%s\": ", json->data[json->len - 1] == '{' ? "" : ", ", name);
+}
+
 static void
 append_text(StringInfo json, const char *name, const char *value)
 {
-	appendStringInfo(json, ", \"%s\": ", name);
+	append_name(json, name);
 	if (value)
 		escape_json(json, value);
 	else
@@ -130,7 +137,8 @@ append_text(StringInfo json, const char *name, const char *value)
 static void
 append_json(StringInfo json, const char *name, const char *value)
 {
-	appendStringInfo(json, ", \"%s\": %s", name, value ? value : "null");
+	append_name(json, name);
+	appendStringInfoString(json, value ? value : "null");
 }
 
 static Jsonb *
@@ -176,30 +184,35 @@ bindings(void)
 		&none);
 }
 
-/* What pricing needs of a catalog. */
+/* What pricing needs of the catalogs. */
 static char *
 needs(void)
 {
 	StringInfoData json;
 
 	initStringInfo(&json);
-	for (int i = 0; i < dcx_catalogs[DCX_AAS].nparts; i++)
+	appendStringInfoChar(&json, '{');
+	for (int id = 0; id < DCX_CATALOGS; id++)
 	{
-		const DcxCatalogPart *table = &dcx_catalogs[DCX_AAS].parts[i];
+		append_name(&json, dcx_catalogs[id].name);
+		appendStringInfoChar(&json, '{');
+		for (int i = 0; i < dcx_catalogs[id].nparts; i++)
+		{
+			const DcxCatalogPart *part = &dcx_catalogs[id].parts[i];
 
-		appendStringInfo(&json,
-						 "%s\"%s\": {\"needed\": %s, \"columns\": {",
-						 i == 0 ? "{" : ", ",
-						 table->name,
-						 table->needed ? "true" : "false");
-		for (int j = 0; j < table->ncolumns; j++)
-			appendStringInfo(&json,
-							 "%s\"%s\": {\"number\": %s, \"needed\": %s}",
-							 j == 0 ? "" : ", ",
-							 table->columns[j].name,
-							 table->columns[j].number ? "true" : "false",
-							 table->columns[j].needed ? "true" : "false");
-		appendStringInfoString(&json, "}}");
+			append_name(&json, part->name);
+			appendStringInfoString(&json, "{\"columns\": {");
+			for (int j = 0; j < part->ncolumns; j++)
+			{
+				append_name(&json, part->columns[j].name);
+				appendStringInfo(&json,
+								 "{\"number\": %s, \"needed\": %s}",
+								 part->columns[j].number ? "true" : "false",
+								 part->columns[j].needed ? "true" : "false");
+			}
+			appendStringInfoString(&json, "}}");
+		}
+		appendStringInfoChar(&json, '}');
 	}
 	appendStringInfoChar(&json, '}');
 	return json.data;
@@ -239,16 +252,18 @@ remote_schema(Oid relation)
 	return table_option(relation, "schema_name", get_namespace_name(get_rel_namespace(relation)));
 }
 
-/* The catalog that a relation is of: "aas" of the facts. */
+/* The database that a relation is of: a catalog of the facts */
 static char *
-catalog_of(Oid relation, bool *reached)
+catalog_of(DcxCatalogId id, Oid relation, bool *reached)
 {
 	StringInfoData json;
 	Oid			   owner = dcx_relation_owner(relation);
 
 	initStringInfo(&json);
-	appendStringInfoString(&json, "{\"owner\": ");
-	escape_json(&json, GetUserNameFromId(owner, false));
+	appendStringInfoChar(&json, '{');
+	append_text(&json, "title", dcx_catalogs[id].title);
+	append_text(&json, "items", dcx_catalogs[id].items);
+	append_text(&json, "owner", GetUserNameFromId(owner, false));
 	if (is_remote(relation))
 	{
 		Oid			server = GetForeignTable(relation)->serverid;
@@ -287,12 +302,12 @@ local(void)
 }
 
 char *
-dcx_facts_identity(Oid relation)
+dcx_facts_identity(DcxCatalogId id, Oid relation)
 {
 	DcxParameters parameters = {0};
 	bool		  reached;
 
-	dcx_parameter_text(&parameters, catalog_of(relation, &reached));
+	dcx_parameter_text(&parameters, catalog_of(id, relation, &reached));
 	return value_of(InvalidOid,
 					"SELECT jsonb_build_object('main', jsonb_build_object("
 					"    'database', current_database(),"
@@ -302,17 +317,18 @@ dcx_facts_identity(Oid relation)
 					&parameters);
 }
 
+/* The newest saved book of a catalog. */
 static char *
-book(void)
+book(DcxSaved *saved)
 {
 	DcxParameters parameters = {0};
 
-	dcx_saved_get(&newest);
-	if (!newest.found)
+	dcx_saved_get(saved);
+	if (!saved->found)
 		return NULL;
-	dcx_parameter_text(&parameters, newest.catalog);
-	dcx_parameter_int64(&parameters, newest.book_id);
-	return value_of(dcx_relation_owner(newest.table),
+	dcx_parameter_text(&parameters, saved->catalog);
+	dcx_parameter_int64(&parameters, saved->book_id);
+	return value_of(dcx_relation_owner(saved->table),
 					"SELECT (to_jsonb(b) - 'book')::text FROM dcx.price_book b"
 					" WHERE catalog = $1 AND book_id = $2",
 					&parameters);
@@ -335,8 +351,8 @@ wallet(void)
 	table = dcx_relation_name(wallets->relation);
 	table_owner = dcx_relation_owner(wallets->relation);
 	initStringInfo(&json);
-	appendStringInfoString(&json, "{\"relation\": ");
-	escape_json(&json, table);
+	appendStringInfoChar(&json, '{');
+	append_text(&json, "relation", table);
 	append_json(&json,
 				"wallets",
 				value_of(table_owner, psprintf("SELECT count(*)::text FROM %s", table), &none));
@@ -388,7 +404,8 @@ wallet(void)
 typedef struct Gathering
 {
 	StringInfoData json;
-	bool		   reached;
+	DcxCatalogId   id;
+	bool		   reached[DCX_CATALOGS];
 	List		  *failures;
 } Gathering;
 
@@ -407,18 +424,21 @@ add_local(void *gathering)
 static void
 add_catalog(void *argument)
 {
-	Gathering *gathering = argument;
-	Oid		   products = dcx_facts_relation("products");
+	Gathering	*gathering = argument;
+	DcxCatalogId id = gathering->id;
+	Oid			 relation = dcx_facts_relation(id, dcx_facts_part(id));
 
 	append_json(&gathering->json,
-				"aas",
-				OidIsValid(products) ? catalog_of(products, &gathering->reached) : NULL);
+				dcx_catalogs[id].name,
+				OidIsValid(relation) ? catalog_of(id, relation, &gathering->reached[id]) : NULL);
 }
 
 static void
-add_book(void *gathering)
+add_book(void *argument)
 {
-	append_json(&((Gathering *) gathering)->json, "book", book());
+	Gathering *gathering = argument;
+
+	append_json(&gathering->json, dcx_catalogs[gathering->id].name, book(&newest[gathering->id]));
 }
 
 static void
@@ -427,56 +447,90 @@ add_wallet(void *gathering)
 	append_json(&((Gathering *) gathering)->json, "wallet", wallet());
 }
 
-/* Adds facts, or, where they cannot be had, what stands for them; then the area has a failure. */
+/* What keeps several facts of an area from being had is one failure. */
 static void
-attempt(Gathering *gathering, const char *area, void (*add)(void *gathering), const char *otherwise)
+add_failure(Gathering *gathering, const char *area, ErrorData *error)
+{
+	DcxFactsFailure *failure;
+	ListCell		*lc;
+
+	foreach(lc, gathering->failures)
+	{
+		failure = lfirst(lc);
+		if (strcmp(failure->area, area) == 0 &&
+			strcmp(failure->error->message, error->message) == 0)
+			return;
+	}
+	failure = palloc(sizeof(DcxFactsFailure));
+	failure->area = area;
+	failure->error = error;
+	gathering->failures = lappend(gathering->failures, failure);
+}
+
+/* Adds facts; where they cannot be had, the area has a failure, and nothing is said of them. */
+static void
+attempt(Gathering *gathering, const char *area, void (*add)(void *gathering))
 {
 	int		   length = gathering->json.len;
 	ErrorData *error = dcx_guarded(add, gathering);
 
 	if (error)
 	{
-		DcxFactsFailure *failure = palloc(sizeof(DcxFactsFailure));
-
-		failure->area = area;
-		failure->error = error;
-		gathering->failures = lappend(gathering->failures, failure);
+		add_failure(gathering, area, error);
 		gathering->json.len = length;
-		appendStringInfoString(&gathering->json, otherwise);
+		gathering->json.data[length] = '\0';
 	}
 }
 
+/* Adds an object with a member for each catalog. */
+static void
+attempt_each(Gathering *gathering, const char *name, const char *area, void (*add)(void *gathering))
+{
+	append_name(&gathering->json, name);
+	appendStringInfoChar(&gathering->json, '{');
+	for (int id = 0; id < DCX_CATALOGS; id++)
+	{
+		gathering->id = id;
+		attempt(gathering, area, add);
+	}
+	appendStringInfoChar(&gathering->json, '}');
+}
+
 Jsonb *
-dcx_facts_gather(bool *reached, List **failures)
+dcx_facts_gather(bool reached[DCX_CATALOGS], List **failures)
 {
 	Gathering gathering = {0};
 
 	initStringInfo(&gathering.json);
-	appendStringInfoString(&gathering.json, "{\"library\": \"" DCX_VERSION "\"");
+	appendStringInfoChar(&gathering.json, '{');
+	append_text(&gathering.json, "library", DCX_VERSION);
 	append_json(&gathering.json, "needs", needs());
-	attempt(&gathering, "connection", add_bindings, "");
-	attempt(&gathering, "schema", add_local, ", \"local\": null");
-	attempt(&gathering, "connection", add_catalog, ", \"aas\": null");
-	attempt(&gathering, "catalog", add_book, ", \"book\": null");
-	attempt(&gathering, "wallet", add_wallet, ", \"wallet\": null");
+	attempt(&gathering, "connection", add_bindings);
+	attempt(&gathering, "schema", add_local);
+	attempt_each(&gathering, "catalogs", "connection", add_catalog);
+	attempt_each(&gathering, "books", "catalog", add_book);
+	attempt(&gathering, "wallet", add_wallet);
 	appendStringInfoChar(&gathering.json, '}');
-	*reached = gathering.reached;
+	memcpy(reached, gathering.reached, sizeof(gathering.reached));
 	*failures = gathering.failures;
 	return jsonb_of(gathering.json.data);
 }
 
 Jsonb *
-dcx_facts_schema(void)
+dcx_facts_schema(DcxCatalogId id)
 {
-	Oid			  relation = dcx_catalog_bound(DCX_AAS, DCX_PRODUCTS)->relation;
+	int			  part = dcx_facts_part(id);
+	Oid			  relation = dcx_catalog_bound(id, part)->relation;
 	DcxParameters parameters = {0};
 	char		 *identity;
 
 	if (!OidIsValid(dcx_relation_owner(relation)))
 		ereport(ERROR,
 				errcode(ERRCODE_UNDEFINED_TABLE),
-				errmsg("the attached relation \"products\" has been dropped"),
-				errhint("SELECT * FROM dcx_attach_aas(...) attaches another one."));
+				errmsg("the attached relation \"%s\" has been dropped",
+					   dcx_catalogs[id].parts[part].name),
+				errhint("SELECT * FROM dcx_attach_%s(...) attaches another one.",
+						dcx_catalogs[id].name));
 	if (is_remote(relation))
 	{
 		Oid		 server = GetForeignTable(relation)->serverid;
@@ -486,7 +540,7 @@ dcx_facts_schema(void)
 		if (probe.error)
 			ereport(ERROR,
 					errcode(DCX_ERRCODE_UNREACHABLE),
-					errmsg("the catalog cannot be reached"),
+					errmsg("the %s cannot be reached", dcx_catalogs[id].what),
 					errdetail("%s.", probe.error),
 					errhint("SELECT * FROM dcx_check('connection') says more."));
 		identity = probe.answer;
@@ -510,26 +564,36 @@ dcx_facts_schema(void)
 }
 
 Jsonb *
-dcx_facts_book(void)
+dcx_facts_book(DcxCatalogId id)
 {
+	DcxSaved	  *saved = &newest[id];
 	DcxProductRow *rows;
 	int			   nrows;
 
-	dcx_saved_get(&newest);
-	if (!newest.found)
+	dcx_saved_get(saved);
+	if (!saved->found)
 		return NULL;
-	rows = dcx_saved_rows(&newest, &nrows);
+	rows = dcx_saved_rows(saved, &nrows);
 	return dcx_bookjson_value(rows, nrows, true);
 }
 
-Oid
-dcx_facts_relation(const char *part)
+int
+dcx_facts_part(DcxCatalogId id)
 {
-	DcxBinding binding = {.catalog = DCX_AAS_NAME, .part = part};
+	for (int i = 0; i < dcx_catalogs[id].nparts; i++)
+		if (dcx_catalogs[id].parts[i].view && dcx_catalog_binding(id, i)->attached)
+			return i;
+	return 0;
+}
 
-	dcx_binding_get(&binding);
-	return binding.attached && OidIsValid(dcx_relation_owner(binding.relation)) ? binding.relation :
-																				  InvalidOid;
+Oid
+dcx_facts_relation(DcxCatalogId id, int part)
+{
+	const DcxBinding *binding = dcx_catalog_binding(id, part);
+
+	return binding->attached && OidIsValid(dcx_relation_owner(binding->relation)) ?
+			   binding->relation :
+			   InvalidOid;
 }
 
 /*
@@ -570,11 +634,11 @@ remote_rows(Oid relation)
 }
 
 Jsonb *
-dcx_facts_rows(const char *part)
+dcx_facts_rows(DcxCatalogId id, int part)
 {
-	Oid relation = dcx_facts_relation(part);
+	Oid relation = dcx_facts_relation(id, part);
 
 	if (!OidIsValid(relation))
 		return NULL;
-	return is_remote(relation) ? remote_rows(relation) : dcx_catalog_json(DCX_AAS, relation);
+	return is_remote(relation) ? remote_rows(relation) : dcx_catalog_json(id, relation);
 }

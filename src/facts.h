@@ -2,20 +2,22 @@
  * facts.h
  *		What the checks look at, as one jsonb: what is attached, how the other server is, what is here.
  *
- *		{"database": ..., "system": ..., "extension": {"schema", "version", "library"},
+ *		{"library": ...,
  *		 "bindings": [{"catalog", "part", "relation", "oid", "kind", "columns", "owner", "seen", ...}],
- *		 "needs": {part: {"needed", "columns": {name: {"number", "needed"}}}},
- *		 "aas": null, or {"server", "owner", "schema", "reached", "error", "latency_ms", "is": {...}},
- *		 "local": {...}, "book": null, or {"book_id", "first_seen_at", "last_seen_at", "products"},
- *		 "wallet": null, or {"doubles": [...], "expired": n, ...}}
+ *		 "needs": {catalog: {part: {"columns": {name: {"number", "needed"}}}}},
+ *		 "catalogs": {catalog: null, or {"title", "items", "server", "owner", "schema", "reached",
+ *						"error", "latency_ms", "is": {...}}},
+ *		 "books": {catalog: null, or {"book_id", "first_seen_at", "last_seen_at", "products"}},
+ *		 "local": {...}, "wallet": null, or {"doubles": [...], "expired": n, ...}}
  *
- * What is not known for a failure is null; of the bindings there is then no key, since none would be
- * a database with nothing attached. "is" is of the catalog, "local" of this database: identity, role, and the tables of the schema (of
- * all, here) with columns, keys and triggers.
+ * What cannot be known for a failure has no key: null would be a database with nothing attached. "is"
+ * is of the catalog, "local" of this database: identity, role, and the tables of the schema (of all,
+ * here) with columns, keys and triggers.
  */
 #ifndef DCX_FACTS_H
 #define DCX_FACTS_H
 
+#include "catalog.h"
 #include "nodes/pg_list.h"
 #include "utils/elog.h"
 #include "utils/jsonb.h"
@@ -28,27 +30,30 @@ typedef struct DcxFactsFailure
 } DcxFactsFailure;
 
 /*
- * All of it, in the current memory context; reached: whether the catalog is there to be read;
+ * All of it, in the current memory context; reached: which catalogs are there to be read;
  * failures: a DcxFactsFailure for what is not in it, since this database is not in order.
  */
-extern Jsonb *dcx_facts_gather(bool *reached, List **failures);
+extern Jsonb *dcx_facts_gather(bool reached[DCX_CATALOGS], List **failures);
 
 /* Who this database is, and whose catalog a relation is of, as JSON text: for attaching. */
-extern char *dcx_facts_identity(Oid relation);
+extern char *dcx_facts_identity(DcxCatalogId id, Oid relation);
 
 /*
  * The tables of the catalog, without what is of this moment. ZD007 where nothing is attached, ZD008
  * where it cannot be reached.
  */
-extern Jsonb *dcx_facts_schema(void);
+extern Jsonb *dcx_facts_schema(DcxCatalogId id);
 
-/* The relation that is attached for a part of the catalog; InvalidOid where there is none. */
-extern Oid dcx_facts_relation(const char *part);
+/* The part that a catalog's prices are in. */
+extern int dcx_facts_part(DcxCatalogId id);
 
-/* The rows of a part of the catalog as an array of objects; NULL where it is not attached. */
-extern Jsonb *dcx_facts_rows(const char *part);
+/* The relation that is attached for a part of a catalog; InvalidOid where there is none. */
+extern Oid dcx_facts_relation(DcxCatalogId id, int part);
 
-/* The newest saved book, with costs; NULL where there is none. */
-extern Jsonb *dcx_facts_book(void);
+/* The rows of a part of a catalog as an array of objects; NULL where it is not attached. */
+extern Jsonb *dcx_facts_rows(DcxCatalogId id, int part);
+
+/* The newest saved book of a catalog, with costs; NULL where there is none. */
+extern Jsonb *dcx_facts_book(DcxCatalogId id);
 
 #endif /* DCX_FACTS_H */

@@ -31,7 +31,8 @@ typedef struct Task
 	ReturnSetInfo *result;
 	const char	  *name;
 	const char	  *schema; /* of the extension */
-	const char	  *part;   /* of the catalog */
+	DcxCatalogId   id;
+	int			   part; /* of the catalog */
 	Oid			   relation;
 } Task;
 
@@ -62,22 +63,27 @@ perform(Task *task, const char *name, void (*work)(void *task))
 }
 
 static void
-save(void *task)
+save(void *argument)
 {
-	DcxSaved saved;
-	bool	 is_new;
+	Task			 *task = argument;
+	const DcxCatalog *catalog = &dcx_catalogs[task->id];
+	DcxSaved		  saved;
+	bool			  is_new;
 
-	if (!OidIsValid(dcx_facts_relation("products")))
+	if (!OidIsValid(dcx_facts_relation(task->id, dcx_facts_part(task->id))))
 	{
-		put(task, "no catalog is attached");
+		/* E-Networks is optional. */
+		if (task->id == DCX_AAS)
+			put(task, "no catalog is attached");
 		return;
 	}
-	is_new = dcx_history_save(DCX_AAS, &saved, false);
+	is_new = dcx_history_save(task->id, &saved, false);
 	put(task,
-		psprintf(is_new ? "book " INT64_FORMAT " is new: %d products" :
-						  "book " INT64_FORMAT " was seen again: %d products",
+		psprintf(is_new ? "book " INT64_FORMAT " is new: %d %s" :
+						  "book " INT64_FORMAT " was seen again: %d %s",
 				 saved.book_id,
-				 saved.products));
+				 saved.products,
+				 catalog->items));
 }
 
 static void
@@ -96,11 +102,11 @@ analyze(void *argument)
 	Task  *task = argument;
 	DcxRun run;
 
-	task->relation = dcx_facts_relation(task->part);
+	task->relation = dcx_facts_relation(task->id, task->part);
 	if (!OidIsValid(task->relation) || get_rel_relkind(task->relation) != RELKIND_FOREIGN_TABLE)
 		return;
 	dcx_run_begin(&run, dcx_relation_owner(task->relation));
-	dcx_remote_do(DCX_AAS_NAME, NULL, analyze_remote, task);
+	dcx_remote_do(dcx_catalogs[task->id].name, NULL, analyze_remote, task);
 	dcx_run_end(&run);
 	put(task, dcx_relation_name(task->relation));
 }
@@ -162,17 +168,19 @@ PG_FUNCTION_INFO_V1(dcx_maintain);
 Datum
 dcx_maintain(PG_FUNCTION_ARGS)
 {
-	bool reached;
 	Task task = {.result = (ReturnSetInfo *) fcinfo->resultinfo,
 				 .schema = get_namespace_name(get_func_namespace(fcinfo->flinfo->fn_oid))};
 
 	PreventCommandIfReadOnly("dcx_maintain()");
 	InitMaterializedSRF(fcinfo, 0);
-	reached = perform(&task, "price book", save);
-	for (int i = 0; reached && i < dcx_catalogs[DCX_AAS].nparts; i++)
+	for (int id = 0; id < DCX_CATALOGS; id++)
 	{
-		task.part = dcx_catalogs[DCX_AAS].parts[i].name;
-		reached = perform(&task, "analyze", analyze);
+		bool reached;
+
+		task.id = id;
+		reached = perform(&task, id == DCX_AAS ? "price book" : "network price book", save);
+		for (task.part = 0; reached && task.part < dcx_catalogs[id].nparts; task.part++)
+			reached = perform(&task, "analyze", analyze);
 	}
 	perform(&task, "check", check);
 	perform(&task, "holds", mark_expired);

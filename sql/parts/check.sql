@@ -14,69 +14,73 @@ CREATE FUNCTION dcx_check_connection(facts jsonb)
 RETURNS TABLE(severity text, object text, problem text, detail text, fix text)
 LANGUAGE sql STABLE
 BEGIN ATOMIC
-    WITH aas AS (
-        SELECT a, a -> 'is' AS catalog, b -> 'seen' AS seen, b ->> 'server' AS server, b ->> 'relation' AS relation
-          FROM jsonb_array_elements(facts -> 'bindings') b, (SELECT facts -> 'aas') AS f (a)
-         WHERE b ->> 'catalog' = 'aas' AND b ->> 'part' = 'products'),
+    WITH bound AS (
+        SELECT b AS binding, b ->> 'catalog' AS catalog, b ->> 'part' AS part, b ->> 'relation' AS relation, b ->> 'server' AS server
+          FROM jsonb_array_elements(facts -> 'bindings') b),
+    -- A binding that knows who was attached is the one that a catalog's prices are read from.
+    attached AS (
+        SELECT a, a -> 'is' AS found, a ->> 'title' AS title, bound.catalog, binding -> 'seen' AS seen, server, relation
+          FROM bound JOIN jsonb_each(facts -> 'catalogs') c (key, a) ON c.key = bound.catalog
+         WHERE jsonb_typeof(binding -> 'seen') = 'object'),
     option AS (
         SELECT s.srvname, o.option_name, o.option_value
           FROM pg_foreign_server s, pg_options_to_table(s.srvoptions) o)
     SELECT 'info', 'aas', 'no catalog is attached', 'Nothing can be priced.',
            CASE WHEN to_regclass('aas.products') IS NOT NULL THEN 'SELECT * FROM @extschema@.dcx_attach_aas()' END
-     WHERE facts ? 'bindings' AND NOT EXISTS (SELECT FROM aas)
+     WHERE facts ? 'bindings' AND NOT EXISTS (SELECT FROM bound WHERE bound.catalog = 'aas' AND part = 'products')
     UNION ALL
-    SELECT 'error', format('%s of catalog %s', b ->> 'part', b ->> 'catalog'), 'the attached relation has been dropped',
+    SELECT 'error', format('%s of catalog %s', part, catalog), 'the attached relation has been dropped',
            'What needs it fails.', NULL
-      FROM jsonb_array_elements(facts -> 'bindings') b WHERE b ->> 'kind' IS NULL
+      FROM bound WHERE binding ->> 'kind' IS NULL
     UNION ALL
     SELECT 'error', format('server %I', server), 'the server cannot be reached', a ->> 'error', NULL
-      FROM aas WHERE NOT (a ->> 'reached')::boolean
+      FROM attached WHERE NOT (a ->> 'reached')::boolean
        AND EXISTS (SELECT FROM pg_user_mappings m WHERE m.srvname = server AND m.usename IN (a ->> 'owner', 'public'))
     UNION ALL
     SELECT i.severity, format('server %I', server), i.problem,
-           format('Attached: %s. Found: %s.', seen -> 'catalog' ->> i.name, catalog ->> i.name), NULL
-      FROM aas, (VALUES ('database', 'error', 'it is another database than was attached'),
+           format('Attached: %s. Found: %s.', seen -> 'catalog' ->> i.name, found ->> i.name), NULL
+      FROM attached, (VALUES ('database', 'error', 'it is another database than was attached'),
                         ('system', 'error', 'it is another server than was attached, or a restored one'),
                         ('address', 'warning', 'the server has another address than when it was attached'),
                         ('role', 'warning', 'it is reached as another role than when it was attached'),
                         ('version', 'info', 'the server has another version than when it was attached'))
              AS i (name, severity, problem)
-     WHERE seen -> 'catalog' ->> i.name <> catalog ->> i.name
+     WHERE seen -> 'catalog' ->> i.name <> found ->> i.name
     UNION ALL
     SELECT 'warning', format('server %I', server), 'the remote role is a superuser',
-           format('Reading takes no more than SELECT. In AAS: CREATE ROLE ... LOGIN PASSWORD ...; GRANT SELECT ON %s TO ...; '
-                  'then attach as that role.', (SELECT string_agg(quote_ident(key), ', ' ORDER BY key) FROM jsonb_object_keys(facts -> 'needs') key)),
-           NULL
-      FROM aas WHERE (catalog ->> 'superuser')::boolean
+           format('Reading takes no more than SELECT. In %s: CREATE ROLE ... LOGIN PASSWORD ...; GRANT SELECT ON %s TO ...; '
+                  'then attach as that role.', title,
+                  (SELECT string_agg(quote_ident(part), ', ' ORDER BY part) FROM bound WHERE bound.catalog = attached.catalog)), NULL
+      FROM attached WHERE (found ->> 'superuser')::boolean
     UNION ALL
     SELECT 'warning', format('server %I', server), 'the remote role may write',
-           format('In AAS: REVOKE INSERT, UPDATE, DELETE, TRUNCATE ON %s FROM %I.',
-                  string_agg(format('%I.%I', a ->> 'schema', t.key), ', ' ORDER BY t.key), catalog ->> 'role'), NULL
-      FROM aas, jsonb_each(catalog -> 'tables') t
-     WHERE (t.value ->> 'writable')::boolean AND NOT (catalog ->> 'superuser')::boolean AND facts -> 'needs' ? t.key
-     GROUP BY server, a, catalog
+           format('In %s: REVOKE INSERT, UPDATE, DELETE, TRUNCATE ON %s FROM %I.', title,
+                  string_agg(format('%I.%I', a ->> 'schema', t.key), ', ' ORDER BY t.key), found ->> 'role'), NULL
+      FROM attached, jsonb_each(found -> 'tables') t
+     WHERE (t.value ->> 'writable')::boolean AND NOT (found ->> 'superuser')::boolean AND facts -> 'needs' -> catalog ? t.key
+     GROUP BY server, a, title, found
     UNION ALL
     SELECT 'warning', format('server %I', server), format('the server has no %s', o.name), o.why,
            format('ALTER SERVER %I OPTIONS (ADD %s %L)', server, o.name, o.value)
-      FROM aas, (VALUES ('connect_timeout', '3', 'A host that does not answer is waited for as long as the network likes.'),
+      FROM (SELECT DISTINCT server FROM attached) s, (VALUES ('connect_timeout', '3', 'A host that does not answer is waited for as long as the network likes.'),
                         ('tcp_user_timeout', '5000', 'A network that loses what is sent is waited for for minutes.'))
              AS o (name, value, why)
      WHERE server IS NOT NULL
        AND NOT EXISTS (SELECT FROM option WHERE option.srvname = server AND option.option_name = o.name)
     UNION ALL
-    SELECT 'error', format('server %I', b ->> 'server'), format('role %I has no user mapping', b ->> 'owner'),
-           format('%s is read as its owner.', string_agg(b ->> 'relation', ', ' ORDER BY b ->> 'relation')), NULL
-      FROM jsonb_array_elements(facts -> 'bindings') b
-     WHERE b ->> 'server' IS NOT NULL
-       AND NOT EXISTS (SELECT FROM pg_user_mappings m WHERE m.srvname = b ->> 'server' AND m.usename IN (b ->> 'owner', 'public'))
-     GROUP BY b ->> 'server', b ->> 'owner'
+    SELECT 'error', format('server %I', server), format('role %I has no user mapping', binding ->> 'owner'),
+           format('%s is read as its owner.', string_agg(relation, ', ' ORDER BY relation)), NULL
+      FROM bound
+     WHERE server IS NOT NULL
+       AND NOT EXISTS (SELECT FROM pg_user_mappings m WHERE m.srvname = server AND m.usename IN (binding ->> 'owner', 'public'))
+     GROUP BY server, binding ->> 'owner'
     UNION ALL
     SELECT 'warning', relation, 'this database is not the one that attached the catalog',
            format('Attached by database %s of system %s; this is %s of %s. A copy that was restored elsewhere still points at '
                   'the old catalog: attach the right one, or this one again.',
                   seen -> 'main' ->> 'database', seen -> 'main' ->> 'system',
                   facts -> 'local' ->> 'database', facts -> 'local' ->> 'system'), NULL
-      FROM aas
+      FROM attached
      WHERE (seen -> 'main' ->> 'database', seen -> 'main' ->> 'system')
         <> (facts -> 'local' ->> 'database', facts -> 'local' ->> 'system');
 END;
@@ -89,20 +93,19 @@ LANGUAGE sql STABLE
 BEGIN ATOMIC
     WITH part AS (
         -- there: the table that a binding is of, or where it is, and what to call it there; of the catalog that was asked only
-        SELECT b ->> 'part' AS part, b ->> 'relation' AS relation, b ->> 'server' IS NOT NULL AS is_foreign,
-               (b ->> 'oid')::oid AS oid, n.value -> 'columns' AS needs,
-               CASE WHEN b ->> 'server' IS NOT NULL THEN facts -> 'aas' -> 'is' -> 'tables' -> (b ->> 'remote_table')
+        SELECT b ->> 'catalog' AS catalog, b ->> 'part' AS part, b ->> 'relation' AS relation, b ->> 'server' IS NOT NULL AS is_foreign,
+               (b ->> 'oid')::oid AS oid, facts -> 'needs' -> (b ->> 'catalog') -> (b ->> 'part') -> 'columns' AS needs,
+               CASE WHEN b ->> 'server' IS NOT NULL THEN a -> 'is' -> 'tables' -> (b ->> 'remote_table')
                     ELSE facts -> 'local' -> 'tables' -> (b ->> 'relation') END AS there,
-               CASE WHEN b ->> 'server' IS NOT NULL THEN format('%I.%I', facts -> 'aas' ->> 'schema', b ->> 'remote_table')
+               CASE WHEN b ->> 'server' IS NOT NULL THEN format('%I.%I', a ->> 'schema', b ->> 'remote_table')
                     ELSE b ->> 'relation' END AS name,
-               CASE WHEN b ->> 'server' IS NOT NULL THEN 'In AAS: ' ELSE '' END AS place
-          FROM jsonb_array_elements(facts -> 'bindings') b
-          JOIN jsonb_each(facts -> 'needs') n ON n.key = b ->> 'part'
-         WHERE b ->> 'catalog' = 'aas' AND b ->> 'kind' IS NOT NULL AND (facts -> 'aas' ->> 'reached')::boolean
-           AND (b ->> 'server' IS NULL
-                OR (b ->> 'server', b ->> 'remote_schema') = (facts -> 'aas' ->> 'server', facts -> 'aas' ->> 'schema'))),
+               CASE WHEN b ->> 'server' IS NOT NULL THEN format('In %s: ', a ->> 'title') ELSE '' END AS place,
+               a -> 'is' ->> 'database' AS database
+          FROM jsonb_array_elements(facts -> 'bindings') b JOIN jsonb_each(facts -> 'catalogs') c (key, a) ON c.key = b ->> 'catalog'
+         WHERE b ->> 'kind' IS NOT NULL AND (a ->> 'reached')::boolean
+           AND (b ->> 'server' IS NULL OR (b ->> 'server', b ->> 'remote_schema') = (a ->> 'server', a ->> 'schema'))),
     here AS (
-        SELECT p.part, p.relation, a.attname::text AS attname, format_type(a.atttypid, a.atttypmod) AS type, a.attnotnull,
+        SELECT p.catalog, p.part, p.relation, a.attname::text AS attname, format_type(a.atttypid, a.atttypmod) AS type, a.attnotnull,
                coalesce((SELECT option_value FROM pg_options_to_table(a.attfdwoptions) WHERE option_name = 'column_name'),
                         a.attname::text) AS name,
                -- by what it can neither go nor become another one
@@ -114,17 +117,16 @@ BEGIN ATOMIC
         -- name: what a column that is needed is called there
         SELECT p.part, p.name AS relation, p.place, p.there -> 'columns' AS columns, n.value AS need, coalesce(h.name, n.key) AS name,
                p.there ->> 'kind' IN ('r', 'p') AS is_table
-          FROM part p CROSS JOIN jsonb_each(p.needs) n LEFT JOIN here h ON h.part = p.part AND h.attname = n.key
+          FROM part p CROSS JOIN jsonb_each(p.needs) n LEFT JOIN here h ON (h.catalog, h.part, h.attname) = (p.catalog, p.part, n.key)
          WHERE p.there IS NOT NULL),
     remote AS (
         -- with the type that it has here, of our own naming: what another server says is a type goes into no fix
-        SELECT p.part, p.relation, p.needs, c.key AS name, c.value ->> 'type' AS type, (c.value ->> 'not_null')::boolean AS not_null,
+        SELECT p.catalog, p.part, p.relation, p.needs, c.key AS name, c.value ->> 'type' AS type, (c.value ->> 'not_null')::boolean AS not_null,
                (SELECT format_type(t.oid, (c.value ->> 'typmod')::integer) FROM pg_type t
                  WHERE t.typnamespace = 'pg_catalog'::regnamespace AND t.typname = c.value ->> 'builtin') AS builtin,
                CASE WHEN (c.value ->> 'number')::boolean THEN 'numeric' ELSE 'text' END AS otherwise
           FROM part p, jsonb_each(p.there -> 'columns') c WHERE p.is_foreign)
-    SELECT 'error', relation, 'the remote table is gone', format('There is no %s in database %s.', name, facts -> 'aas' -> 'is' ->> 'database'),
-           NULL
+    SELECT 'error', relation, 'the remote table is gone', format('There is no %s in database %s.', name, database), NULL
       FROM part WHERE is_foreign AND there IS NULL
     UNION ALL
     SELECT CASE WHEN (need ->> 'needed')::boolean THEN 'error' ELSE 'info' END, relation, format('there is no column %I', name),
@@ -141,10 +143,10 @@ BEGIN ATOMIC
            NULL
       FROM need WHERE (need ->> 'number')::boolean AND NOT (columns -> name ->> 'number')::boolean
     UNION ALL
-    SELECT CASE WHEN (p.needs -> h.attname ->> 'needed')::boolean THEN 'error' ELSE 'warning' END, h.relation,
+    SELECT CASE WHEN (p.needs -> h.attname ->> 'needed')::boolean THEN 'error' ELSE 'warning' END, p.relation,
            format('column %I is not in the remote table', h.attname), concat_ws(' ', 'Reading it fails.', h.used),
-           CASE WHEN h.used IS NULL THEN format('ALTER FOREIGN TABLE %s DROP COLUMN %I', h.relation, h.attname) END
-      FROM here h JOIN part p USING (part)
+           CASE WHEN h.used IS NULL THEN format('ALTER FOREIGN TABLE %s DROP COLUMN %I', p.relation, h.attname) END
+      FROM here h JOIN part p USING (catalog, part)
      WHERE p.there IS NOT NULL AND NOT p.there -> 'columns' ? h.name
     UNION ALL
     -- A name that pricing needs is that of a column here, whatever others show of the remote one.
@@ -153,36 +155,37 @@ BEGIN ATOMIC
            format('ALTER FOREIGN TABLE %s ADD COLUMN %I %s%s', r.relation, r.name, coalesce(r.builtin, r.otherwise),
                   CASE WHEN r.not_null THEN ' NOT NULL' END)
       FROM remote r
-     WHERE NOT EXISTS (SELECT FROM here h WHERE h.part = r.part AND (h.attname = r.name OR h.name = r.name AND NOT r.needs ? r.name))
+     WHERE NOT EXISTS (SELECT FROM here h WHERE (h.catalog, h.part) = (r.catalog, r.part) AND (h.attname = r.name OR h.name = r.name AND NOT r.needs ? r.name))
     UNION ALL
     SELECT 'warning', r.relation, format('column %I has another type here', h.attname),
            concat_ws(' ', format('Here: %s. There: %s.', h.type, r.type), h.used),
            CASE WHEN h.used IS NULL THEN format('ALTER FOREIGN TABLE %s ALTER COLUMN %I TYPE %s', r.relation, h.attname, r.builtin) END
-      FROM remote r JOIN here h ON h.part = r.part AND h.name = r.name
+      FROM remote r JOIN here h ON (h.catalog, h.part, h.name) = (r.catalog, r.part, r.name)
      WHERE h.type <> r.builtin
     UNION ALL
     SELECT CASE WHEN h.attnotnull THEN 'warning' ELSE 'info' END, r.relation,
            format('column %I can%s be NULL here', h.attname, CASE WHEN h.attnotnull THEN 'not' ELSE '' END),
            format('In the remote table it can%s.', CASE WHEN h.attnotnull THEN '' ELSE 'not' END),
            format('ALTER FOREIGN TABLE %s ALTER COLUMN %I %s NOT NULL', r.relation, h.attname, CASE WHEN h.attnotnull THEN 'DROP' ELSE 'SET' END)
-      FROM remote r JOIN here h ON h.part = r.part AND h.name = r.name
+      FROM remote r JOIN here h ON (h.catalog, h.part, h.name) = (r.catalog, r.part, r.name)
      WHERE h.attnotnull <> r.not_null
     UNION ALL
-    SELECT 'info', b ->> 'relation', 'it is of another server or schema than the products', 'It is not compared with what is there.', NULL
-      FROM jsonb_array_elements(facts -> 'bindings') b
-     WHERE b ->> 'catalog' = 'aas' AND b ->> 'server' IS NOT NULL AND (facts -> 'aas' ->> 'reached')::boolean
-       AND (b ->> 'server', b ->> 'remote_schema') IS DISTINCT FROM (facts -> 'aas' ->> 'server', facts -> 'aas' ->> 'schema')
+    SELECT 'info', b ->> 'relation', format('it is of another server or schema than the %s', a ->> 'items'), 'It is not compared with what is there.', NULL
+      FROM jsonb_array_elements(facts -> 'bindings') b JOIN jsonb_each(facts -> 'catalogs') c (key, a) ON c.key = b ->> 'catalog'
+     WHERE b ->> 'server' IS NOT NULL AND (a ->> 'reached')::boolean
+       AND (b ->> 'server', b ->> 'remote_schema') IS DISTINCT FROM (a ->> 'server', a ->> 'schema')
     UNION ALL
     SELECT 'warning', name, 'there is no primary key',
            CASE WHEN there -> 'columns' ? 'id' THEN format('%sALTER TABLE %s ADD PRIMARY KEY (id).', place, name) END, NULL
       FROM part WHERE there ->> 'kind' IN ('r', 'p') AND there ->> 'primary_key' IS NULL
     UNION ALL
-    SELECT 'warning', p.name, 'there is no foreign key "categoryId" -> categories.id',
-           format('%sALTER TABLE %s ADD FOREIGN KEY ("categoryId") REFERENCES %s (id).', p.place, p.name, c.name), NULL
-      FROM part p, part c
-     WHERE p.part = 'products' AND c.part = 'categories' AND p.there ->> 'kind' = 'r' AND c.there ->> 'kind' = 'r'
-       AND p.there -> 'columns' ? 'categoryId' AND c.there -> 'columns' ? 'id'
-       AND NOT coalesce(p.there -> 'foreign_keys' ? 'categoryId -> categories.id', false)
+    SELECT 'warning', p.name, format('there is no foreign key %I -> %I.id', k.key, k.referenced),
+           format('%sALTER TABLE %s ADD FOREIGN KEY (%I) REFERENCES %s (id).', p.place, p.name, k.key, r.name), NULL
+      FROM (VALUES ('aas', 'products', 'categoryId', 'categories'), ('enetworks', 'network_services', 'providerId', 'providers'),
+                   ('enetworks', 'bandwidth_prices', 'serviceId', 'network_services')) AS k (catalog, part, key, referenced)
+      JOIN part p USING (catalog, part) JOIN part r ON (r.catalog, r.part) = (k.catalog, k.referenced)
+     WHERE p.there ->> 'kind' = 'r' AND r.there ->> 'kind' = 'r' AND p.there -> 'columns' ? k.key AND r.there -> 'columns' ? 'id'
+       AND NOT coalesce(p.there -> 'foreign_keys' ? format('%s -> %s.id', k.key, k.referenced), false)
     UNION ALL
     SELECT 'warning', p.name, format('column %I is no timestamp with time zone', c.key),
            format('It is of type %s. %sALTER TABLE %s ALTER COLUMN %I TYPE timestamptz(3) USING %I AT TIME ZONE ''UTC''.',
@@ -251,9 +254,9 @@ BEGIN ATOMIC
             AND disk >= 0 AND disk < 'Infinity') IS NOT TRUE AND t ?& ARRAY['vcpus', 'memory', 'disk']
     UNION ALL
     SELECT 'warning', 'products', 'there are far more or fewer than in the last saved book',
-           format('%s, and %s at %s.', n, facts -> 'book' ->> 'products', facts -> 'book' ->> 'last_seen_at'), NULL
+           format('%s, and %s at %s.', n, facts -> 'books' -> 'aas' ->> 'products', facts -> 'books' -> 'aas' ->> 'last_seen_at'), NULL
       FROM (SELECT count(*) AS n FROM product) c
-     WHERE abs(n - (facts -> 'book' ->> 'products')::numeric) > greatest(5, (facts -> 'book' ->> 'products')::numeric / 5)
+     WHERE abs(n - (facts -> 'books' -> 'aas' ->> 'products')::numeric) > greatest(5, (facts -> 'books' -> 'aas' ->> 'products')::numeric / 5)
        AND products IS NOT NULL
     UNION ALL
     SELECT 'info', 'products', 'prices have changed since the last saved book',
@@ -268,6 +271,107 @@ END;
 COMMENT ON FUNCTION dcx_check_catalog(jsonb, jsonb, jsonb, jsonb, jsonb) IS
 'An area of dcx_check: the products, categories and templates themselves';
 
+CREATE FUNCTION dcx_check_network(facts jsonb, bands jsonb, services jsonb, providers jsonb, prices jsonb, book jsonb)
+RETURNS TABLE(severity text, object text, problem text, detail text, fix text)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    -- As dcx_check_catalog has it. Of a view that stands for the tables, rows of one service differ in the band alone.
+    WITH service AS (
+        SELECT s ->> 'id' AS id, s ->> 'code' AS code, coalesce(nullif(s ->> 'code', ''), s ->> 'id', '') AS name, s ->> 'title' AS title,
+               s ->> 'providerId' AS provider_id
+          FROM jsonb_array_elements(services) s
+        UNION ALL
+        SELECT jsonb_build_array(p -> 'code', p -> 'title', p -> 'provider', p -> 'active')::text, p ->> 'code', coalesce(p ->> 'code', ''), p ->> 'title', NULL
+          FROM jsonb_array_elements(prices) p GROUP BY p -> 'code', p -> 'title', p -> 'provider', p -> 'active', p ->> 'code', p ->> 'title'),
+    provider AS (
+        SELECT p ->> 'id' AS id, coalesce(p ->> 'name', p ->> 'id') AS name, (p ->> 'active')::boolean AS active FROM jsonb_array_elements(providers) p),
+    band AS (
+        SELECT b ->> 'serviceId' AS service_id, b ->> 'id' AS id, (b ->> 'minMbps')::numeric AS low, (b ->> 'maxMbps')::numeric AS high,
+               (b ->> 'fixedPrice')::numeric AS fixed, (b ->> 'pricePerMbps')::numeric AS per_mbps, (b ->> 'cost')::numeric AS cost,
+               b ?& ARRAY['minMbps', 'fixedPrice', 'pricePerMbps'] AS whole
+          FROM jsonb_array_elements(bands) b
+        UNION ALL
+        SELECT jsonb_build_array(p -> 'code', p -> 'title', p -> 'provider', p -> 'active')::text, NULL, (p ->> 'min_mbps')::numeric, (p ->> 'max_mbps')::numeric,
+               (p ->> 'fixed_price')::numeric, (p ->> 'price_per_mbps')::numeric, (p ->> 'cost')::numeric,
+               p ?& ARRAY['min_mbps', 'fixed_price', 'price_per_mbps']
+          FROM jsonb_array_elements(prices) p),
+    priced AS (
+        SELECT s.id AS service_id, s.name AS service, format('%s, %s Mbps', s.name, CASE WHEN b.high IS NULL THEN b.low || ' and above' ELSE b.low || ' to ' || b.high END) AS name,
+               b.low, coalesce(b.high, 'Infinity') AS high, b.fixed, b.per_mbps, b.cost,
+               b.low >= 0 AND b.low < coalesce(b.high, 'Infinity') AND coalesce(b.high, 0) <> 'NaN' AS is_range,
+               row_number() OVER (PARTITION BY s.id ORDER BY b.low, b.high) AS n
+          FROM band b JOIN service s ON s.id = b.service_id WHERE b.whole),
+    range AS (
+        -- so_far: where the ranges below end
+        SELECT *, max(high) OVER (PARTITION BY service_id ORDER BY low, high, n ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS so_far
+          FROM priced WHERE is_range),
+    was AS (
+        SELECT s.key AS code, (b ->> 'min_mbps')::numeric AS low,
+               CASE WHEN jsonb_typeof(b -> 'fixed_price') = 'number' THEN (b ->> 'fixed_price')::numeric END AS fixed,
+               CASE WHEN jsonb_typeof(b -> 'price_per_mbps') = 'number' THEN (b ->> 'price_per_mbps')::numeric END AS per_mbps
+          FROM jsonb_each(book) s, jsonb_array_elements(CASE jsonb_typeof(s.value -> 'bands') WHEN 'array' THEN s.value -> 'bands' END) b
+         WHERE jsonb_typeof(b -> 'min_mbps') = 'number')
+    SELECT 'error', code, 'several network services have this code', format('%s of them; none can be priced.', count(*)), NULL
+      FROM service WHERE code <> '' GROUP BY code HAVING count(*) > 1
+    UNION ALL
+    SELECT 'error', name, 'the network service has no code', format('Its title is %s.', coalesce(title, 'missing')), NULL
+      FROM service WHERE coalesce(code, '') = ''
+    UNION ALL
+    SELECT 'error', name, 'the band is no range of bandwidths', 'It holds nothing: a band begins at 0 or above, and ends above that, or nowhere.', NULL
+      FROM priced WHERE is_range IS NOT TRUE
+    UNION ALL
+    SELECT 'error', name, format('the %s cannot be used', v.what), coalesce('It is ' || v.price || '.', 'There is none.'), NULL
+      FROM priced, LATERAL (VALUES ('fixed price', fixed), ('price per Mbps', per_mbps)) AS v (what, price)
+     WHERE (v.price >= 0 AND v.price < 'Infinity') IS NOT TRUE
+    UNION ALL
+    SELECT 'error', name, 'the band overlaps another one', format('Bandwidths from %s to below %s cannot be priced.', low, least(so_far, high)), NULL
+      FROM range WHERE so_far > low
+    UNION ALL
+    SELECT 'warning', service, 'there is a gap between its bands', format('From %s to below %s Mbps it has no price.', so_far, low), NULL
+      FROM range WHERE so_far < low
+    UNION ALL
+    SELECT 'warning', name, 'the band costs nothing', NULL, NULL FROM priced WHERE fixed = 0 AND per_mbps = 0
+    UNION ALL
+    SELECT 'warning', name, 'the price per Mbps is below the cost', format('Price %s, cost %s.', per_mbps, cost), NULL
+      FROM priced WHERE per_mbps >= 0 AND per_mbps < cost AND cost < 'Infinity'
+    UNION ALL
+    SELECT 'warning', name, format('the %s has more than four decimals', v.what), format('It is %s.', v.price), NULL
+      FROM priced, LATERAL (VALUES ('fixed price', fixed), ('price per Mbps', per_mbps)) AS v (what, price)
+     WHERE v.price >= 0 AND v.price < 'Infinity' AND min_scale(v.price) > 4
+    UNION ALL
+    SELECT 'warning', name, 'the network service has no band', 'It cannot be priced.', NULL
+      FROM service s WHERE bands IS NOT NULL AND services IS NOT NULL AND NOT EXISTS (SELECT FROM band b WHERE b.service_id = s.id)
+    UNION ALL
+    SELECT 'warning', name, 'the network service has no provider', coalesce('There is no provider ' || provider_id || '.', 'It names none.'), NULL
+      FROM service s WHERE services IS NOT NULL AND providers IS NOT NULL AND NOT EXISTS (SELECT FROM provider p WHERE p.id = s.provider_id)
+    UNION ALL
+    SELECT 'warning', coalesce(id, 'bandwidth_prices'), 'the band has no network service', coalesce('There is no service ' || service_id || '.', 'It names none.'), NULL
+      FROM band b WHERE services IS NOT NULL AND NOT EXISTS (SELECT FROM service s WHERE s.id = b.service_id)
+    UNION ALL
+    SELECT 'info', p.name, 'the provider is not active', format('Not on offer: %s.', string_agg(s.name, ', ' ORDER BY s.name)), NULL
+      FROM provider p JOIN service s ON s.provider_id = p.id WHERE p.active IS NOT TRUE GROUP BY p.id, p.name
+    UNION ALL
+    SELECT 'info', name, 'the provider has no network service', NULL, NULL
+      FROM provider p WHERE services IS NOT NULL AND NOT EXISTS (SELECT FROM service s WHERE s.provider_id = p.id)
+    UNION ALL
+    SELECT 'warning', 'network services', 'there are far more or fewer than in the last saved book',
+           format('%s, and %s at %s.', n, facts -> 'books' -> 'enetworks' ->> 'products', facts -> 'books' -> 'enetworks' ->> 'last_seen_at'), NULL
+      FROM (SELECT count(*) AS n FROM service) c
+     WHERE abs(n - (facts -> 'books' -> 'enetworks' ->> 'products')::numeric) > greatest(5, (facts -> 'books' -> 'enetworks' ->> 'products')::numeric / 5)
+       AND coalesce(services, prices) IS NOT NULL
+    UNION ALL
+    SELECT 'info', 'network services', 'prices have changed since the last saved book',
+           format('%s of them: %s%s', count(*),
+                  string_agg(format('%s: %s and %s per Mbps, were %s and %s', name, fixed, per_mbps, was_fixed, was_per_mbps), '; ' ORDER BY name) FILTER (WHERE n <= 10),
+                  CASE WHEN count(*) > 10 THEN '; ...' ELSE '.' END),
+           'SELECT * FROM @extschema@.dcx_price_book_save(''enetworks'')'
+      FROM (SELECT p.name, p.fixed, p.per_mbps, w.fixed AS was_fixed, w.per_mbps AS was_per_mbps, row_number() OVER (ORDER BY p.name) AS n
+              FROM priced p JOIN was w ON (w.code, w.low) = (p.service, p.low) WHERE (p.fixed, p.per_mbps) <> (w.fixed, w.per_mbps)) changed
+    HAVING count(*) > 0;
+END;
+COMMENT ON FUNCTION dcx_check_network(jsonb, jsonb, jsonb, jsonb, jsonb, jsonb) IS
+'An area of dcx_check: the network services, their providers and bands themselves';
+
 CREATE FUNCTION dcx_check_updated_at(facts jsonb)
 RETURNS TABLE(severity text, object text, problem text, detail text, fix text)
 LANGUAGE sql STABLE
@@ -276,8 +380,9 @@ BEGIN ATOMIC
         SELECT t.key AS name, t.value -> 'updated_at' AS state, '' AS place, NULL AS extension
           FROM jsonb_each(facts -> 'local' -> 'tables') t
         UNION ALL
-        SELECT format('%I.%I', facts -> 'aas' ->> 'schema', t.key), t.value -> 'updated_at', 'In AAS: ', 'CREATE EXTENSION IF NOT EXISTS dcx_pricing; '
-          FROM jsonb_each(facts -> 'aas' -> 'is' -> 'tables') t),
+        SELECT format('%I.%I', a ->> 'schema', t.key), t.value -> 'updated_at', format('In %s: ', a ->> 'title'),
+               'CREATE EXTENSION IF NOT EXISTS dcx_pricing; '
+          FROM jsonb_each(facts -> 'catalogs') c (key, a), jsonb_each(a -> 'is' -> 'tables') t),
     timed AS (
         SELECT name, place, extension, state ->> 'trigger' AS trigger, (state ->> 'enabled')::boolean AS enabled,
                (SELECT string_agg(quote_ident(x), ', ' ORDER BY x COLLATE "C") FROM jsonb_array_elements_text(nullif(state -> 'after', 'null')) x) AS later,
@@ -383,23 +488,23 @@ LANGUAGE sql STABLE
 BEGIN ATOMIC
     WITH setting AS (
         SELECT extract(epoch FROM current_setting('dcx_pricing.max_price_age')::interval) AS max_age,
-               current_setting('dcx_pricing.on_outage') AS on_outage,
-               extract(epoch FROM now() - (facts -> 'book' ->> 'last_seen_at')::timestamptz) AS age),
-    is_foreign AS (
-        SELECT FROM jsonb_array_elements(facts -> 'bindings') b
-         WHERE b ->> 'catalog' = 'aas' AND b ->> 'part' = 'products' AND b ->> 'server' IS NOT NULL)
+               current_setting('dcx_pricing.on_outage') AS on_outage),
+    attached AS (
+        SELECT a ->> 'title' AS title, a ->> 'server' IS NOT NULL AS is_foreign, facts -> 'books' -> c.key ->> 'last_seen_at' AS last_seen_at,
+               extract(epoch FROM now() - (facts -> 'books' -> c.key ->> 'last_seen_at')::timestamptz) AS age,
+               'SELECT * FROM @extschema@.dcx_price_book_save(' || quote_literal(c.key) || ')' AS save
+          FROM jsonb_each(facts -> 'catalogs') c (key, a) WHERE jsonb_typeof(a) = 'object')
     SELECT 'warning', 'dcx_pricing.max_price_age', 'orders are priced by another server',
            'postgres_fdw commits there as part of our COMMIT: a server that hangs just then keeps wallets locked. Save books, and let them answer.',
            format('ALTER DATABASE %I SET dcx_pricing.max_price_age = ''1h''', current_database())
-      FROM setting WHERE max_age = 0 AND EXISTS (SELECT FROM is_foreign) AND jsonb_typeof(facts -> 'wallet') = 'object'
+      FROM setting WHERE max_age = 0 AND EXISTS (SELECT FROM attached WHERE is_foreign) AND jsonb_typeof(facts -> 'wallet') = 'object'
     UNION ALL
-    SELECT 'warning', 'dcx_pricing.max_price_age', 'no book was saved within it',
-           coalesce('The newest was last seen at ' || (facts -> 'book' ->> 'last_seen_at') || '.', 'There is none at all.'),
-           'SELECT * FROM @extschema@.dcx_price_book_save()'
-      FROM setting WHERE max_age > 0 AND (age <= max_age) IS NOT TRUE AND jsonb_typeof(facts -> 'aas') = 'object'
+    SELECT 'warning', 'dcx_pricing.max_price_age', format('no book of %s was saved within it', title),
+           coalesce('The newest was last seen at ' || last_seen_at || '.', 'There is none at all.'), save
+      FROM setting, attached WHERE max_age > 0 AND (age <= max_age) IS NOT TRUE
     UNION ALL
-    SELECT 'warning', 'dcx_pricing.on_outage', 'there is no saved book that could answer', NULL, 'SELECT * FROM @extschema@.dcx_price_book_save()'
-      FROM setting WHERE on_outage = 'saved' AND age IS NULL AND jsonb_typeof(facts -> 'aas') = 'object'
+    SELECT 'warning', 'dcx_pricing.on_outage', format('there is no saved book of %s that could answer', title), NULL, save
+      FROM setting, attached WHERE on_outage = 'saved' AND age IS NULL
     UNION ALL
     SELECT 'error', t.tgrelid::regclass::text, format('trigger %I does not fire always', t.tgname),
            'It is not ENABLE ALWAYS: with session_replication_role = replica, or at all, it is passed over.',
@@ -456,32 +561,40 @@ CREATE FUNCTION dcx_health()
 RETURNS TABLE(area text, name text, value text)
 AS 'MODULE_PATHNAME', 'dcx_health' LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 15;
 COMMENT ON FUNCTION dcx_health() IS
-'For a dashboard. aas: reachable, latency_ms, server_version, products, newest_updated_at, book_age (seconds since the newest saved book was last seen), source (which prices answer: live, local or saved). wallet: wallets, entries, open_holds, held_total in rand. A value that is not known is NULL';
+'For a dashboard. aas: reachable, latency_ms, server_version, products, newest_updated_at, book_age (seconds since the newest saved book was last seen), source (which prices answer: live, local or saved). enetworks: the same where it is attached, with services. wallet: wallets, entries, open_holds, held_total in rand. A value that is not known is NULL';
 REVOKE ALL ON FUNCTION dcx_health() FROM PUBLIC;
 
-CREATE FUNCTION dcx_health_of(facts jsonb, products jsonb)
+CREATE FUNCTION dcx_health_of(facts jsonb, products jsonb, bands jsonb, services jsonb, prices jsonb)
 RETURNS TABLE(area text, name text, value text)
 LANGUAGE sql STABLE
 BEGIN ATOMIC
-    WITH book AS (
-        SELECT extract(epoch FROM clock_timestamp() - (facts -> 'book' ->> 'last_seen_at')::timestamptz) AS age,
-               extract(epoch FROM current_setting('dcx_pricing.max_price_age')::interval) AS max_age)
-    SELECT h.area, h.name, h.value
-      FROM book, LATERAL (VALUES
-        ('aas', 'reachable', facts -> 'aas' ->> 'reached'),
-        ('aas', 'latency_ms', facts -> 'aas' ->> 'latency_ms'),
-        ('aas', 'server_version', facts -> 'aas' -> 'is' ->> 'version'),
-        ('aas', 'products', jsonb_array_length(products)::text),
-        ('aas', 'newest_updated_at', (SELECT max(p ->> 'updatedAt') FROM jsonb_array_elements(products) p)),
-        ('aas', 'book_age', round(age)::text),
-        ('aas', 'source', CASE WHEN jsonb_typeof(facts -> 'aas') <> 'object' THEN NULL
-                               WHEN age <= max_age THEN 'saved'
-                               WHEN facts -> 'aas' ->> 'server' IS NULL THEN 'local' ELSE 'live' END),
-        ('wallet', 'wallets', facts -> 'wallet' ->> 'wallets'),
-        ('wallet', 'entries', facts -> 'wallet' -> 'ledger' ->> 'entries'),
-        ('wallet', 'open_holds', facts -> 'wallet' -> 'ledger' ->> 'open'),
-        ('wallet', 'held_total', facts -> 'wallet' -> 'ledger' ->> 'held')) AS h (area, name, value);
+    WITH catalog AS (
+        SELECT i.area, i.items, i.n, i.priced, facts -> 'catalogs' -> i.area AS a,
+               extract(epoch FROM clock_timestamp() - (facts -> 'books' -> i.area ->> 'last_seen_at')::timestamptz) AS age,
+               extract(epoch FROM current_setting('dcx_pricing.max_price_age')::interval) AS max_age
+          FROM (VALUES ('aas', 'products', jsonb_array_length(products)::bigint, products),
+                       ('enetworks', 'services',
+                        coalesce(jsonb_array_length(services), (SELECT count(DISTINCT p -> 'code') FROM jsonb_array_elements(prices) p HAVING count(*) > 0)),
+                        coalesce(bands, prices))) AS i (area, items, n, priced))
+    SELECT catalog.area, v.name, v.value
+      FROM catalog, LATERAL (VALUES
+            ('reachable', a ->> 'reached'),
+            ('latency_ms', a ->> 'latency_ms'),
+            ('server_version', a -> 'is' ->> 'version'),
+            (items, n::text),
+            ('newest_updated_at', (SELECT max(p ->> 'updatedAt') FROM jsonb_array_elements(priced) p)),
+            ('book_age', round(age)::text),
+            ('source', CASE WHEN jsonb_typeof(a) IS DISTINCT FROM 'object' THEN NULL WHEN age <= max_age THEN 'saved'
+                            WHEN a ->> 'server' IS NULL THEN 'local' ELSE 'live' END)) AS v (name, value)
+     -- E-Networks is optional.
+     WHERE catalog.area = 'aas' OR jsonb_typeof(a) = 'object'
+    UNION ALL
+    SELECT 'wallet', v.name, v.value
+      FROM (VALUES
+            ('wallets', facts -> 'wallet' ->> 'wallets'),
+            ('entries', facts -> 'wallet' -> 'ledger' ->> 'entries'),
+            ('open_holds', facts -> 'wallet' -> 'ledger' ->> 'open'),
+            ('held_total', facts -> 'wallet' -> 'ledger' ->> 'held')) AS v (name, value);
 END;
-COMMENT ON FUNCTION dcx_health_of(jsonb, jsonb) IS
+COMMENT ON FUNCTION dcx_health_of(jsonb, jsonb, jsonb, jsonb, jsonb) IS
 'What dcx_health says of the facts that it has gathered';
-
