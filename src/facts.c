@@ -18,6 +18,7 @@
 #include "probe.h"
 #include "query.h"
 #include "relation.h"
+#include "remote.h"
 #include "saved.h"
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
@@ -245,6 +246,105 @@ table_option(Oid relation, const char *name, const char *otherwise)
 	return otherwise;
 }
 
+/* What a server has said, with the period that libpq leaves out. */
+static char *
+sentence(const char *error)
+{
+	char last = *error ? error[strlen(error) - 1] : '.';
+
+	return psprintf("%s%s", error, last == '.' || last == '?' ? "" : ".");
+}
+
+/* A server of postgres_fdw that a relation is read from, and as whom. */
+typedef struct Remote
+{
+	Oid server;
+	Oid role;
+} Remote;
+
+/* All that a relation is read from, itself, through views, or by what it inherits; a function hides its own. */
+static Remote *
+remotes_of(Oid relation, int *n)
+{
+	MemoryContext context = CurrentMemoryContext;
+	DcxPlan		  plan = {0};
+	DcxParameters parameters = {0};
+	Remote		 *remotes;
+	DcxRun		  run;
+
+	dcx_parameter_int64(&parameters, relation);
+	dcx_run_begin(&run, InvalidOid);
+	*n = dcx_query_read(
+		&plan,
+		"WITH RECURSIVE read (relation, role) AS ("
+		"  SELECT oid, relowner FROM pg_class WHERE oid = $1::oid"
+		"  UNION"
+		"  SELECT of.relation, CASE WHEN c.relkind <> 'v' OR"
+		"      (SELECT option_value::boolean FROM pg_options_to_table(c.reloptions)"
+		"        WHERE option_name = 'security_invoker') THEN r.role ELSE c.relowner END"
+		"    FROM read r JOIN pg_class c ON c.oid = r.relation, LATERAL"
+		"      (SELECT d.refobjid FROM pg_rewrite w JOIN pg_depend d"
+		"           ON d.classid = 'pg_rewrite'::regclass AND d.objid = w.oid"
+		"          AND d.refclassid = 'pg_class'::regclass"
+		"        WHERE c.relkind = 'v' AND w.ev_class = c.oid"
+		"       UNION ALL"
+		"       SELECT inhrelid FROM pg_inherits WHERE inhparent = c.oid) of (relation))"
+		" SELECT DISTINCT s.oid::bigint, r.role::bigint"
+		"   FROM read r JOIN pg_foreign_table f ON f.ftrelid = r.relation"
+		"   JOIN pg_foreign_server s ON s.oid = f.ftserver"
+		"   JOIN pg_foreign_data_wrapper w ON w.oid = s.srvfdw AND w.fdwname = 'postgres_fdw'"
+		"  ORDER BY 1, 2",
+		&parameters);
+	remotes = MemoryContextAlloc(context, sizeof(Remote) * Max(*n, 1));
+	for (int i = 0; i < *n; i++)
+	{
+		remotes[i].server = (Oid) dcx_query_int64(i, 1);
+		remotes[i].role = (Oid) dcx_query_int64(i, 2);
+	}
+	dcx_query_forget(&plan);
+	dcx_run_end(&run);
+	return remotes;
+}
+
+/*
+ * Whether all servers answer that a relation is read from by way of postgres_fdw, which must not be
+ * what finds one that does not; else which, and why not. One that is lost later, as it is read,
+ * still lets the caller's COMMIT fail.
+ */
+static bool
+is_in_reach(Oid relation, char **server, char **error)
+{
+	int		n;
+	Remote *remotes = remotes_of(relation, &n);
+
+	for (int i = 0; i < n; i++)
+	{
+		DcxProbe probe =
+			dcx_probe(remotes[i].server, remotes[i].role, "SELECT coalesce($1, 'here')", NULL);
+
+		if (probe.error)
+		{
+			*server = GetForeignServer(remotes[i].server)->servername;
+			*error = probe.error;
+			return false;
+		}
+	}
+	return true;
+}
+
+static void
+check_reach(Oid relation)
+{
+	char *server;
+	char *error;
+
+	if (!is_in_reach(relation, &server, &error))
+		ereport(ERROR,
+				errcode(DCX_ERRCODE_UNREACHABLE),
+				errmsg("%s cannot be read", dcx_relation_name(relation)),
+				errdetail("Server \"%s\": %s", server, sentence(error)));
+}
+
 /* The schema that a foreign table is of, there. */
 static const char *
 remote_schema(Oid relation)
@@ -281,11 +381,16 @@ catalog_of(DcxCatalogId id, Oid relation, bool *reached)
 	}
 	else
 	{
+		char *behind = NULL;
+		char *error = NULL;
+
+		*reached = is_in_reach(relation, &behind, &error);
 		append_text(&json, "server", NULL);
+		append_text(&json, "behind", behind);
 		append_text(&json, "schema", get_namespace_name(get_rel_namespace(relation)));
-		append_json(&json, "reached", "true");
+		append_json(&json, "reached", *reached ? "true" : "false");
+		append_text(&json, "error", error);
 		append_json(&json, "is", NULL);
-		*reached = true;
 	}
 	appendStringInfoChar(&json, '}');
 	return json.data;
@@ -334,30 +439,23 @@ book(DcxSaved *saved)
 					&parameters);
 }
 
-static char *
-wallet(void)
+/* Appends what is in the wallets' relation. */
+static void
+read_wallets(void *argument)
 {
+	StringInfo		  json = argument;
 	const DcxBinding *wallets = dcx_wallet_binding();
 	DcxParameters	  none = {0};
-	StringInfoData	  json;
 	const char		 *organisation = NameStr(wallets->columns[0]);
 	const char		 *balance = NameStr(wallets->columns[1]);
-	const char		 *table;
-	Oid				  table_owner;
-	Oid				  owner;
+	const char		 *table = dcx_relation_name(wallets->relation);
+	Oid				  table_owner = dcx_relation_owner(wallets->relation);
 
-	if (!wallets->attached || !OidIsValid(dcx_relation_owner(wallets->relation)))
-		return NULL;
-	table = dcx_relation_name(wallets->relation);
-	table_owner = dcx_relation_owner(wallets->relation);
-	initStringInfo(&json);
-	appendStringInfoChar(&json, '{');
-	append_text(&json, "relation", table);
-	append_json(&json,
+	append_json(json,
 				"wallets",
 				value_of(table_owner, psprintf("SELECT count(*)::text FROM %s", table), &none));
 	append_json(
-		&json,
+		json,
 		"doubles",
 		value_of(table_owner,
 				 psprintf("SELECT coalesce(jsonb_agg(o), '[]')::text FROM (SELECT %1$s::text"
@@ -367,7 +465,7 @@ wallet(void)
 						  table),
 				 &none));
 	/* The columns that have a NULL. */
-	append_json(&json,
+	append_json(json,
 				"nulls",
 				value_of(table_owner,
 						 psprintf("SELECT to_jsonb(array_remove(ARRAY["
@@ -380,6 +478,27 @@ wallet(void)
 								  quote_literal_cstr(balance),
 								  table),
 						 &none));
+}
+
+static char *
+wallet(void)
+{
+	const DcxBinding *wallets = dcx_wallet_binding();
+	DcxParameters	  none = {0};
+	StringInfoData	  json;
+	Oid				  owner;
+
+	if (!wallets->attached || !OidIsValid(dcx_relation_owner(wallets->relation)))
+		return NULL;
+	check_reach(wallets->relation);
+	initStringInfo(&json);
+	appendStringInfoChar(&json, '{');
+	append_text(&json, "relation", dcx_relation_name(wallets->relation));
+	/* Behind a view there may be another server. */
+	if (dcx_wallet_is_table(wallets->relation))
+		read_wallets(&json);
+	else
+		dcx_remote_do("wallet", NULL, read_wallets, &json);
 	owner = dcx_ledger_owner(wallets, true);
 	if (OidIsValid(owner))
 		append_json(
@@ -541,7 +660,7 @@ dcx_facts_schema(DcxCatalogId id)
 			ereport(ERROR,
 					errcode(DCX_ERRCODE_UNREACHABLE),
 					errmsg("the %s cannot be reached", dcx_catalogs[id].what),
-					errdetail("%s.", probe.error),
+					errdetail("%s", sentence(probe.error)),
 					errhint("SELECT * FROM dcx_check('connection') says more."));
 		identity = probe.answer;
 	}
@@ -629,7 +748,7 @@ remote_rows(Oid relation)
 		ereport(ERROR,
 				errcode(DCX_ERRCODE_UNREACHABLE),
 				errmsg("%s cannot be read", dcx_relation_name(relation)),
-				errdetail("%s.", probe.error));
+				errdetail("%s", sentence(probe.error)));
 	return jsonb_of(probe.answer);
 }
 
@@ -640,5 +759,8 @@ dcx_facts_rows(DcxCatalogId id, int part)
 
 	if (!OidIsValid(relation))
 		return NULL;
-	return is_remote(relation) ? remote_rows(relation) : dcx_catalog_json(id, relation);
+	if (is_remote(relation))
+		return remote_rows(relation);
+	check_reach(relation);
+	return dcx_catalog_json(id, relation);
 }

@@ -115,11 +115,17 @@ in_one_line(const char *text)
 	while (length > 0 && isspace((unsigned char) line[length - 1]))
 		line[--length] = '\0';
 	is_ours = pg_verifymbstr(line, length, true);
-	for (char *c = line; *c; c++)
-		if (*c == '\n' || *c == '\t')
-			*c = ' ';
-		else if (!is_ours && IS_HIGHBIT_SET(*c))
-			*c = '?';
+	length = 0;
+	for (const char *c = line; *c; c++)
+	{
+		bool is_space = *c == '\n' || *c == '\t' || *c == ' ';
+
+		if (!is_space)
+			line[length++] = !is_ours && IS_HIGHBIT_SET(*c) ? '?' : *c;
+		else if (length > 0 && line[length - 1] != ' ')
+			line[length++] = ' ';
+	}
+	line[length] = '\0';
 	return line;
 }
 

@@ -33,9 +33,9 @@ BEGIN ATOMIC
            'What needs it fails.', NULL
       FROM bound WHERE binding ->> 'kind' IS NULL
     UNION ALL
-    SELECT 'error', format('server %I', server), 'the server cannot be reached', a ->> 'error', NULL
+    SELECT 'error', format('server %I', coalesce(server, a ->> 'behind')), 'the server cannot be reached', a ->> 'error', NULL
       FROM attached WHERE NOT (a ->> 'reached')::boolean
-       AND EXISTS (SELECT FROM pg_user_mappings m WHERE m.srvname = server AND m.usename IN (a ->> 'owner', 'public'))
+       AND (server IS NULL OR EXISTS (SELECT FROM pg_user_mappings m WHERE m.srvname = server AND m.usename IN (a ->> 'owner', 'public')))
     UNION ALL
     SELECT i.severity, format('server %I', server), i.problem,
            format('Attached: %s. Found: %s.', seen -> 'catalog' ->> i.name, found ->> i.name), NULL

@@ -106,6 +106,60 @@ for my $how ('cut', 'stall')
 	}
 }
 
+# A view, or a table with a foreign partition, is read by postgres_fdw, but not where its server does not answer.
+subtest 'what is read by way of foreign tables' => sub {
+	$super->value($_) for 'CREATE SCHEMA seen',
+	  'CREATE VIEW seen.inner_products AS SELECT * FROM aas.products',
+	  'CREATE VIEW seen.products WITH (security_invoker) AS SELECT * FROM seen.inner_products',
+	  'CREATE TABLE seen.categories (LIKE aas.categories)',
+	  q{CREATE FOREIGN TABLE seen.more_categories () INHERITS (seen.categories) SERVER dcx_aas
+		OPTIONS (schema_name 'public', table_name 'categories')},
+	  'CREATE TABLE seen.terraform_vm_config (LIKE aas.terraform_vm_config) PARTITION BY LIST (id)',
+	  q{CREATE FOREIGN TABLE seen.all_templates PARTITION OF seen.terraform_vm_config DEFAULT SERVER dcx_aas
+		OPTIONS (schema_name 'public', table_name 'terraform_vm_config')},
+	  q{SELECT * FROM dcx_attach_aas(NULL, 'seen') \g /dev/null};
+	$super->value($_) for q{SELECT fix FROM dcx_check() WHERE object ~ '^seen' AND fix IS NOT NULL \gexec /dev/null};
+	is($super->value($problems), "schema|warning|seen.categories|there is no primary key\n"
+		. 'schema|warning|seen.terraform_vm_config|there is no primary key', 'which is in order');
+	is($super->value(q{SELECT value FROM dcx_health() WHERE name IN ('reachable', 'products')}), "true\n39", 'health');
+
+	for my $how ('stopped', 'mute')
+	{
+		$super->value('TRUNCATE orders');
+		$how eq 'mute' ? $proxy->mute : $aas->stop;
+		$super->value('BEGIN; INSERT INTO orders VALUES (1)');
+		is($super->value($problems), $unreached, "$how: a row");
+		is($super->value(q{SELECT value FROM dcx_health() WHERE name = 'reachable'}), 'false', 'health');
+		$super->value('COMMIT');
+		is($super->value('SELECT count(*) FROM orders'), '1', 'and it commits');
+		$how eq 'mute' ? $proxy->pass : $aas->start;
+	}
+
+	# Of another server than the products are.
+	$super->value($_) for 'CREATE SERVER dead FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host $$127.0.0.1$$, port $$1$$)',
+	  'CREATE USER MAPPING FOR postgres SERVER dead', 'DROP FOREIGN TABLE seen.more_categories',
+	  'CREATE FOREIGN TABLE seen.dead_categories () INHERITS (seen.categories) SERVER dead';
+	is($super->value("$problems AND area <> 'schema'"), 'catalog|error|categories|this could not be looked at', 'a row');
+	like($super->value(q{SELECT detail FROM dcx_check('catalog') WHERE object = 'categories'}),
+		qr/^seen\.categories cannot be read: Server "dead": .*Connection refused Is the server running .*\?$/, 'and why');
+
+	# Wallets can be read through another server, too.
+	$aas->safe_psql($Dcx::aas_db, <<'SQL');
+CREATE TABLE wallets (org text PRIMARY KEY, balance numeric NOT NULL);
+INSERT INTO wallets VALUES ('a', 100);
+GRANT SELECT ON wallets TO aas_reader
+SQL
+	$super->value($_) for q{CREATE FOREIGN TABLE seen.wallets (org text, balance numeric) SERVER dcx_aas OPTIONS (schema_name 'public')},
+	  q{SELECT * FROM dcx_attach_aas(NULL, 'aas') \g /dev/null}, q{SELECT * FROM dcx_attach_wallet('seen.wallets', 'org') \g /dev/null};
+	is($super->value(q{SELECT value FROM dcx_health() WHERE name = 'wallets'}), '1', 'wallets there are counted');
+	$proxy->mute;
+	is($super->value($problems), "$unreached\nwallet|error|dcx_check|this could not be looked at", 'out of reach: a row');
+	$proxy->pass;
+	$super->value($_) for q{SELECT * FROM dcx_attach_wallet() \g /dev/null}, 'DROP SCHEMA seen CASCADE', 'DROP SERVER dead CASCADE';
+	$aas->safe_psql($Dcx::aas_db, 'DROP TABLE wallets');
+	is($super->value($problems), '', 'as before');
+};
+
 subtest 'the user cancels' => sub {
 	$proxy->mute;
 	$super->value(q{SET statement_timeout = '500ms'});
