@@ -155,6 +155,7 @@ add_row(Book *book, const DcxProductRow *row)
 	entry->product.title = row->title ? row->title : row->code;
 	entry->product.price.value = row->service ? NULL : row->price;
 	entry->product.service = row->service;
+	entry->product.rates = NULL;
 	entry->fault = row->fault;
 	entry->rows = Max(row->rows, 1);
 	index_entry(book, entry);
@@ -377,6 +378,60 @@ dcx_book_search(DcxPriceBook *book, const DcxFamily *family, const char *name, i
 	return product;
 }
 
+/* The least whole number that is not below a value, as far as 64 bits go. */
+static int64
+ceiling(Numeric value)
+{
+	static const int64 far_away = INT64CONST(1) << 62;
+
+	if (dcx_money_compare(value, int64_to_numeric(far_away)) > 0)
+		return PG_INT64_MAX;
+	if (dcx_money_compare(value, int64_to_numeric(-far_away)) < 0)
+		return PG_INT64_MIN;
+	return DatumGetInt64(
+		DirectFunctionCall1(numeric_int8,
+							DirectFunctionCall1(numeric_ceil, NumericGetDatum(value))));
+}
+
+static void
+set_rate(DcxRate *rate, const DcxBand *band)
+{
+	rate->band = band;
+	rate->ranged = band->min_mbps && !numeric_is_nan(band->min_mbps) &&
+				   !(band->max_mbps && numeric_is_nan(band->max_mbps));
+	if (rate->ranged)
+	{
+		rate->from = ceiling(band->min_mbps);
+		rate->below = band->max_mbps ? ceiling(band->max_mbps) : PG_INT64_MAX;
+	}
+	rate->priced =
+		dcx_price_is_usable(band->fixed_price) && dcx_price_is_usable(band->price_per_mbps);
+	if (rate->priced)
+	{
+		dcx_price_set(&rate->fixed, band->fixed_price);
+		dcx_price_set(&rate->per_mbps, band->price_per_mbps);
+	}
+}
+
+/* The service of an entry, its bands made ready. */
+static const DcxProduct *
+service_product(Book *book, Entry *entry)
+{
+	const DcxService *service = entry->product.service;
+	DcxRate			 *rates;
+
+	if (entry->product.rates)
+		return &entry->product;
+
+	rates = MemoryContextAllocExtended(book->context,
+									   sizeof(DcxRate) * Max(service->nbands, 1),
+									   MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	for (int i = 0; i < service->nbands; i++)
+		set_rate(&rates[i], &service->bands[i]);
+	entry->product.rates = rates;
+	return &entry->product;
+}
+
 const DcxProduct *
 dcx_book_service(DcxPriceBook *head, const char *code, int length)
 {
@@ -391,22 +446,22 @@ dcx_book_service(DcxPriceBook *head, const char *code, int length)
 	}
 	if (unlikely(entry->rows > 1 || entry->fault))
 		unusable(book, entry);
-	return &entry->product;
+	return service_product(book, entry);
 }
 
 const DcxProduct *
 dcx_book_next_service(DcxPriceBook *head, int *position, const char **reason)
 {
-	const Book *book = (const Book *) head;
+	Book *book = (Book *) head;
 
 	while (*position < book->nentries)
 	{
-		const Entry *entry = &book->entries[(*position)++];
+		Entry *entry = &book->entries[(*position)++];
 
 		if (entry->rows > 0 && entry->product.service)
 		{
 			*reason = fault(book, entry);
-			return &entry->product;
+			return service_product(book, entry);
 		}
 	}
 	return NULL;

@@ -49,6 +49,18 @@ typedef struct DcxProductRow
 	Numeric		unit;
 } DcxProductRow;
 
+/* A band made ready for pricing. */
+typedef struct DcxRate
+{
+	const DcxBand *band;
+	bool		   ranged;	 /* its ends can be used; else it holds nothing */
+	bool		   priced;	 /* both its prices can be used */
+	int64		   from;	 /* where ranged: of whole numbers it holds this one */
+	int64		   below;	 /* and all below this one */
+	DcxPrice	   fixed;	 /* where priced */
+	DcxPrice	   per_mbps; /* likewise */
+} DcxRate;
+
 /* A product whose price can be used, or a network service. */
 typedef struct DcxProduct
 {
@@ -56,6 +68,7 @@ typedef struct DcxProduct
 	const char		 *title;
 	DcxPrice		  price;
 	const DcxService *service; /* of a network service, whose price is of no use; else NULL */
+	const DcxRate	 *rates;   /* of a network service that was looked up: one for each band */
 } DcxProduct;
 
 /* Products that are told apart by the rest of their code. */

@@ -21,7 +21,6 @@
 typedef struct Priced
 {
 	const DcxBand *band;
-	DcxPrice	   prices[DCX_NETWORK_LINES];
 	DcxTerm		   terms[DCX_NETWORK_LINES];
 } Priced;
 
@@ -89,12 +88,14 @@ ends_below(const DcxBand *band, Numeric mbps)
 	return band->max_mbps && dcx_money_compare(band->max_mbps, mbps) <= 0;
 }
 
-/* Whether a band holds a bandwidth; one that is no range holds none. NaN is above all numbers. */
+/* Whether a band holds a bandwidth. */
 static bool
-holds(const DcxBand *band, Numeric mbps)
+holds(const DcxRate *rate, DcxQuantity mbps)
 {
-	return band->min_mbps && !starts_above(band, mbps) && !ends_below(band, mbps) &&
-		   !(band->max_mbps && numeric_is_nan(band->max_mbps));
+	if (likely(!mbps.fraction))
+		return rate->from <= mbps.n && mbps.n < rate->below;
+	return rate->ranged && !starts_above(rate->band, mbps.fraction) &&
+		   !ends_below(rate->band, mbps.fraction);
 }
 
 /* Why a service has a price for no bandwidth at all, or not for this one, which no band holds. */
@@ -134,7 +135,7 @@ outside(const DcxService *service, Numeric mbps)
 	if (service->nbands == 0)
 		appendStringInfoString(&text, "It has no bands.");
 	else if (nranges == 0)
-		appendStringInfoString(&text, "It has no usable band.");
+		appendStringInfo(&text, "None of its bands can be used. The first: %s", continued(fault));
 	else if (below && above)
 		appendStringInfo(&text,
 						 "There is a gap between %s and %s Mbps; the nearest bands are %s and %s.",
@@ -149,22 +150,22 @@ outside(const DcxService *service, Numeric mbps)
 						 "Its bands go from %s; the nearest is %s.",
 						 range_text(first->min_mbps, "to below", last->max_mbps),
 						 band_text(below ? below : above));
-	if (fault)
-		appendStringInfo(&text, " A band is left out: %s", continued(fault));
+	if (fault && nranges > 0)
+		appendStringInfo(&text, " One band is left out: %s", continued(fault));
 	return text.data;
 }
 
 static const char *
-overlap(const DcxService *service, Numeric mbps, int nbands)
+overlap(const DcxProduct *product, DcxQuantity mbps, int nbands)
 {
 	StringInfoData text;
 	int			   n = 0;
 
 	initStringInfo(&text);
 	appendStringInfo(&text, "%d of its bands hold it: ", nbands);
-	for (int i = 0; i < service->nbands && n < LISTED; i++)
-		if (holds(&service->bands[i], mbps))
-			appendStringInfo(&text, "%s%s", n++ ? ", " : "", band_text(&service->bands[i]));
+	for (int i = 0; i < product->service->nbands && n < LISTED; i++)
+		if (holds(&product->rates[i], mbps))
+			appendStringInfo(&text, "%s%s", n++ ? ", " : "", band_text(product->rates[i].band));
 	appendStringInfoString(&text, nbands > LISTED ? ", ..." : ".");
 	return text.data;
 }
@@ -182,42 +183,48 @@ price_fault(const DcxBand *band, const char *name, Numeric price)
 	return psprintf("Its band %s has no %s.", band_text(band), name);
 }
 
-/*
- * Prices a service at a bandwidth, or says why it has no price there. What is filled in points into
- * itself and into the service.
- */
-static const char *
-price(const DcxService *service, DcxQuantity mbps, Priced *priced)
+/* Why a service is priced at no bandwidth, or not at this one, which so many bands hold. */
+static pg_noinline const char *
+no_price(const DcxProduct *product, DcxQuantity mbps, int nbands, const DcxBand *band)
 {
-	Numeric		value = dcx_quantity_numeric(mbps);
-	const char *fault;
-	int			n = 0;
+	const DcxService *service = product->service;
+	const char		 *fault;
 
 	if (!service->active)
 		return service->provider ? psprintf("Its provider \"%s\" is inactive.", service->provider) :
 								   "It has no active provider.";
+	if (nbands == 0)
+		return outside(service, dcx_quantity_numeric(mbps));
+	if (nbands > 1)
+		return overlap(product, mbps, nbands);
+	fault = price_fault(band, "fixed price", band->fixed_price);
+	return fault ? fault : price_fault(band, "price per Mbps", band->price_per_mbps);
+}
 
-	for (int i = 0; i < service->nbands; i++)
+/*
+ * Prices a service at a bandwidth, or says why it has no price there. What is filled in points into
+ * the service.
+ */
+static const char *
+price(const DcxProduct *product, DcxQuantity mbps, Priced *priced)
+{
+	const DcxRate *rate = NULL;
+	int			   n = 0;
+
+	for (int i = 0; i < product->service->nbands; i++)
 	{
-		if (!holds(&service->bands[i], value))
+		if (!holds(&product->rates[i], mbps))
 			continue;
-		priced->band = &service->bands[i];
+		rate = &product->rates[i];
 		n++;
 	}
-	if (n != 1)
-		return n == 0 ? outside(service, value) : overlap(service, value, n);
+	if (unlikely(!product->service->active || n != 1 || !rate->priced))
+		return no_price(product, mbps, n, rate ? rate->band : NULL);
 
-	fault = price_fault(priced->band, "fixed price", priced->band->fixed_price);
-	if (!fault)
-		fault = price_fault(priced->band, "price per Mbps", priced->band->price_per_mbps);
-	if (fault)
-		return fault;
-
-	dcx_price_set(&priced->prices[0], priced->band->fixed_price);
-	dcx_price_set(&priced->prices[1], priced->band->price_per_mbps);
-	priced->terms[0].price = &priced->prices[0];
+	priced->band = rate->band;
+	priced->terms[0].price = &rate->fixed;
 	priced->terms[0].quantity = (DcxQuantity){.n = 1};
-	priced->terms[1].price = &priced->prices[1];
+	priced->terms[1].price = &rate->per_mbps;
 	priced->terms[1].quantity = mbps;
 	return NULL;
 }
@@ -227,7 +234,7 @@ static const DcxProduct *
 price_service(DcxPriceBook *book, const text *code, DcxQuantity mbps, Priced *priced)
 {
 	const DcxProduct *product = dcx_book_service(book, VARDATA_ANY(code), VARSIZE_ANY_EXHDR(code));
-	const char		 *fault = price(product->service, mbps, priced);
+	const char		 *fault = price(product, mbps, priced);
 
 	if (unlikely(fault != NULL))
 		ereport(ERROR,
@@ -499,11 +506,11 @@ put_offer(FunctionCallInfo fcinfo, const Offer *offer)
 	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 }
 
-/* Puts what all services, or those of one provider, cost at a bandwidth. */
+/* Puts what all services, or those of one provider, cost at a bandwidth. NULL: of all. */
 static Datum
-put_offers(FunctionCallInfo fcinfo, DcxPriceBook *book, const text *provider, DcxQuantity mbps)
+put_offers(FunctionCallInfo fcinfo, DcxPriceBook *book, const char *provider, DcxQuantity mbps)
 {
-	const char *only = provider ? find_provider(book, text_to_cstring(provider)) : NULL;
+	const char *only = provider ? find_provider(book, provider) : NULL;
 	int			position = 0;
 	int			n = 0;
 	int			allocated = 64;
@@ -512,13 +519,13 @@ put_offers(FunctionCallInfo fcinfo, DcxPriceBook *book, const text *provider, Dc
 
 	while ((offer.product = dcx_book_next_service(book, &position, &offer.note)) != NULL)
 	{
-		const DcxService *service = offer.product->service;
-		Priced			  priced;
+		const char *its = offer.product->service->provider;
+		Priced		priced;
 
-		if (only && !(service->provider && strcmp(service->provider, only) == 0))
+		if (only && !(its && strcmp(its, only) == 0))
 			continue;
 		if (!offer.note)
-			offer.note = price(service, mbps, &priced);
+			offer.note = price(offer.product, mbps, &priced);
 		offer.cost = offer.note ? NULL : dcx_money_sum(priced.terms, DCX_NETWORK_LINES);
 		if (n == allocated)
 		{
@@ -534,11 +541,11 @@ put_offers(FunctionCallInfo fcinfo, DcxPriceBook *book, const text *provider, Dc
 	return (Datum) 0;
 }
 
-/* A provider of NULL is all of them; the other arguments have to be there. */
-static const text *
+/* The second argument; NULL: all providers. */
+static char *
 provider_argument(FunctionCallInfo fcinfo)
 {
-	return PG_ARGISNULL(1) ? NULL : PG_GETARG_TEXT_PP(1);
+	return PG_ARGISNULL(1) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(1));
 }
 
 /* dcx_network_offers(double precision, text, jsonb) */
