@@ -3,7 +3,8 @@
  *		What a network service costs at a bandwidth, and who can serve it.
  *
  * Pure: a book, a service and a bandwidth in, decimals out. A band holds its minimum and all below
- * its maximum; exactly one has to hold the bandwidth, or there is no price.
+ * its maximum; exactly one has to hold the bandwidth, or there is no price. Where the book is not an
+ * argument it is asked for last, and its contents are used before anything can open a relation.
  */
 #include "postgres.h"
 
@@ -12,6 +13,7 @@
 #include "fmgr.h"
 #include "funcapi.h"
 #include "network.h"
+#include "pricebook.h"
 #include "utils/builtins.h"
 
 /* How many bands or providers an error lists. */
@@ -282,6 +284,28 @@ cost(DcxPriceBook *book, const text *code, DcxQuantity mbps)
 	return NumericGetDatum(dcx_money_sum(priced.terms, DCX_NETWORK_LINES));
 }
 
+/* dcx_network_cost(text, double precision) */
+PG_FUNCTION_INFO_V1(dcx_network_cost_float8);
+Datum
+dcx_network_cost_float8(PG_FUNCTION_ARGS)
+{
+	DcxQuantity mbps = mbps_from_float8(PG_GETARG_FLOAT8(1));
+	text	   *service = PG_GETARG_TEXT_PP(0);
+
+	return cost(dcx_pricebook_get(DCX_ENETWORKS), service, mbps);
+}
+
+/* dcx_network_cost(text, numeric) */
+PG_FUNCTION_INFO_V1(dcx_network_cost_numeric);
+Datum
+dcx_network_cost_numeric(PG_FUNCTION_ARGS)
+{
+	DcxQuantity mbps = mbps_from_numeric(PG_GETARG_NUMERIC(1));
+	text	   *service = PG_GETARG_TEXT_PP(0);
+
+	return cost(dcx_pricebook_get(DCX_ENETWORKS), service, mbps);
+}
+
 /* dcx_network_cost(text, double precision, jsonb) */
 PG_FUNCTION_INFO_V1(dcx_network_cost_float8_book);
 Datum
@@ -333,6 +357,30 @@ put_quote(FunctionCallInfo fcinfo, DcxPriceBook *book, const text *code, DcxQuan
 
 	dcx_quote_put(fcinfo, quoted.lines, DCX_NETWORK_LINES);
 	return (Datum) 0;
+}
+
+/* dcx_network_quote(text, double precision) */
+PG_FUNCTION_INFO_V1(dcx_network_quote_float8);
+Datum
+dcx_network_quote_float8(PG_FUNCTION_ARGS)
+{
+	DcxQuantity mbps = mbps_from_float8(PG_GETARG_FLOAT8(1));
+	text	   *service = PG_GETARG_TEXT_PP(0);
+
+	InitMaterializedSRF(fcinfo, 0);
+	return put_quote(fcinfo, dcx_pricebook_get(DCX_ENETWORKS), service, mbps);
+}
+
+/* dcx_network_quote(text, numeric) */
+PG_FUNCTION_INFO_V1(dcx_network_quote_numeric);
+Datum
+dcx_network_quote_numeric(PG_FUNCTION_ARGS)
+{
+	DcxQuantity mbps = mbps_from_numeric(PG_GETARG_NUMERIC(1));
+	text	   *service = PG_GETARG_TEXT_PP(0);
+
+	InitMaterializedSRF(fcinfo, 0);
+	return put_quote(fcinfo, dcx_pricebook_get(DCX_ENETWORKS), service, mbps);
 }
 
 /* dcx_network_quote(text, double precision, jsonb) */
@@ -546,6 +594,38 @@ static char *
 provider_argument(FunctionCallInfo fcinfo)
 {
 	return PG_ARGISNULL(1) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(1));
+}
+
+/* dcx_network_offers(double precision, text) */
+PG_FUNCTION_INFO_V1(dcx_network_offers_float8);
+Datum
+dcx_network_offers_float8(PG_FUNCTION_ARGS)
+{
+	DcxQuantity mbps;
+	char	   *provider;
+
+	InitMaterializedSRF(fcinfo, 0);
+	if (PG_ARGISNULL(0))
+		return (Datum) 0;
+	mbps = mbps_from_float8(PG_GETARG_FLOAT8(0));
+	provider = provider_argument(fcinfo);
+	return put_offers(fcinfo, dcx_pricebook_get(DCX_ENETWORKS), provider, mbps);
+}
+
+/* dcx_network_offers(numeric, text) */
+PG_FUNCTION_INFO_V1(dcx_network_offers_numeric);
+Datum
+dcx_network_offers_numeric(PG_FUNCTION_ARGS)
+{
+	DcxQuantity mbps;
+	char	   *provider;
+
+	InitMaterializedSRF(fcinfo, 0);
+	if (PG_ARGISNULL(0))
+		return (Datum) 0;
+	mbps = mbps_from_numeric(PG_GETARG_NUMERIC(0));
+	provider = provider_argument(fcinfo);
+	return put_offers(fcinfo, dcx_pricebook_get(DCX_ENETWORKS), provider, mbps);
 }
 
 /* dcx_network_offers(double precision, text, jsonb) */

@@ -1,4 +1,7 @@
 -- What bandwidth costs: bands, offers, call shapes, errors. On the real services.
+\getenv dir PG_ABS_SRCDIR
+\set connection :dir '/fixtures/connection.sql'
+\i :connection
 \c regress_dcx_enetworks
 SELECT jsonb_object_agg(code, jsonb_build_object('title', title, 'provider', name, 'active', active, 'bands', bands)) AS book
   FROM network_services s JOIN providers p ON p.id = s."providerId",
@@ -145,3 +148,53 @@ SELECT dcx_network_cost('ENDLESS', 9007199254740993::numeric, :'faulty') = 90071
        dcx_network_cost('ENDLESS', 1e300::float8, :'faulty') = 1e297 AS exact,
        dcx_network_cost('ENDLESS', 10.000000000000000000000000000001, :'faulty');
 SELECT state, message FROM test.failure($$SELECT dcx_network_cost('A', ('9' || repeat('0', 131071))::numeric, '{"A": {"bands": [{"min_mbps": 1, "fixed_price": 1, "price_per_mbps": 99}]}}')$$);
+
+-- The attached services answer as a book of them does.
+SELECT state, message FROM test.failure($$SELECT dcx_network_cost('PV_FIBRE_BUSINESS', 50)$$);
+SELECT replace(replace(:'aas_url', 'regress_dcx_aas', 'regress_dcx_enetworks'), 'read%40aas%2F39%25', 'enetworks_secret') AS enetworks_url \gset
+SELECT relation, rows FROM dcx_attach_enetworks(:'enetworks_url');
+SELECT dcx_price_book('enetworks') = :'book'::jsonb AS same;
+SELECT dcx_network_cost('PV_FIBRE_BUSINESS', 50), dcx_network_cost('pv_fibre_business', 20.001::numeric);
+SELECT * FROM dcx_network_quote('PV_FIBRE_BUSINESS', 50);
+SELECT * FROM dcx_network_quote('PV_FIBRE_BUSINESS', 0.5 + 50::numeric);
+SELECT * FROM dcx_network_offers(250);
+SELECT provider, service, cost FROM dcx_network_offers(250, 'kudu ridge carrier') WHERE cost IS NOT NULL;
+SELECT count(*), bool_and(l = b) AS same FROM generate_series(1, 120, 7) mbps, LATERAL (
+    SELECT (SELECT jsonb_agg(o) FROM dcx_network_offers(mbps + 0.5) o) AS l, (SELECT jsonb_agg(o) FROM dcx_network_offers(mbps + 0.5::numeric, NULL, :'book') o) AS b) v;
+PREPARE live AS SELECT dcx_network_cost($1, $2), o.cost FROM dcx_network_offers($2, $3) o WHERE service = $1;
+EXECUTE live ('PV_FIBRE_BUSINESS', 50, NULL);
+SELECT dcx_network_cost('PV_FIBRE_BUSINESS', NULL), dcx_network_cost(NULL, 50::numeric);
+SELECT count(*) FROM (SELECT FROM dcx_network_quote(NULL, 50) UNION ALL SELECT FROM dcx_network_offers(NULL) UNION ALL SELECT FROM dcx_network_offers(NULL::numeric, 'nobody')) n;
+SELECT f.* FROM unnest(ARRAY[$$dcx_network_cost('PV_FIBRE', 50)$$, $$dcx_network_cost('PV_FIBRE_BUSINESS', 1000)$$, $$dcx_network_quote('PV_FIBRE_BUSINESS', 0)$$,
+    $$dcx_network_offers(-1)$$, $$dcx_network_offers(-1::numeric)$$, $$dcx_network_offers(50::numeric, 'Nobody')$$]) call, test.failure('SELECT ' || call) f \gx
+-- Callers need no right on anything, and do not see what the provider asks.
+CREATE ROLE regress_dcx_user;
+GRANT USAGE ON SCHEMA public TO regress_dcx_user;
+SET ROLE regress_dcx_user;
+SELECT dcx_network_cost('PV_FIBRE_BUSINESS', 50), (SELECT count(cost) FROM dcx_network_offers(50)), dcx_price_book('enetworks')::text ~ 'cost' AS costs;
+RESET ROLE;
+REVOKE USAGE ON SCHEMA public FROM regress_dcx_user;
+DROP ROLE regress_dcx_user;
+SELECT count(*) FROM dcx_detach('enetworks');
+
+-- What is wrong in the catalog is wrong in its book, too: the same errors and the same offers.
+BEGIN;
+CREATE SCHEMA local;
+CREATE TABLE local.prices (code text, title text, provider text, active boolean, min_mbps numeric, max_mbps float8, fixed_price float8, price_per_mbps numeric);
+INSERT INTO local.prices VALUES ('GAP', 'Gap', 'a', true, 1, 20, 1, 1), ('GAP', 'Gap', 'a', true, 50, NULL, 1, 1), ('OVERLAP', 'Overlap', 'a', true, 1, 30, 1, 1), ('OVERLAP', 'Overlap', 'a', true, 20, 50, 1, 1),
+    ('IDLE', 'Idle', 'b', false, 1, 100, 1, 1), ('NO_PRICE', 'No price', 'b', true, 1, 100, 'NaN', 1), ('NEGATIVE', 'Negative', 'b', true, 1, 100, 1, -1), ('NO_MINIMUM', NULL, 'b', true, NULL, 100, 1, 1),
+    ('TWICE', 'First', 'c', true, 1, 20, 1, 1), ('TWICE', 'Second', 'c', true, 20, 100, 1, 1), ('SHARED', 'Same', 'c', true, 1, 100, 1, 1), ('SHARED', 'Same', 'd', false, 1, 100, 1, 1),
+    ('NOBODY', 'Nobody', NULL, NULL, 1, 100, 1, 1), ('', 'No code', 'e', true, 1, 100, 1, 1), (NULL, 'None', 'e', true, 1, 100, 1, 1), ('GOOD', 'Good', 'e', true, 1, 'Infinity', 85.80000000000001, 0.5);
+SELECT rows, note FROM dcx_attach_enetworks(NULL, 'local', 'prices');
+SELECT code, service FROM jsonb_each(dcx_price_book('enetworks')) s (code, service) ORDER BY code COLLATE "C";
+SELECT * FROM dcx_network_offers(25);
+SELECT count(*), bool_and(l.provider IS NOT DISTINCT FROM b.provider AND l.service = b.service AND l.title = b.title AND l.cost IS NOT DISTINCT FROM b.cost
+                          AND replace(l.note, 'catalog', 'book') IS NOT DISTINCT FROM b.note) AS same
+  FROM dcx_network_offers(25) WITH ORDINALITY AS l JOIN dcx_network_offers(25, NULL, dcx_price_book('enetworks')) WITH ORDINALITY AS b USING (ordinality);
+SELECT count(*), bool_and(live.state = booked.state AND live.message = booked.message AND live.detail = replace(booked.detail, 'book', 'catalog') AND live.hint = replace(booked.hint, 'book', 'catalog')) AS same
+  FROM unnest('{GAP,OVERLAP,IDLE,NO_PRICE,NEGATIVE,NO_MINIMUM,TWICE,SHARED,NOBODY,NONE}'::text[]) code,
+       test.failure(format('SELECT dcx_network_cost(%L, 25)', code)) live,
+       test.failure(format('SELECT dcx_network_cost(%L, 25, dcx_price_book(''enetworks''))', code)) booked;
+SELECT state, message, detail FROM test.failure($$SELECT dcx_network_cost('TWICE', 25)$$);
+SELECT detail FROM test.failure($$SELECT dcx_network_cost('', 25)$$);
+ROLLBACK;
