@@ -21,7 +21,7 @@ PG_CFLAGS = -Wall -Wextra -Werror -Wno-unused-parameter -isystem $(includedir_se
 endif
 
 # The install script: one part per module, in the order their objects need each other.
-PARTS = attach pricebook history vm network margin inventory wallet ledger movement hold reserve updated_at check maintain
+PARTS = attach pricebook history vm network margin inventory order wallet ledger movement hold reserve updated_at check maintain
 
 version := $(shell sed -n "s/^default_version *= *'\(.*\)'.*/\1/p" $(EXTENSION).control)
 base_script := sql/$(EXTENSION)--$(version).sql
@@ -37,7 +37,7 @@ $(if $(astray),$(error $(astray): directly in sql/ belong only files with -- in 
 $(if $(unlisted),$(error $(unlisted): not among PARTS))
 
 REGRESS = fixtures attach vm bookjson network pricebook saved large_books history margin inventory outage \
-	wallet ledger movement hold reserve updated_at check privileges
+	wallet ledger movement hold reserve order updated_at check privileges
 REGRESS_OPTS = --inputdir=test
 ISOLATION = $(sort $(notdir $(basename $(wildcard test/specs/*_race.spec))))
 ISOLATION_OPTS = --inputdir=test --outputdir=.

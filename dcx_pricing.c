@@ -20,6 +20,7 @@
  *		src/history		saves the catalog's book, and finds the one of a time
  *		src/vm			prices a VM from a book
  *		src/network		prices bandwidth from a book, and lists who can serve it
+ *		src/order		prices what a customer places at once
  *		src/margin		what a VM earns
  *		src/inventory	prices the VMs that there are
  *		src/wallet		the platform's wallet table: read as the caller, written as its owner

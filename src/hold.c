@@ -215,8 +215,9 @@ read_hold(int64 hold_id, bool latest)
 		ereport(ERROR,
 				errcode(DCX_ERRCODE_NOT_OPEN),
 				errmsg("there is no hold " INT64_FORMAT, hold_id),
-				errhint("dcx_wallet_hold() and dcx_vm_reserve() answer with the hold_id; "
-						"dcx_wallet_holds() lists those that are open."));
+				errhint(
+					"dcx_wallet_hold(), dcx_vm_reserve() and dcx_order_reserve() answer with the "
+					"hold_id; dcx_wallet_holds() lists those that are open."));
 	hold.organisation = TextDatumGetCString(values[0]);
 	hold.amount = DatumGetNumeric(values[1]);
 	hold.state = TextDatumGetCString(values[2]);

@@ -195,6 +195,13 @@ dcx_money_subtract(Numeric a, Numeric b)
 }
 
 Numeric
+dcx_money_multiply(Numeric a, Numeric b)
+{
+	return DatumGetNumeric(
+		DirectFunctionCall2(numeric_mul, NumericGetDatum(a), NumericGetDatum(b)));
+}
+
+Numeric
 dcx_money_percent(Numeric part, Numeric whole)
 {
 	Datum hundredfold = DirectFunctionCall2(numeric_mul,

@@ -140,6 +140,7 @@ extern int dcx_money_compare(Numeric a, Numeric b);
 /* New values in the current memory context. */
 extern Numeric dcx_money_add(Numeric a, Numeric b);
 extern Numeric dcx_money_subtract(Numeric a, Numeric b);
+extern Numeric dcx_money_multiply(Numeric a, Numeric b);
 
 /* Whether a value is there and a whole number of 32 bits, which n then is. */
 extern bool dcx_numeric_is_int32(Numeric value, int32 *n);

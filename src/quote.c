@@ -20,6 +20,15 @@ dcx_quote_line(const char *code, const char *title, const DcxTerm *term)
 }
 
 void
+dcx_quote_line_times(DcxQuoteLine *line, Numeric count)
+{
+	Numeric quantity = dcx_money_multiply(line->quantity, count);
+
+	line->quantity = dcx_quantity_numeric(dcx_quantity_from_numeric("quantity", quantity));
+	line->amount = dcx_money_display(dcx_money_multiply(line->amount, count));
+}
+
+void
 dcx_quote_put(FunctionCallInfo fcinfo, const DcxQuoteLine *lines, int nlines)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;

@@ -23,6 +23,9 @@ typedef struct DcxQuoteLine
  */
 extern DcxQuoteLine dcx_quote_line(const char *code, const char *title, const DcxTerm *term);
 
+/* Makes a line one of so many times the quantity; a whole number. */
+extern void dcx_quote_line_times(DcxQuoteLine *line, Numeric count);
+
 /*
  * Puts lines into the materialized result of a function that returns (line, code, title, quantity,
  * unit_price, amount), numbered from 1.

@@ -67,6 +67,13 @@ dcx_request_amount(FunctionCallInfo fcinfo, int argument)
 	return dcx_money_amount("amount", dcx_request_number(fcinfo, argument, "amount"));
 }
 
+Jsonb *
+dcx_request_json(FunctionCallInfo fcinfo, int argument, const char *name)
+{
+	check_given(fcinfo, argument, name);
+	return PG_GETARG_JSONB_P(argument);
+}
+
 int64
 dcx_request_hold_id(FunctionCallInfo fcinfo, int argument)
 {
@@ -183,11 +190,27 @@ dcx_request_check_same(const DcxRequest *request, Oid owner, DcxKeyUse use)
 		"                 'specification', quote->'specification',"
 		"                 'max_cost', trim_scale((quote->>'max_cost')::numeric)) END"
 		"     FROM dcx.wallet_hold WHERE hold_id = $3)"
-		" SELECT string_agg(format('%s was %s, is %s', key, coalesce(was.value, 'not given'),"
-		"                          coalesce(now.value, 'not given')), '; ' ORDER BY key)"
-		"   FROM asked, jsonb_each_text(request) AS was"
-		"   FULL JOIN jsonb_each_text($4::jsonb) AS now USING (key)"
-		"  WHERE was.value IS DISTINCT FROM now.value";
+		/* Of two orders, only the items that differ, and not a thousand of them. */
+		", request (at, request) AS ("
+		"   SELECT 'was', request FROM asked UNION ALL SELECT 'is', $4::jsonb),"
+		" part AS ("
+		"   SELECT at, key, 0 AS n, value FROM request, jsonb_each_text(request)"
+		"    WHERE key <> 'specification' OR jsonb_typeof(request->key) <> 'array'"
+		"   UNION ALL"
+		"   SELECT at, 'item', n, value FROM request,"
+		"          jsonb_array_elements_text(CASE jsonb_typeof(request->'specification')"
+		"            WHEN 'array' THEN request->'specification' ELSE '[]' END)"
+		"            WITH ORDINALITY AS item (value, n)),"
+		" difference AS ("
+		"   SELECT format('%s was %s, is %s', concat_ws(' ', key, nullif(n, 0)),"
+		"                 coalesce(was.value, 'not given'), coalesce(now.value, 'not given')) AS text,"
+		"          row_number() OVER (ORDER BY key, n) AS nth"
+		"     FROM (SELECT * FROM part WHERE at = 'was') AS was"
+		"     FULL JOIN (SELECT * FROM part WHERE at = 'is') AS now USING (key, n)"
+		"    WHERE was.value IS DISTINCT FROM now.value)"
+		" SELECT string_agg(text, '; ' ORDER BY nth) FILTER (WHERE nth <= 10) ||"
+		"        CASE WHEN count(*) > 10 THEN format('; and %s more', count(*) - 10) ELSE '' END"
+		"   FROM difference";
 	DcxParameters parameters = {0};
 	char		 *difference;
 	DcxRun		  run;

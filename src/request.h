@@ -35,6 +35,7 @@ extern char		*dcx_request_organisation(FunctionCallInfo fcinfo, int argument);
 extern char		*dcx_request_key(FunctionCallInfo fcinfo, int argument);
 extern Numeric	 dcx_request_amount(FunctionCallInfo fcinfo, int argument);
 extern Numeric	 dcx_request_number(FunctionCallInfo fcinfo, int argument, const char *name);
+extern Jsonb	*dcx_request_json(FunctionCallInfo fcinfo, int argument, const char *name);
 extern int64	 dcx_request_hold_id(FunctionCallInfo fcinfo, int argument);
 extern Interval *dcx_request_expires_in(FunctionCallInfo fcinfo, int argument);
 

@@ -245,18 +245,12 @@ dcx_vm_quote_from(DcxPriceBook *book, const text *cpu_type, Numeric cpus, Numeri
 	return quote(book, &vm);
 }
 
-DcxQuote
-dcx_vm_quote(const text *cpu_type, Numeric cpus, Numeric ram_gb, const text *storage_type,
-			 Numeric gb)
+void
+dcx_vm_check_size(Numeric cpus, Numeric ram_gb, Numeric gb)
 {
-	DcxQuote answer;
-	Vm		 vm;
+	Vm vm = {0};
 
-	set_types(&vm, cpu_type, storage_type);
 	set_size_from_numeric(&vm, cpus, ram_gb, gb);
-	answer = quote(dcx_pricebook_get(DCX_AAS), &vm);
-	dcx_pricebook_origin(DCX_AAS, &answer.relation, &answer.read_at);
-	return answer;
 }
 
 static Datum
@@ -329,14 +323,28 @@ check_quantity(DcxQuantity quantity)
 	return quantity;
 }
 
+static const DcxProduct *
+find_product(DcxPriceBook *book, const text *code)
+{
+	return dcx_book_find(book, &any_product, VARDATA_ANY(code), VARSIZE_ANY_EXHDR(code));
+}
+
 static Datum
 product_cost(DcxPriceBook *book, const text *code, DcxQuantity quantity)
 {
-	DcxTerm term = {.quantity = quantity};
+	DcxTerm term = {.price = &find_product(book, code)->price, .quantity = quantity};
 
-	term.price =
-		&dcx_book_find(book, &any_product, VARDATA_ANY(code), VARSIZE_ANY_EXHDR(code))->price;
 	return NumericGetDatum(dcx_money_sum(&term, 1));
+}
+
+DcxQuoteLine
+dcx_product_quote_from(DcxPriceBook *book, const text *code, Numeric quantity)
+{
+	DcxQuantity		  asked = check_quantity(dcx_quantity_from_numeric("quantity", quantity));
+	const DcxProduct *product = find_product(book, code);
+	DcxTerm			  term = {.price = &product->price, .quantity = asked};
+
+	return dcx_quote_line(product->code, product->title, &term);
 }
 
 /* The arguments (text, float8) */
@@ -417,6 +425,14 @@ found_size(Vm *vm, Numeric cpus, Numeric ram_gb, Numeric gb)
 		found_quantity(&vm->gb, gb))
 		return fault(vm, &culprit);
 	return "a size is missing or not finite";
+}
+
+const char *
+dcx_vm_size_fault(Numeric cpus, Numeric ram_gb, Numeric gb)
+{
+	Vm vm = {0};
+
+	return found_size(&vm, cpus, ram_gb, gb);
 }
 
 Numeric

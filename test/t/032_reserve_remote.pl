@@ -291,7 +291,7 @@ subtest 'the quote that a hold keeps' => sub {
 	is( $finance->value("SELECT q->'specification', q->'cost', q->'max_cost', q->>'function' FROM $quote q(q)"),
 		'{"gb": 40.5, "cpus": 2, "ram_gb": 4, "cpu_type": "1GHZ", "storage_type": "STANDARD"}|376.90|377|dcx_vm_reserve',
 		'what was asked for');
-	is($finance->value("SELECT q->>'relation' FROM $quote q(q)"), 'aas.products', 'where the prices were read');
+	is($finance->value("SELECT q #>> '{catalogs,aas,relation}' FROM $quote q(q)"), 'aas.products', 'where the prices were read');
 	is( $finance->value(
 			"SELECT (q->>'read_at')::timestamptz BETWEEN '$before' AND '$after' FROM $quote q(q)"), 't', 'and when');
 	is($finance->value($verify), $verified, 'and is verified by what it has, whatever the catalog says by now');
@@ -327,7 +327,7 @@ SQL
 	$super->value('CREATE SCHEMA copy; CREATE TABLE copy.products AS SELECT * FROM aas.products');
 	$super->value(q{SELECT * FROM dcx_attach_aas(NULL, 'copy')});
 	$app->value(reserve('quoted3'));
-	is( $super->value(q{SELECT quote->>'relation' FROM dcx.wallet_hold WHERE idempotency_key = 'quoted3'}),
+	is( $super->value(q{SELECT quote #>> '{catalogs,aas,relation}' FROM dcx.wallet_hold WHERE idempotency_key = 'quoted3'}),
 		'copy.products', 'a local catalog is named likewise');
 	$app->close;
 };

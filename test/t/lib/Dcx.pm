@@ -138,7 +138,7 @@ DECLARE
 	function regprocedure;
 BEGIN
 	FOR function IN SELECT oid FROM pg_proc WHERE pronamespace = '$schema'::regnamespace
-		AND proname ~ '^dcx_(wallet_(credit|debit|hold|capture|release|extend)|vm_reserve)\$'
+		AND proname ~ '^dcx_(wallet_(credit|debit|hold|capture|release|extend)|(vm|order)_reserve)\$'
 	LOOP
 		EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO $role', function);
 	END LOOP;
