@@ -12,6 +12,7 @@
 #include "fmgr.h"
 #include "funcapi.h"
 #include "mb/pg_wchar.h"
+#include "network.h"
 #include "order.h"
 #include "pricebook.h"
 #include "products.h"
@@ -326,6 +327,12 @@ check_numbers(const OrderItem *item, int n)
 						  dcx_numeric_text(item->ram_gb),
 						  dcx_numeric_text(item->gb)),
 				errhint("As in %s.", item->kind->example));
+	if (item->kind == NETWORK && dcx_money_compare(item->mbps, int64_to_numeric(0)) <= 0)
+		ereport(ERROR,
+				errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				errmsg("item %d of the order: mbps must be above 0", n),
+				errdetail("It is %s.", dcx_numeric_text(item->mbps)),
+				errhint("As in %s.", item->kind->example));
 	if (item->kind == PRODUCT ? dcx_quantity_sign(count) < 0 :
 								!dcx_quantity_is_whole(count) || dcx_quantity_sign(count) <= 0)
 		ereport(ERROR,
@@ -610,11 +617,10 @@ put_lines(DcxOrderLine *to, int n, const OrderItem *item, const DcxQuoteLine *li
 	}
 }
 
-/* What an item of a kind has lines of. */
 static int
 count_lines(const OrderItem *item)
 {
-	return item->kind == PRODUCT ? 1 : DCX_VM_LINES;
+	return item->kind == PRODUCT ? 1 : item->kind == NETWORK ? DCX_NETWORK_LINES : DCX_VM_LINES;
 }
 
 /* What an item costs, in as many lines as it has. */
@@ -626,6 +632,12 @@ price_item(DcxOrderLine *to, int n, const OrderItem *item, DcxPriceBook *book)
 		DcxQuoteLine line = dcx_product_quote_from(book, item->name, item->count);
 
 		put_lines(to, n, item, &line, 1);
+	}
+	else if (item->kind == NETWORK)
+	{
+		DcxNetworkQuote quote = dcx_network_quote_from(book, item->name, item->mbps);
+
+		put_lines(to, n, item, quote.lines, DCX_NETWORK_LINES);
 	}
 	else
 	{
@@ -739,15 +751,12 @@ dcx_order_price(DcxOrder *order)
 {
 	DcxOrderQuote quote = {.cost = int64_to_numeric(0)};
 
-	if (needs(order, is_network))
-		ereport(ERROR,
-				errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				errmsg("network services cannot be ordered yet"));
 	resolve_templates(order);
 	for (int i = 0; i < order->nitems; i++)
 		quote.nlines += count_lines(&order->items[i]);
 	quote.lines = palloc(sizeof(DcxOrderLine) * quote.nlines);
 	price_items(order, &quote, DCX_AAS, is_product);
+	price_items(order, &quote, DCX_ENETWORKS, is_network);
 	for (int i = 0; i < quote.nlines; i++)
 		quote.cost = dcx_money_add(quote.cost, quote.lines[i].line.amount);
 	quote.cost = dcx_money_display(quote.cost);

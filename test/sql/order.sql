@@ -66,6 +66,7 @@ SELECT item, f.state, f.message, f.detail, CASE WHEN n = 1 OR f.hint !~ '^As in'
     '{"vm": {"cpu_type": "1GHZ", "cpus": 2, "ram_gb": 4, "storage_type": "STANDARD", "gb": -0.5}}',
     '{"vm": ' || :'vm' || ', "count": 0}', '{"vm": ' || :'vm' || ', "count": 1.5}', '{"vm": ' || :'vm' || ', "count": -1}',
     '{"template": "t1", "cpu_type": "1GHZ", "storage_type": "STANDARD", "count": 0.5}', '{"network": {"service": "S", "mbps": 1}, "count": 0}',
+    '{"network": {"service": "S", "mbps": 0}}', '{"network": {"service": "S", "mbps": -0.5}}',
     '{"product": "RAM_GB", "quantity": -1}',
     -- a template that cannot be had
     '{"template": "Solaris", "cpu_type": "1GHZ", "storage_type": "STANDARD"}', '{"template": "ubuntu server 20.04", "cpu_type": "1GHZ", "storage_type": "STANDARD"}',
@@ -185,14 +186,78 @@ ROLLBACK;
 SELECT p.oid::regprocedure, has_function_privilege('public', p.oid, 'EXECUTE') AS public, provolatile, proisstrict, proparallel
   FROM pg_proc p WHERE proname IN ('dcx_order_quote', 'dcx_order_reserve') ORDER BY proname;
 
--- A catalog without templates prices what is none.
+-- Network services: only an order that has one needs E-Networks.
+\set line '[{"product": "BACKUP_GB"}, {"network": {"service": "PV_FIBRE", "mbps": 100}}]'
+SELECT sum(amount) FROM dcx_order_quote('[{"product": "BACKUP_GB"}]');
+SELECT state, message FROM test.order_failure(:'line');
+SELECT state, message FROM test.failure(format('SELECT dcx_order_reserve(%L, %L, %L)', 'org-hooli', :'line', 'line-1'));
+CREATE SCHEMA enetworks;
+CREATE TABLE enetworks.providers (id text, name text, active boolean);
+CREATE TABLE enetworks.network_services (id text, code text, title text, "providerId" text);
+CREATE TABLE enetworks.bandwidth_prices ("serviceId" text, "minMbps" integer, "maxMbps" integer, "fixedPrice" float8, "pricePerMbps" float8, cost float8);
+INSERT INTO enetworks.providers VALUES ('p1', 'Proteavale', true), ('p2', 'Marulapoort', false);
+INSERT INTO enetworks.network_services VALUES ('s1', 'PV_FIBRE', 'Fibre', 'p1'), ('s2', 'PV_SMALL', 'Small', 'p1'), ('s3', 'MP_RURAL', 'Rural', 'p2');
+INSERT INTO enetworks.bandwidth_prices VALUES ('s1', 1, 100, 895, 32.5, 1), ('s1', 100, 500, 1595, 20, 1), ('s2', 1, 10, 0, 0.005, 1), ('s3', 1, 100, 1, 1, 1);
 SET client_min_messages = warning;
-DROP TABLE aas.terraform_vm_config;
+SELECT relation FROM dcx_attach_enetworks();
+RESET client_min_messages;
+SELECT * FROM dcx_order_quote(:'line');
+SELECT sum(amount) = dcx_product_cost('BACKUP_GB') + 2 * dcx_network_cost('PV_FIBRE', 99.5, dcx_price_book('enetworks')) + dcx_vm_cost('1GHZ', 2, 4, 'STANDARD', 40) AS same, count(*), max(item)
+  FROM dcx_order_quote(jsonb_build_array('{"network": {"mbps": 99.50, "service": "pv_fibre"}, "count": 2}'::jsonb, '{"product": "BACKUP_GB"}'::jsonb, jsonb_build_object('vm', :'vm'::jsonb)));
+SELECT item, code, quantity, amount FROM dcx_order_quote('[{"network": {"service": "PV_SMALL", "mbps": 1.5}, "count": 3}, {"product": "HALF", "quantity": 0.5}]');
+SELECT f.state, f.message, f.detail FROM unnest('{"{\"service\": \"PV_COPPER\", \"mbps\": 10}","{\"service\": \"PV_FIBRE\", \"mbps\": 500}","{\"service\": \"MP_RURAL\", \"mbps\": 10}","{\"service\": \"\", \"mbps\": 10}"}'::text[]) WITH ORDINALITY a (item, n),
+    LATERAL test.order_failure('[{"product": "BACKUP_GB"}, {"network": ' || item || '}]') f ORDER BY n;
+SELECT * FROM dcx_order_quote('[{"product": "BACKUP_GB"}, {"network": {"service": "PV_FIBRE", "mbps": 500}}]');
+-- A product is no service, and a service no product.
+SELECT f.state, f.message FROM unnest(ARRAY['{"product": "PV_FIBRE"}', '{"network": {"service": "BACKUP_GB", "mbps": 1}}']) WITH ORDINALITY a (item, n), LATERAL test.order_failure('[' || item || ']') f ORDER BY n;
+
+-- Held with the rest, or nothing is; the hold says where each catalog was read, and when the older of them.
+SELECT hold_id AS line_hold, cost, replayed FROM dcx_order_reserve('org-hooli', :'line', 'line-1') \gset
+SELECT :'cost' AS cost, :'replayed' AS replayed;
+SELECT description, quote #>> '{catalogs,aas,relation}' AS aas, quote #>> '{catalogs,enetworks,relation}' AS enetworks,
+       (quote->>'read_at')::timestamptz = least((quote #>> '{catalogs,aas,read_at}')::timestamptz, (quote #>> '{catalogs,enetworks,read_at}')::timestamptz) AS older, quote->'specification' AS specification
+  FROM dcx_wallet_holds('org-hooli') WHERE hold_id = :line_hold \gx
+SELECT * FROM dcx_hold_verify(:line_hold);
+SELECT f.state, f.message FROM test.failure($$SELECT dcx_order_reserve('org-hooli', '[{"product": "BACKUP_GB"}, {"network": {"service": "PV_FIBRE", "mbps": 500}}]', 'line-2')$$) f;
+SELECT count(*) FROM dcx.wallet_key WHERE idempotency_key = 'line-2';
+-- Half a cent, of both.
+SELECT cost FROM dcx_order_reserve('org-hooli', '[{"network": {"service": "PV_SMALL", "mbps": 1}}, {"product": "HALF"}, {"product": "HALF"}]', 'half');
+SELECT cost FROM dcx_order_reserve('org-hooli', '[{"network": {"service": "PV_SMALL", "mbps": 1}}, {"product": "HALF", "quantity": 1.999}]', 'less');
+-- Code that runs while one catalog is read may change the other: what has been priced by then is priced.
+BEGIN;
+CREATE FUNCTION enetworks.meddle() RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE aas.products SET price = price + 100, title = 'changed' WHERE code = 'BACKUP_GB';
+    PERFORM public.dcx_product_cost('BACKUP_GB');
+    RETURN 'PV_FIBRE';
+END $$;
+CREATE VIEW enetworks.prices AS SELECT enetworks.meddle() AS code, 'View'::text AS title, 'Proteavale'::text AS provider, true AS active,
+    1 AS min_mbps, 1000 AS max_mbps, 10 AS fixed_price, 1 AS price_per_mbps, 0 AS cost;
+SET client_min_messages = warning;
+SELECT count(*) FROM dcx_detach('enetworks');
+SELECT count(*) FROM dcx_attach_enetworks(prices => 'prices');
+RESET client_min_messages;
+SELECT dcx_product_cost('BACKUP_GB') AS before \gset
+SELECT title, amount, amount = :before AS before FROM dcx_order_quote(:'line');
+SELECT dcx_product_cost('BACKUP_GB') - :before AS dearer;
+ROLLBACK;
+-- Without AAS, services can be ordered; without both, what was ordered is replayed.
+SET client_min_messages = warning;
 SELECT count(*) FROM dcx_detach('aas');
+SELECT cost, replayed FROM dcx_order_reserve('org-hooli', '[{"network": {"service": "PV_FIBRE", "mbps": 10}}]', 'line-3');
+SELECT jsonb_object_keys(quote->'catalogs') FROM dcx_wallet_holds('org-hooli') WHERE idempotency_key = 'line-3';
+SELECT count(*) FROM dcx_detach('enetworks');
+SELECT cost, replayed FROM dcx_order_reserve('org-hooli', :'line', 'line-1');
+SELECT state, message FROM test.order_failure(:'line');
+SELECT bool_and(ok) FROM dcx_hold_verify(:line_hold);
+SELECT * FROM dcx_wallet_audit();
+
+-- A catalog without templates prices what is none.
+DROP TABLE aas.terraform_vm_config;
 SELECT relation FROM dcx_attach_aas();
 SELECT sum(amount) FROM dcx_order_quote('[{"product": "RAM_GB"}]');
 SELECT state, message FROM test.order_failure('[{"template": "t1", "cpu_type": "1GHZ", "storage_type": "STANDARD"}]');
 SELECT count(*) FROM dcx_detach('wallet');
 UPDATE "OrganisationWallet" SET balance = 250000 WHERE "organisationId" = 'org-hooli';
 DROP FUNCTION test.order_failure;
-DROP SCHEMA dcx, aas CASCADE;
+DROP SCHEMA dcx, aas, enetworks CASCADE;
