@@ -36,8 +36,8 @@ unlisted := $(filter-out $(part_files),$(wildcard sql/parts/*.sql))
 $(if $(astray),$(error $(astray): directly in sql/ belong only files with -- in their names))
 $(if $(unlisted),$(error $(unlisted): not among PARTS))
 
-REGRESS = fixtures attach vm bookjson network pricebook saved large_books history margin inventory outage \
-	wallet ledger movement hold reserve order updated_at check privileges
+REGRESS = fixtures attach vm bookjson network services pricebook saved large_books history margin inventory outage \
+	wallet ledger movement hold reserve order updated_at check check_network privileges
 REGRESS_OPTS = --inputdir=test
 ISOLATION = $(sort $(notdir $(basename $(wildcard test/specs/*_race.spec))))
 ISOLATION_OPTS = --inputdir=test --outputdir=.

@@ -165,7 +165,7 @@ dcx_services_rows(const DcxPriced *priced, bool full, int *nrows, DcxSource *sou
 								select_lines(priced, full),
 								full ? &full_plan : &priced_plan);
 	if (nlines == 0 && (full || source->kind == DCX_SOURCE_FOREIGN))
-		dcx_catalog_is_empty(DCX_ENETWORKS, relation);
+		dcx_catalog_is_empty(DCX_ENETWORKS, source->roots[priced->n == 1 ? 0 : 1]);
 
 	lines = MemoryContextAllocHuge(context, sizeof(Line) * Max(nlines, 1));
 	for (int i = 0; i < nlines; i++)

@@ -281,7 +281,7 @@ BEGIN ATOMIC
                s ->> 'providerId' AS provider_id
           FROM jsonb_array_elements(services) s
         UNION ALL
-        SELECT jsonb_build_array(p -> 'code', p -> 'title', p -> 'provider', p -> 'active')::text, p ->> 'code', coalesce(p ->> 'code', ''), p ->> 'title', NULL
+        SELECT jsonb_build_array(p -> 'code', p -> 'title', p -> 'provider', p -> 'active')::text, p ->> 'code', coalesce(nullif(p ->> 'code', ''), p ->> 'title', ''), p ->> 'title', NULL
           FROM jsonb_array_elements(prices) p GROUP BY p -> 'code', p -> 'title', p -> 'provider', p -> 'active', p ->> 'code', p ->> 'title'),
     provider AS (
         SELECT p ->> 'id' AS id, coalesce(p ->> 'name', p ->> 'id') AS name, (p ->> 'active')::boolean AS active FROM jsonb_array_elements(providers) p),
@@ -296,7 +296,7 @@ BEGIN ATOMIC
                p ?& ARRAY['min_mbps', 'fixed_price', 'price_per_mbps']
           FROM jsonb_array_elements(prices) p),
     priced AS (
-        SELECT s.id AS service_id, s.name AS service, format('%s, %s Mbps', s.name, CASE WHEN b.high IS NULL THEN b.low || ' and above' ELSE b.low || ' to ' || b.high END) AS name,
+        SELECT s.id AS service_id, s.name AS service, concat(s.name, ', ', coalesce(b.low::text, 'NULL'), ' to ' || b.high, ' Mbps', CASE WHEN b.high IS NULL THEN ' and above' END) AS name,
                b.low, coalesce(b.high, 'Infinity') AS high, b.fixed, b.per_mbps, b.cost,
                b.low >= 0 AND b.low < coalesce(b.high, 'Infinity') AND coalesce(b.high, 0) <> 'NaN' AS is_range,
                row_number() OVER (PARTITION BY s.id ORDER BY b.low, b.high) AS n
@@ -324,7 +324,7 @@ BEGIN ATOMIC
       FROM priced, LATERAL (VALUES ('fixed price', fixed), ('price per Mbps', per_mbps)) AS v (what, price)
      WHERE (v.price >= 0 AND v.price < 'Infinity') IS NOT TRUE
     UNION ALL
-    SELECT 'error', name, 'the band overlaps another one', format('Bandwidths from %s to below %s cannot be priced.', low, least(so_far, high)), NULL
+    SELECT 'error', name, 'the band overlaps another one', format('Bandwidths from %s%s cannot be priced.', low, ' to below ' || nullif(least(so_far, high), 'Infinity')), NULL
       FROM range WHERE so_far > low
     UNION ALL
     SELECT 'warning', service, 'there is a gap between its bands', format('From %s to below %s Mbps it has no price.', so_far, low), NULL
@@ -366,7 +366,8 @@ BEGIN ATOMIC
                   CASE WHEN count(*) > 10 THEN '; ...' ELSE '.' END),
            'SELECT * FROM @extschema@.dcx_price_book_save(''enetworks'')'
       FROM (SELECT p.name, p.fixed, p.per_mbps, w.fixed AS was_fixed, w.per_mbps AS was_per_mbps, row_number() OVER (ORDER BY p.name) AS n
-              FROM priced p JOIN was w ON (w.code, w.low) = (p.service, p.low) WHERE (p.fixed, p.per_mbps) <> (w.fixed, w.per_mbps)) changed
+              FROM priced p JOIN was w ON (w.code, w.low) = (p.service, p.low) 
+             WHERE (p.fixed, p.per_mbps) <> (w.fixed, w.per_mbps) AND p.fixed >= 0 AND p.fixed < 'Infinity' AND p.per_mbps >= 0 AND p.per_mbps < 'Infinity') changed
     HAVING count(*) > 0;
 END;
 COMMENT ON FUNCTION dcx_check_network(jsonb, jsonb, jsonb, jsonb, jsonb, jsonb) IS
