@@ -31,6 +31,7 @@ SELECT dcx_vm_cost('1GHZ', 2, 4, 'STANDARD', 40);
 SELECT * FROM dcx_vm_quote('1GHZ', 2, 4, 'STANDARD', 40);
 SELECT count(*) FROM dcx_template_costs('1GHZ', 'STANDARD');
 SELECT dcx_product_cost('BACKUP_GB', 10);
+SELECT sum(amount) FROM dcx_order_quote('[{"template": "Ubuntu Server 20.04", "cpu_type": "1GHZ", "storage_type": "STANDARD"}, {"product": "BACKUP_GB"}]');
 SELECT cost FROM aas.products;
 TABLE dcx.binding;
 SELECT state, message FROM test.failure($$SELECT * FROM dcx_attach_aas()$$);
@@ -137,6 +138,7 @@ SELECT amount, balance FROM dcx_wallet_capture(:hold, 40);
 SELECT hold_id AS globex FROM dcx_wallet_hold('org-globex', 50, 'u2') \gset
 SELECT f.state, f.message FROM unnest(ARRAY[
     $$dcx_wallet_credit('org-acme', 1, 'c')$$, 'dcx_wallet_release(1)', $$dcx_wallet_extend(1, '1 hour')$$, $$dcx_vm_reserve('org-acme', '1GHZ', 2, 4, 'STANDARD', 40, 'r')$$,
+    $$dcx_order_reserve('org-acme', '[{"product": "RAM_GB"}]', 'r')$$,
     'dcx_wallet_audit()', $$dcx_wallet_available('org-acme')$$, $$dcx_wallet_can_afford('org-acme', 1)$$, $$dcx_wallet_statement('org-acme')$$, $$dcx_wallet_holds('org-acme')$$,
     format('dcx_hold_verify(%s)', :hold)]) call, LATERAL test.failure('SELECT ' || call) f;
 SELECT f.state, f.message FROM unnest('{wallet_entry,wallet_hold,wallet_key,wallet_account,binding}'::text[]) t, LATERAL test.failure('SELECT FROM dcx.' || t) f;
