@@ -4,7 +4,7 @@ CREATE FUNCTION dcx_price_book(catalog text DEFAULT 'aas')
 RETURNS jsonb
 AS 'MODULE_PATHNAME', 'dcx_price_book' LANGUAGE C STABLE STRICT PARALLEL RESTRICTED COST 1000;
 COMMENT ON FUNCTION dcx_price_book(text) IS
-'The price book that answers now: an object of products by their codes, each with title, price (rand per catalog period), category and unit, without costs. A price that is no JSON number (NaN, Infinity) is a text, one of a code that several products have is null; both are errors where they are used. NULL in, NULL out. Errors as dcx_vm_cost';
+'The price book that answers now: an object of products by their codes, each with title, price (rand per catalog period), category and unit, without costs; of ''enetworks'', of network services, each with title, provider, active and bands. A number that JSON has not (NaN, Infinity) is a text, the price of a code that several have is null; both are errors where they are used. NULL in, NULL out. Errors as dcx_vm_cost';
 
 CREATE FUNCTION dcx_price_book_stats()
 RETURNS TABLE(

@@ -143,6 +143,26 @@ SELECT count(*), count(cost), sum(cost), bool_and(cost >= before) AS ordered
   FROM (SELECT cost, lag(cost, 1, 0) OVER () AS before FROM dcx_network_offers(10, NULL, (SELECT jsonb_object_agg('S' || i, jsonb_build_object('provider', 'P' || i % 7, 'bands',
       jsonb_build_array(jsonb_build_object('min_mbps', 1, 'max_mbps', 100, 'fixed_price', i * 7919 % 1000, 'price_per_mbps', 1)))) FROM generate_series(1, 1000) i))) o;
 
+-- Ends may have decimals, and be beyond 32 and 64 bits. Bands in any order, with gaps, overlaps and none: what exactly one of them
+-- holds has a price, as SQL computes it.
+SELECT mbps, note, cost FROM unnest('{2, 2.5, 3, 7, 7.25, 2999999999, 3e9, 3000000000.5, 1e18, 1e20, 123456789012345678901}'::numeric[]) mbps, dcx_network_offers(mbps, NULL, '{"DECIMALS": {"bands": [
+    {"min_mbps": 1.75, "max_mbps": 2.5, "fixed_price": 0, "price_per_mbps": 1}, {"min_mbps": 2.5, "max_mbps": 7.25, "fixed_price": 0, "price_per_mbps": 2},
+    {"min_mbps": 3e9, "max_mbps": 1e18, "fixed_price": 0, "price_per_mbps": 3}, {"min_mbps": 1e18, "max_mbps": 1e20, "fixed_price": 0, "price_per_mbps": 4},
+    {"min_mbps": 1e20, "fixed_price": 0, "price_per_mbps": 5}]}}');
+CREATE TEMP TABLE band AS
+SELECT 'S' || s AS service, low, low + width AS high, s * b * 1.25 AS fixed, b * 0.5 + 0.125 AS per_mbps
+  FROM generate_series(1, 300) s, generate_series(1, 4) b, LATERAL (VALUES ((s * 7919 + b * 104729) % 41 / 4.0, nullif((s * 611953 + b * 15485863) % 37, 36) / 4.0)) v (low, width)
+ WHERE b <= s % 5;
+SELECT jsonb_object_agg(service, jsonb_build_object('bands', bands)) AS many
+  FROM (SELECT service, jsonb_agg(jsonb_build_object('min_mbps', low, 'max_mbps', high, 'fixed_price', fixed, 'price_per_mbps', per_mbps)) AS bands FROM band GROUP BY service) b \gset
+SELECT holding, count(*), count(cost) AS priced, bool_and(cost IS NOT DISTINCT FROM CASE WHEN holding = 1 THEN expected END) AS same,
+       count(*) FILTER (WHERE note LIKE holding || ' of its bands hold it: %') AS overlaps, count(*) FILTER (WHERE note LIKE 'There is a gap between %') AS gaps,
+       count(*) FILTER (WHERE note ~ '^Its bands go from |^Its only band is ') AS outside, count(*) FILTER (WHERE note ~ '^None of its bands') AS empty
+  FROM unnest('{0.001, 0.25, 1, 1.5, 2, 3, 4.75, 5, 7, 8.125, 10, 12, 15, 18.75, 19, 40}'::numeric[]) mbps CROSS JOIN LATERAL dcx_network_offers(mbps, NULL, :'many') o
+ CROSS JOIN LATERAL (SELECT count(*) AS holding, min(fixed + per_mbps * mbps) AS expected FROM band b WHERE b.service = o.service AND mbps >= low AND (mbps < high OR high IS NULL)) e
+ GROUP BY holding ORDER BY holding;
+DROP TABLE band;
+
 -- Nothing overflows silently: beyond 64 bits it is numeric, beyond numeric an error.
 SELECT dcx_network_cost('ENDLESS', 9007199254740993::numeric, :'faulty') = 9007199254740.993 AS exact,
        dcx_network_cost('ENDLESS', 1e300::float8, :'faulty') = 1e297 AS exact,
