@@ -74,6 +74,8 @@ test('updatedAt moves also for a writer that is not Prisma', async () => {
 // What the functions of the wallet take. An interval and a jsonb are sent as text.
 const signatures = {
   dcx_vm_reserve: ['text', 'text', 'numeric', 'numeric', 'text', 'numeric', 'text', 'interval', 'numeric'],
+  dcx_order_quote: ['jsonb'],
+  dcx_order_reserve: ['text', 'jsonb', 'text', 'interval', 'numeric'],
   dcx_wallet_hold: ['text', 'numeric', 'text', 'interval', 'text', 'jsonb'],
   dcx_wallet_extend: ['bigint', 'interval'],
   dcx_wallet_release: ['bigint'],
@@ -184,6 +186,32 @@ for (const [name, form, organisation, start] of [
     await refused('22023', 'finance', 'dcx_wallet_credit', organisation, 0.1 + 0.2, 'a sum in floats');
     await refused('42501', 'app', 'dcx_wallet_credit', organisation, 1, 'a gift');
     await refused('42501', 'finance', 'dcx_wallet_hold', organisation, 1, 'not mine', '1 hour');
+  });
+}
+
+// An array that is not made into a string would be taken for one of PostgreSQL's.
+for (const [name, typed] of [['node-postgres', false], ['node-postgres', true], ['Prisma', false], ['Prisma', true]]) {
+  test(`an order, ${name}, ${typed ? 'typed' : 'untyped'}`, async () => {
+    const { money, state } = clients[name];
+    const call = callsOf(clients[name], typed);
+    const items = [
+      { vm: { cpu_type: '1GHZ', cpus: 1, ram_gb: 1.5, storage_type: 'STANDARD', gb: 10 }, count: 2 },
+      { product: 'BACKUP_GB', quantity: 0.1 + 0.2 }];
+    const lines = await call('app', 'dcx_order_quote', JSON.stringify(items));
+    assert.deepEqual(lines.map(({ line, item, code, amount }) => [line, item, code, money(amount).slice(0, 6)]),
+      [[1, 1, 'CPU_1GHZ', '156.00'], [2, 1, 'RAM_GB', '111.00'], [3, 1, 'STORAGE_STANDARD', '36.00'],
+        [4, 2, 'BACKUP_GB', money(lines[3].amount).slice(0, 6)]]);
+
+    const order = ['org-globex', JSON.stringify(items), `${name} ${typed}`, '15 minutes', '303.44'];
+    const [held] = await call('app', 'dcx_order_reserve', ...order);
+    assert.deepEqual([money(held.cost), money(held.available), held.replayed], ['303.44', '72.55', false]);
+    const again = JSON.stringify(items.map((item) => Object.fromEntries(Object.entries(item).reverse())), null, 2);
+    assert.deepEqual(await call('app', 'dcx_order_reserve', ...order.with(1, again)), [{ ...held, replayed: true }]);
+    await assert.rejects(call('app', 'dcx_order_reserve', ...order.with(1, '[{"product": "BACKUP_GB"}]')),
+      (error) => state(error) === 'ZD004');
+    await assert.rejects(call('app', 'dcx_order_quote', '[{"product": "BACKUP_GB", "quantity": "2"}]'),
+      (error) => state(error) === '22023' && /item 1 of the order: "quantity" must be a number/.test(error.message));
+    await call('app', 'dcx_wallet_release', held.hold_id);
   });
 }
 
