@@ -6,6 +6,14 @@ SELECT replace(replace(:'aas_url', 'regress_dcx_aas', 'regress_dcx_enetworks'), 
        AS enetworks_url \gset
 \c regress_dcx_main
 
+-- Other tests may have been here.
+\c regress_dcx_enetworks
+SET client_min_messages = warning;
+DROP TRIGGER IF EXISTS zzz_dcx_updated_at ON bandwidth_prices;
+DROP TRIGGER IF EXISTS zzz_dcx_updated_at ON network_services;
+DROP TRIGGER IF EXISTS zzz_dcx_updated_at ON providers;
+\c regress_dcx_main
+
 -- As it comes there is nothing wrong, but with a provider that is not active.
 SELECT count(*) FROM dcx_attach_enetworks(:'enetworks_url');
 SELECT area, severity, object, problem, detail, fix FROM dcx_check() WHERE area IN ('connection', 'schema', 'catalog') AND object <> 'aas';
