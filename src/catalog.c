@@ -169,6 +169,7 @@ dcx_catalog_priced(DcxCatalogId id)
 		priced.bindings[0] = dcx_catalog_binding(DCX_ENETWORKS, DCX_NETWORK_PRICES);
 		if (!priced.bindings[0]->attached)
 		{
+			priced.absent = priced.bindings[0];
 			priced.n = 3;
 			priced.bindings[0] = dcx_catalog_bound(DCX_ENETWORKS, DCX_BANDWIDTH_PRICES);
 			priced.bindings[1] = dcx_catalog_bound(DCX_ENETWORKS, DCX_NETWORK_SERVICES);

@@ -93,6 +93,8 @@ typedef struct DcxPriced
 	DcxCatalogId	  id;
 	int				  n;
 	const DcxBinding *bindings[DCX_SOURCE_ROOTS];
+	const DcxBinding
+		*absent; /* not attached, or it would have come first; NULL: there is none such */
 } DcxPriced;
 
 /*

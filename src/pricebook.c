@@ -103,10 +103,12 @@ seconds_after(TimestampTz time, int seconds)
 static void
 set_quick(Shelf *shelf)
 {
-	bool same = true;
+	const DcxPriced *priced = &shelf->priced;
+	const DcxStamp	*stamp = &shelf->current.stamp;
+	bool			 same = !priced->absent || dcx_stamp_same(stamp, &priced->absent->stamp);
 
-	for (int i = 0; i < shelf->priced.n; i++)
-		same = same && dcx_stamp_same(&shelf->current.stamp, &shelf->priced.bindings[i]->stamp);
+	for (int i = 0; i < priced->n; i++)
+		same = same && dcx_stamp_same(stamp, &priced->bindings[i]->stamp);
 
 	shelf->quick_max_age = dcx_max_price_age;
 	if (shelf->current.saved)
