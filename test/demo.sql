@@ -97,7 +97,32 @@ SELECT * FROM dcx_wallet_audit();
 \echo
 SELECT * FROM dcx_hold_verify(1);
 
-\echo ==[ 8 ]== RAM becomes dearer in AAS. MAIN knows with the next statement, and updatedAt with it.
+\echo ==[ 8 ]== A whole order: three VMs, one as a template has it, a line and 500 GB of backup. E-Networks has the lines.
+\echo
+\echo '  SELECT * FROM dcx_attach_enetworks(''postgresql://enetworks_reader:...@127.0.0.1/enetworks_product_local'');'
+\echo
+SELECT relation, rows
+  FROM dcx_attach_enetworks('postgresql://enetworks_reader:enetworks_secret@127.0.0.1/enetworks_product_local?schema=public');
+SELECT '[{"vm": {"cpu_type": "2GHZ", "cpus": 4, "ram_gb": 8, "storage_type": "PREMIUM", "gb": 100}, "count": 3},
+         {"template": "Ubuntu Server 20.04", "cpu_type": "1GHZ", "storage_type": "STANDARD"},
+         {"network": {"service": "PV_FIBRE_BUSINESS", "mbps": 100}},
+         {"product": "BACKUP_GB", "quantity": 500}]'::jsonb AS items \gset
+SELECT jsonb_array_elements(:'items') AS items;
+\echo '  SELECT * FROM dcx_order_quote(items);'
+\echo
+SELECT * FROM dcx_order_quote(:'items');
+\echo '  Can it be paid? Then hold it: one sum, one rounding, one hold, all or nothing.'
+\echo
+SELECT dcx_wallet_can_afford('org-hooli', (SELECT sum(amount) FROM dcx_order_quote(:'items')));
+SELECT cost, available, replayed FROM dcx_order_reserve('org-hooli', :'items', 'order-2001', max_cost => 8269);
+\echo '  A slip of the pen is found, and named:'
+\echo
+\set ON_ERROR_STOP off
+SELECT * FROM dcx_order_quote('[{"product": "BACKUP_GB"}, {"network": {"service": "PV_FIBRE_BUSINESS", "mpbs": 100}}]');
+\set ON_ERROR_STOP on
+
+\echo
+\echo ==[ 9 ]== RAM becomes dearer in AAS. MAIN knows with the next statement, and updatedAt with it.
 \echo
 \c aas_product_data
 CREATE EXTENSION dcx_pricing;
@@ -115,7 +140,7 @@ UPDATE products SET price = 37 WHERE code = 'RAM_GB';
 \echo
 SELECT dcx_vm_cost('1GHZ', 2, 4, 'STANDARD', 40) AS rand_per_month;
 
-\echo ==[ 9 ]== What if RAM went to 42 for good? A price book is a value: change it, compare it, price by it.
+\echo ==[ 10 ]== What if RAM went to 42 for good? A price book is a value: change it, compare it, price by it.
 \echo
 \echo '  SELECT jsonb_set(dcx_price_book(), ''{RAM_GB,price}'', ''42'') AS dearer'
 \echo
@@ -127,7 +152,7 @@ SELECT dcx_vm_cost('1GHZ', 2, 4, 'STANDARD', 40, :'book') AS now, dcx_vm_cost('1
 SELECT count(*) AS vms, sum(n.cost) AS now, sum(t.cost) AS then, sum(t.cost - n.cost) AS more
   FROM dcx_inventory_costs('2GHZ', book => :'book') n JOIN dcx_inventory_costs('2GHZ', book => :'dearer') t USING (uuid);
 
-\echo ==[ 10 ]== AAS is down? The book that was saved last can answer meanwhile.
+\echo ==[ 11 ]== AAS is down? The book that was saved last can answer meanwhile.
 \echo
 SELECT changed, products FROM dcx_price_book_save();
 ALTER SERVER dcx_aas OPTIONS (SET host 'localhost', ADD port '1');
@@ -141,7 +166,7 @@ SELECT source, read_at FROM dcx_price_book_stats();
 RESET dcx_pricing.on_outage;
 ALTER SERVER dcx_aas OPTIONS (SET host '127.0.0.1', DROP port);
 
-\echo '==[ 11 ]== The platform''s two data-validation queries, unchanged, through the foreign tables.'
+\echo '==[ 12 ]== The platform''s two data-validation queries, unchanged, through the foreign tables.'
 \echo
 SET search_path = aas, public;
 \echo '  Products without a category, and codes that are there twice (none is good news):'
@@ -157,11 +182,11 @@ SELECT code, title, price, cost, round(((price - cost) / price * 100)::numeric, 
  ORDER BY code;
 RESET search_path;
 
-\echo ==[ 12 ]== And what it took: how often this session asked AAS.
+\echo ==[ 13 ]== And what it took: how often this session asked AAS.
 \echo
 SELECT * FROM dcx_price_book_stats();
 
-\echo ==[ 13 ]== Is anything wrong? No rows would be good news.
+\echo ==[ 14 ]== Is anything wrong? No rows would be good news.
 \echo
 ALTER SERVER dcx_aas OPTIONS (DROP connect_timeout);
 \c aas_product_data
