@@ -17,7 +17,9 @@
 #include "funcapi.h"
 #include "guarded.h"
 #include "query.h"
+#include "storage/proc.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 #include "utils/lsyscache.h"
 
 /* What looks at an area: a function in SQL. */
@@ -37,6 +39,29 @@ static const Area areas[] = {{"connection", "dcx_check_connection", NO_CATALOG},
 							 {"updated_at", "dcx_check_updated_at", NO_CATALOG},
 							 {"wallet", "dcx_check_wallet", NO_CATALOG},
 							 {"settings", "dcx_check_settings", NO_CATALOG}};
+
+#define LOCK_LIMIT 5000 /* ms */
+
+/*
+ * Whoever has a table locked is waited for no longer than a server is that does not answer. Until
+ * AtEOXact_GUC() with the level, or the end of the transaction.
+ */
+static int
+limit_waiting(void)
+{
+	int level = NewGUCNestLevel();
+
+	if (LockTimeout == 0 || LockTimeout > LOCK_LIMIT)
+		(void) set_config_option("lock_timeout",
+								 psprintf("%d", LOCK_LIMIT),
+								 PGC_USERSET,
+								 PGC_S_SESSION,
+								 GUC_ACTION_SAVE,
+								 true,
+								 0,
+								 false);
+	return level;
+}
 
 /* One look. */
 typedef struct Look
@@ -268,6 +293,7 @@ dcx_check_area(const char *schema, const char *area)
 {
 	Look  look = {.schema = schema, .context = CurrentMemoryContext};
 	List *failures;
+	int	  guc_level;
 
 	if (area && !is_area(area))
 		ereport(ERROR,
@@ -276,6 +302,7 @@ dcx_check_area(const char *schema, const char *area)
 				errhint("Areas are connection, schema, catalog, updated_at, wallet and settings; "
 						"NULL is all of them."));
 
+	guc_level = limit_waiting();
 	look.facts = dcx_facts_gather(look.reached, &failures);
 	for (size_t i = 0; i < lengthof(areas); i++)
 	{
@@ -297,6 +324,7 @@ dcx_check_area(const char *schema, const char *area)
 		if (error)
 			report_failure(&look, "dcx_check", error);
 	}
+	AtEOXact_GUC(false, guc_level);
 	return look.findings;
 }
 
@@ -349,9 +377,11 @@ dcx_health(PG_FUNCTION_ARGS)
 							  {.id = DCX_ENETWORKS, .number = DCX_NETWORK_PRICES}};
 	List		  *failures;
 	bool		   reached[DCX_CATALOGS];
+	int			   guc_level;
 	DcxRun		   run;
 
 	InitMaterializedSRF(fcinfo, 0);
+	guc_level = limit_waiting();
 	add_jsonb(&parameters, dcx_facts_gather(reached, &failures));
 	for (size_t i = 0; i < lengthof(parts); i++)
 	{
@@ -365,6 +395,7 @@ dcx_health(PG_FUNCTION_ARGS)
 							quote_identifier(schema)),
 				   &parameters);
 	dcx_run_end(&run);
+	AtEOXact_GUC(false, guc_level);
 	return (Datum) 0;
 }
 

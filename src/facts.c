@@ -732,12 +732,11 @@ remote_rows(Oid relation)
 	dcx_parameter_text(&parameters, remote_schema(relation));
 	dcx_parameter_text(&parameters, table_option(relation, "table_name", get_rel_name(relation)));
 	rows = value_of(InvalidOid,
-					"SELECT format('SELECT coalesce(json_agg(%s), ''[]'')::text"
-					" FROM %I.%I t WHERE $1::text IS NULL',"
+					"SELECT format('SELECT (%s)::text FROM %I.%I t WHERE $1::text IS NULL',"
 					"  coalesce(format('to_jsonb(t.*) - %L::text[]', array_agg(a.attname::text))"
 					"    || string_agg(format(' || CASE WHEN to_jsonb(t.*) ? %2$L"
 					" THEN jsonb_build_object(%1$L, to_jsonb(t.*) -> %2$L) ELSE ''{}'' END',"
-					"      a.attname, o.option_value), ''), 't.*'), $2, $3)"
+					"      a.attname, o.option_value), ''), 'row_to_json(t.*)'), $2, $3)"
 					"  FROM pg_attribute a, pg_options_to_table(a.attfdwoptions) o"
 					" WHERE a.attrelid = $1::oid AND a.attnum > 0 AND NOT a.attisdropped"
 					"   AND o.option_name = 'column_name'",
@@ -749,7 +748,7 @@ remote_rows(Oid relation)
 				errcode(DCX_ERRCODE_UNREACHABLE),
 				errmsg("%s cannot be read", dcx_relation_name(relation)),
 				errdetail("%s", sentence(probe.error)));
-	return jsonb_of(probe.answer);
+	return jsonb_of(psprintf("[%s]", probe.answer));
 }
 
 Jsonb *

@@ -7,6 +7,7 @@
 #include "commands/defrem.h"
 #include "foreign.h"
 #include "foreign/foreign.h"
+#include "lib/stringinfo.h"
 #include "libpq-fe.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
@@ -129,9 +130,35 @@ in_one_line(const char *text)
 	return line;
 }
 
-static char *
-too_late(void)
+/* Until when to wait. */
+typedef struct Patience
 {
+	TimestampTz until;	/* the next bytes come */
+	TimestampTz in_all; /* all have come */
+} Patience;
+
+static void
+start_waiting(Patience *patience)
+{
+	TimestampTz now = GetCurrentTimestamp();
+
+	patience->until = now + DCX_PROBE_LIMIT * USECS_PER_SEC;
+	patience->in_all = now + DCX_PROBE_LIMIT_IN_ALL * USECS_PER_SEC;
+}
+
+/* Something has come. */
+static void
+wait_on(Patience *patience)
+{
+	patience->until =
+		Min(GetCurrentTimestamp() + DCX_PROBE_LIMIT * USECS_PER_SEC, patience->in_all);
+}
+
+static char *
+too_late(const Patience *patience)
+{
+	if (patience->until == patience->in_all)
+		return psprintf("no whole answer within %d s", DCX_PROBE_LIMIT_IN_ALL);
 	return psprintf("no answer within %d s", DCX_PROBE_LIMIT);
 }
 
@@ -141,9 +168,9 @@ too_late(void)
  * would wait itself, for as long as the network likes, and nobody could cancel it.
  */
 static bool
-wait_for(PGconn *connection, int events, TimestampTz deadline, bool *ready)
+wait_for(PGconn *connection, int events, const Patience *patience, bool *ready)
 {
-	long milliseconds = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), deadline);
+	long milliseconds = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), patience->until);
 	int	 happened;
 
 	*ready = false;
@@ -164,7 +191,7 @@ wait_for(PGconn *connection, int events, TimestampTz deadline, bool *ready)
 
 /* Goes on connecting until that is done; NULL, or what went wrong. */
 static char *
-finish_connecting(PGconn *connection, TimestampTz deadline)
+finish_connecting(PGconn *connection, const Patience *patience)
 {
 	PostgresPollingStatusType status = PGRES_POLLING_WRITING;
 
@@ -176,9 +203,9 @@ finish_connecting(PGconn *connection, TimestampTz deadline)
 
 		if (!wait_for(connection,
 					  status == PGRES_POLLING_READING ? WL_SOCKET_READABLE : WL_SOCKET_WRITEABLE,
-					  deadline,
+					  patience,
 					  &ready))
-			return too_late();
+			return too_late(patience);
 		if (!ready)
 			continue;
 		status = PQconnectPoll(connection);
@@ -190,7 +217,7 @@ finish_connecting(PGconn *connection, TimestampTz deadline)
 
 /* Waits for the next result of what was sent; NULL, or what went wrong. *result: NULL after the last. */
 static char *
-next_result(PGconn *connection, TimestampTz deadline, PGresult *volatile *result)
+next_result(PGconn *connection, Patience *patience, PGresult *volatile *result)
 {
 	int unsent;
 
@@ -202,11 +229,14 @@ next_result(PGconn *connection, TimestampTz deadline, PGresult *volatile *result
 
 		if (!wait_for(connection,
 					  unsent > 0 ? WL_SOCKET_READABLE | WL_SOCKET_WRITEABLE : WL_SOCKET_READABLE,
-					  deadline,
+					  patience,
 					  &ready))
-			return too_late();
-		if (ready && !PQconsumeInput(connection))
+			return too_late(patience);
+		if (!ready)
+			continue;
+		if (!PQconsumeInput(connection))
 			return in_one_line(PQerrorMessage(connection));
+		wait_on(patience);
 	}
 	*result = PQgetResult(connection);
 	switch (PQresultStatus(*result))
@@ -223,22 +253,24 @@ next_result(PGconn *connection, TimestampTz deadline, PGresult *volatile *result
 
 /*
  * What every question is asked under: names mean the remote's own catalogs, whatever is in its other
- * schemas, and nothing is changed. Within a transaction: a pooler may have us share its session.
+ * schemas, and nothing is changed, nor worked at when we have long gone. Within a transaction: a
+ * pooler may have us share its session.
  */
 static const char opening[] =
-	"BEGIN TRANSACTION READ ONLY; SET LOCAL search_path = pg_catalog, pg_temp";
+	"BEGIN TRANSACTION READ ONLY; SET LOCAL search_path = pg_catalog, pg_temp;"
+	" SET LOCAL statement_timeout = '" CppAsString2(DCX_PROBE_LIMIT_IN_ALL) "s'";
 
-/* Sends the opening, which has two results; NULL, or what went wrong. */
+/* Sends the opening, which has three results; NULL, or what went wrong. */
 static char *
-open_transaction(PGconn *connection, TimestampTz deadline, PGresult *volatile *result)
+open_transaction(PGconn *connection, Patience *patience, PGresult *volatile *result)
 {
 	char *error;
 
 	if (!PQsendQuery(connection, opening))
 		return in_one_line(PQerrorMessage(connection));
-	for (int i = 0; i < 3; i++)
+	for (int i = 0; i < 4; i++)
 	{
-		error = next_result(connection, deadline, result);
+		error = next_result(connection, patience, result);
 		if (error || !*result)
 			return error;
 	}
@@ -247,21 +279,31 @@ open_transaction(PGconn *connection, TimestampTz deadline, PGresult *volatile *r
 
 /* Asks, and waits for the answer; NULL, or what went wrong. */
 static char *
-ask(PGconn *connection, const char *question, const char *parameter, TimestampTz deadline,
+ask(PGconn *connection, const char *question, const char *parameter, Patience *patience,
 	PGresult *volatile *result, char **answer)
 {
-	char *error;
+	char		  *error;
+	StringInfoData values;
 
 	if (!PQsendQueryParams(connection, question, 1, NULL, &parameter, NULL, NULL, 0))
 		return in_one_line(PQerrorMessage(connection));
-	error = next_result(connection, deadline, result);
+	error = next_result(connection, patience, result);
 	if (error)
 		return error;
-	if (PQntuples(*result) < 1 || PQgetisnull(*result, 0, 0))
+	if (PQresultStatus(*result) != PGRES_TUPLES_OK)
 		return pstrdup("it does not answer as PostgreSQL does");
-	if (!pg_verifymbstr(PQgetvalue(*result, 0, 0), PQgetlength(*result, 0, 0), true))
-		return psprintf("its answer is not in encoding %s", GetDatabaseEncodingName());
-	*answer = pstrdup(PQgetvalue(*result, 0, 0));
+	initStringInfo(&values);
+	for (int i = 0; i < PQntuples(*result); i++)
+	{
+		if (PQgetisnull(*result, i, 0))
+			return pstrdup("it does not answer as PostgreSQL does");
+		if (!pg_verifymbstr(PQgetvalue(*result, i, 0), PQgetlength(*result, i, 0), true))
+			return psprintf("its answer is not in encoding %s", GetDatabaseEncodingName());
+		if (i > 0)
+			appendStringInfoChar(&values, ',');
+		appendBinaryStringInfo(&values, PQgetvalue(*result, i, 0), PQgetlength(*result, i, 0));
+	}
+	*answer = values.data;
 	return NULL;
 }
 
@@ -275,7 +317,7 @@ DcxProbe
 dcx_probe(Oid server_oid, Oid role, const char *question, const char *parameter)
 {
 	DcxProbe	   probe = {0};
-	TimestampTz	   deadline = GetCurrentTimestamp() + DCX_PROBE_LIMIT * USECS_PER_SEC;
+	Patience	   patience;
 	ForeignServer *server = GetForeignServer(server_oid);
 	UserMapping	  *mapping;
 	Parameters	   parameters;
@@ -302,6 +344,7 @@ dcx_probe(Oid server_oid, Oid role, const char *question, const char *parameter)
 		probe.error = pstrdup("too many files are open here");
 		return probe;
 	}
+	start_waiting(&patience);
 	PG_TRY();
 	{
 		instr_time start;
@@ -311,18 +354,18 @@ dcx_probe(Oid server_oid, Oid role, const char *question, const char *parameter)
 		if (!connection)
 			ereport(ERROR, errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory"));
 		PQsetNoticeReceiver(connection, ignore_notice, NULL);
-		probe.error = finish_connecting(connection, deadline);
+		probe.error = finish_connecting(connection, &patience);
 		if (!probe.error && !PQconnectionUsedPassword(connection) &&
 			!may_do_without_password(role, mapping))
 			probe.error = psprintf("the server asks role \"%s\" for no password, which it has to "
 								   "of one that is no superuser",
 								   GetUserNameFromId(role, false));
 		if (!probe.error)
-			probe.error = open_transaction(connection, deadline, &result);
+			probe.error = open_transaction(connection, &patience, &result);
 		if (!probe.error)
 		{
 			INSTR_TIME_SET_CURRENT(start);
-			probe.error = ask(connection, question, parameter, deadline, &result, &probe.answer);
+			probe.error = ask(connection, question, parameter, &patience, &result, &probe.answer);
 			INSTR_TIME_SET_CURRENT(end);
 			INSTR_TIME_SUBTRACT(end, start);
 			probe.latency_ms = INSTR_TIME_GET_MILLISEC(end);

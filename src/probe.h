@@ -8,12 +8,13 @@
 #ifndef DCX_PROBE_H
 #define DCX_PROBE_H
 
-/* How long connecting and the answer may take together, in seconds. */
-#define DCX_PROBE_LIMIT 5
+/* How long connecting may take, and after that the other server be silent; and all together, in seconds. */
+#define DCX_PROBE_LIMIT		   5
+#define DCX_PROBE_LIMIT_IN_ALL 20
 
 typedef struct DcxProbe
 {
-	char  *answer;	   /* the first column of the first row; NULL: there is an error */
+	char  *answer;	   /* the first column of the rows, comma-separated; NULL: there is an error */
 	char  *error;	   /* without a password, in one line */
 	double latency_ms; /* of the question, connected */
 } DcxProbe;

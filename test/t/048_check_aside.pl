@@ -160,6 +160,35 @@ SQL
 	is($super->value($problems), '', 'as before');
 };
 
+# What comes slowly comes: only silence is taken for an outage. (A row is more than what the server sends at once.)
+subtest 'an answer that takes its time' => sub {
+	$aas->safe_psql($Dcx::aas_db, <<'SQL');
+ALTER TABLE categories RENAME TO all_categories;
+CREATE VIEW categories AS SELECT *, pg_sleep(0.7)::text || repeat('x', 10000) AS slow FROM all_categories;
+GRANT SELECT ON categories TO aas_reader
+SQL
+	is($super->value(q{SELECT object, problem, detail FROM dcx_check('catalog') WHERE severity = 'error'}), '', 'is waited for');
+	$aas->safe_psql($Dcx::aas_db, 'DROP VIEW categories; ALTER TABLE all_categories RENAME TO categories');
+	is($super->value($problems), '', 'as before');
+};
+
+# Whoever has something locked is waited for, but not for ever; the other areas answer.
+subtest 'a table that is locked' => sub {
+	my $other = session($main);
+
+	for my $table ([ '"OrganisationWallet"', 'wallet' ], [ 'dcx.price_book', 'catalog' ], [ 'dcx.binding', 'connection' ])
+	{
+		$other->value("BEGIN; LOCK TABLE $table->[0] IN ACCESS EXCLUSIVE MODE");
+		like($super->value($problems), qr/^$table->[1]\|error\|dcx_check\|this could not be looked at$/m, "$table->[0]: a row");
+		like($super->value('SELECT detail FROM dcx_check()'), qr/canceling statement due to lock timeout/, 'and why');
+		is($super->value('SHOW lock_timeout'), '0', 'as it was set');
+		isnt($super->value('SELECT count(*) FROM dcx_health()'), '0', 'health');
+		$other->value('ROLLBACK');
+	}
+	$other->close;
+	is($super->value($problems), '', 'the next look');
+};
+
 subtest 'the user cancels' => sub {
 	$proxy->mute;
 	$super->value(q{SET statement_timeout = '500ms'});
