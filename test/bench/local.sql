@@ -44,6 +44,14 @@ JOIN aas.products cpu ON cpu.code = 'CPU_' || cpu_type
 JOIN aas.products ram ON ram.code = 'RAM_GB'
 JOIN aas.products storage ON storage.code = 'STORAGE_' || storage_type;
 
+-- Orders of ten VMs, and the same VMs each on its own.
+CREATE UNLOGGED TABLE single_vms AS SELECT * FROM vms LIMIT 200000;
+CREATE UNLOGGED TABLE orders AS
+SELECT jsonb_agg(jsonb_build_object('vm', jsonb_build_object('cpu_type', cpu_type, 'cpus', cpus, 'ram_gb', ram_gb,
+                                                             'storage_type', storage_type, 'gb', gb))) AS items
+FROM (SELECT *, row_number() OVER () AS n FROM single_vms) numbered
+GROUP BY n % 20000;
+
 -- What commits beside the transactions that are measured.
 CREATE TABLE unrelated AS SELECT 0 AS n;
 
@@ -105,6 +113,8 @@ DECLARE
 BEGIN
     ASSERT joined_sum = (SELECT sum(dcx_vm_cost(cpu_type, cpus, ram_gb, storage_type, gb)) FROM vms);
     ASSERT joined_sum = (SELECT sum(dcx_vm_cost(cpu_type, cpus, ram_gb, storage_type, gb)) FROM vms_numeric);
+    ASSERT (SELECT sum(amount) FROM orders, dcx_order_quote(items))
+        = (SELECT sum(dcx_vm_cost(cpu_type, cpus, ram_gb, storage_type, gb)) FROM single_vms);
     ASSERT 20000 = (SELECT count(*) FROM few_vms
                     WHERE plpgsql_cost(cpu_type, cpus, ram_gb, storage_type, gb)
                         = dcx_vm_cost(cpu_type, cpus, ram_gb, storage_type, gb));
