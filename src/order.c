@@ -8,7 +8,6 @@
  */
 #include "postgres.h"
 
-#include "errcodes.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "mb/pg_wchar.h"
@@ -20,9 +19,9 @@
 #include "utils/json.h"
 #include "vm.h"
 
-/* How much of a text of the wrong type an error shows, and how many names of templates. */
-#define TEXT_SHOWN	 40
-#define NAMES_LISTED 20
+/* How much of a text of the user's an error shows, and how many keys. */
+#define TEXT_SHOWN	40
+#define KEYS_LISTED 10
 
 typedef enum Type
 {
@@ -128,13 +127,20 @@ number_member(const OrderItem *item, const Key *key)
  * --------------------------------------------------------------------------------------------------
  */
 
+/* A string in quotes, as much of it as an error shows. */
+static char *
+quoted(const JsonbValue *string)
+{
+	int length = string->val.string.len;
+	int shown = pg_mbcliplen(string->val.string.val, length, TEXT_SHOWN);
+
+	return psprintf("\"%.*s\"%s", shown, string->val.string.val, shown < length ? "..." : "");
+}
+
 /* What a value is, for an error. */
 static char *
 describe(const JsonbValue *value)
 {
-	char *string;
-	int	  shown;
-
 	switch (value->type)
 	{
 		case jbvNull:
@@ -144,9 +150,7 @@ describe(const JsonbValue *value)
 		case jbvNumeric:
 			return psprintf("the number %s", dcx_numeric_text(value->val.numeric));
 		case jbvString:
-			string = pnstrdup(value->val.string.val, value->val.string.len);
-			shown = pg_mbcliplen(string, strlen(string), TEXT_SHOWN);
-			return psprintf("the string \"%.*s\"%s", shown, string, string[shown] ? "..." : "");
+			return psprintf("the string %s", quoted(value));
 		default:
 			return pstrdup(JsonContainerIsObject(value->val.binary.data) ? "an object" :
 																		   "an array");
@@ -196,10 +200,7 @@ check_keys(int n, const Kind *kind, const Key *keys, JsonbContainer *object)
 		if (token == WJB_KEY && !find_key(keys, &name))
 			ereport(ERROR,
 					errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					errmsg("item %d of the order: there is no key \"%.*s\"",
-						   n,
-						   name.val.string.len,
-						   name.val.string.val),
+					errmsg("item %d of the order: there is no key %s", n, quoted(&name)),
 					errdetail("%s", list_keys(kind, keys)),
 					errhint("As in %s.", kind->example));
 }
@@ -268,16 +269,19 @@ keys_found(JsonbContainer *object)
 	JsonbValue		   name;
 	JsonbIteratorToken token;
 	StringInfoData	   list;
+	int				   n = 0;
 
 	initStringInfo(&list);
 	while ((token = JsonbIteratorNext(&iterator, &name, true)) != WJB_DONE)
-		if (token == WJB_KEY)
-			appendStringInfo(&list,
-							 "%s\"%.*s\"",
-							 list.len ? ", " : "",
-							 name.val.string.len,
-							 name.val.string.val);
-	return list.len ? list.data : pstrdup("none");
+	{
+		if (token != WJB_KEY)
+			continue;
+		if (n++ < KEYS_LISTED)
+			appendStringInfo(&list, "%s%s", list.len ? ", " : "", quoted(&name));
+	}
+	if (n > KEYS_LISTED)
+		appendStringInfo(&list, ", and %d more", n - KEYS_LISTED);
+	return n ? list.data : pstrdup("none");
 }
 
 /* The kind of an item; it must be of exactly one. */
@@ -477,98 +481,6 @@ dcx_order_specification(const DcxOrder *order)
  * --------------------------------------------------------------------------------------------------
  */
 
-static int
-compare_strings(const void *a, const void *b)
-{
-	return strcmp(*(char *const *) a, *(char *const *) b);
-}
-
-/* The names of templates, in order and each once, as many as an error can show. */
-static char *
-list_names(const char **names, int n)
-{
-	StringInfoData list;
-	int			   different = 0;
-
-	qsort(names, n, sizeof(char *), compare_strings);
-	for (int i = 0; i < n; i++)
-		if (i == 0 || strcmp(names[i], names[i - 1]) != 0)
-			names[different++] = names[i];
-
-	initStringInfo(&list);
-	for (int i = 0; i < Min(different, NAMES_LISTED); i++)
-		appendStringInfo(&list, "%s%s", i ? ", " : "", names[i]);
-	if (different > NAMES_LISTED)
-		appendStringInfo(&list, ", and %d more", different - NAMES_LISTED);
-	return different ? list.data : pstrdup("none");
-}
-
-static void
-unknown_template(const char *sought, const DcxTemplateRow *rows, int nrows)
-{
-	const char **names = palloc(sizeof(char *) * Max(nrows, 1));
-	int			 n = 0;
-
-	for (int i = 0; i < nrows; i++)
-		if (rows[i].name)
-			names[n++] = rows[i].name;
-	ereport(ERROR,
-			errcode(DCX_ERRCODE_UNKNOWN_PRODUCT),
-			errmsg("unknown template \"%s\"", sought),
-			errdetail("The catalog has no template with this id or name."),
-			errhint("On offer: %s.", list_names(names, n)));
-}
-
-static void
-ambiguous_template(const char *sought, bool by_id, const DcxTemplateRow *rows, int nrows)
-{
-	const char **ids = palloc(sizeof(char *) * nrows);
-	int			 n = 0;
-	int			 same = 0;
-
-	for (int i = 0; i < nrows; i++)
-	{
-		const char *value = by_id ? rows[i].id : rows[i].name;
-
-		if (!value || strcmp(value, sought) != 0)
-			continue;
-		same++;
-		if (rows[i].id)
-			ids[n++] = rows[i].id;
-	}
-	ereport(ERROR,
-			errcode(DCX_ERRCODE_UNUSABLE_PRICE),
-			errmsg("template \"%s\" is ambiguous", sought),
-			errdetail("%d templates of the catalog have this %s.", same, by_id ? "id" : "name"),
-			by_id ? errhint("Correct it in the catalog.") :
-					errhint("Order it by its id: %s.", list_names(ids, n)));
-}
-
-/* The template with an id, or else a name. */
-static const DcxTemplateRow *
-find_template(const char *sought, const DcxTemplateRow *rows, int nrows)
-{
-	for (int by_id = 1; by_id >= 0; by_id--)
-	{
-		const DcxTemplateRow *found = NULL;
-
-		for (int i = 0; i < nrows; i++)
-		{
-			const char *value = by_id ? rows[i].id : rows[i].name;
-
-			if (!value || strcmp(value, sought) != 0)
-				continue;
-			if (found)
-				ambiguous_template(sought, by_id, rows, nrows);
-			found = &rows[i];
-		}
-		if (found)
-			return found;
-	}
-	unknown_template(sought, rows, nrows);
-	return NULL;
-}
-
 static char *
 text_or_null(Numeric value)
 {
@@ -580,7 +492,7 @@ static void
 resolve_template(OrderItem *item, const DcxTemplateRow *rows, int nrows)
 {
 	char				 *sought = text_to_cstring(item->name);
-	const DcxTemplateRow *row = find_template(sought, rows, nrows);
+	const DcxTemplateRow *row = dcx_products_template(rows, nrows, sought);
 	const char			 *fault = dcx_vm_size_fault(row->vcpus, row->memory, row->disk);
 
 	if (fault)
@@ -608,11 +520,13 @@ item_context(void *n)
 static void
 put_lines(DcxOrderLine *to, int n, const OrderItem *item, const DcxQuoteLine *lines, int nlines)
 {
+	bool once = item->kind == PRODUCT || dcx_money_compare(item->count, int64_to_numeric(1)) == 0;
+
 	for (int i = 0; i < nlines; i++)
 	{
 		to[i].item = n;
 		to[i].line = lines[i];
-		if (item->kind != PRODUCT)
+		if (!once)
 			dcx_quote_line_times(&to[i].line, item->count);
 	}
 }
@@ -691,13 +605,13 @@ is_template(const OrderItem *item)
 }
 
 static bool
-is_product(const OrderItem *item)
+is_of_aas(const OrderItem *item)
 {
 	return item->kind != NETWORK;
 }
 
 static bool
-is_network(const OrderItem *item)
+is_of_enetworks(const OrderItem *item)
 {
 	return item->kind == NETWORK;
 }
@@ -755,8 +669,8 @@ dcx_order_price(DcxOrder *order)
 	for (int i = 0; i < order->nitems; i++)
 		quote.nlines += count_lines(&order->items[i]);
 	quote.lines = palloc(sizeof(DcxOrderLine) * quote.nlines);
-	price_items(order, &quote, DCX_AAS, is_product);
-	price_items(order, &quote, DCX_ENETWORKS, is_network);
+	price_items(order, &quote, DCX_AAS, is_of_aas);
+	price_items(order, &quote, DCX_ENETWORKS, is_of_enetworks);
 	for (int i = 0; i < quote.nlines; i++)
 		quote.cost = dcx_money_add(quote.cost, quote.lines[i].line.amount);
 	quote.cost = dcx_money_display(quote.cost);

@@ -43,8 +43,8 @@ typedef struct DcxOrderQuote
 } DcxOrderQuote;
 
 /*
- * Reads an order, which has to live as long as its value. Anything but an array of items is 22023; so is
- * what is wrong in one, where the message names the item by its number, from 1, and the key.
+ * Reads an order. Its numbers are in the value, which has to live as long. Anything but an array of items
+ * is 22023; so is what is wrong in one, where the message names the item by its number, from 1, and the key.
  */
 extern DcxOrder *dcx_order_read(Jsonb *items);
 

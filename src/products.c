@@ -4,10 +4,14 @@
  */
 #include "postgres.h"
 
+#include "errcodes.h"
 #include "products.h"
 #include "query.h"
 #include "relation.h"
 #include "storage/lmgr.h"
+
+/* How many names of templates an error lists. */
+#define NAMES_LISTED 20
 
 static const DcxCatalogPart *
 part(DcxAasPart number)
@@ -152,4 +156,95 @@ dcx_products_templates(int *nrows)
 	dcx_run_end(&run);
 
 	return rows;
+}
+
+static int
+compare_strings(const void *a, const void *b)
+{
+	return strcmp(*(char *const *) a, *(char *const *) b);
+}
+
+/* The names of templates, in order and each once, as many as an error can show. */
+static char *
+list_names(const char **names, int n)
+{
+	StringInfoData list;
+	int			   different = 0;
+
+	qsort(names, n, sizeof(char *), compare_strings);
+	for (int i = 0; i < n; i++)
+		if (i == 0 || strcmp(names[i], names[i - 1]) != 0)
+			names[different++] = names[i];
+
+	initStringInfo(&list);
+	for (int i = 0; i < Min(different, NAMES_LISTED); i++)
+		appendStringInfo(&list, "%s%s", i ? ", " : "", names[i]);
+	if (different > NAMES_LISTED)
+		appendStringInfo(&list, ", and %d more", different - NAMES_LISTED);
+	return different ? list.data : pstrdup("none");
+}
+
+static void
+unknown_template(const char *sought, const DcxTemplateRow *rows, int nrows)
+{
+	const char **names = palloc(sizeof(char *) * Max(nrows, 1));
+	int			 n = 0;
+
+	for (int i = 0; i < nrows; i++)
+		if (rows[i].name)
+			names[n++] = rows[i].name;
+	ereport(ERROR,
+			errcode(DCX_ERRCODE_UNKNOWN_PRODUCT),
+			errmsg("unknown template \"%s\"", sought),
+			errdetail("The catalog has no template with this id or name."),
+			errhint("On offer: %s.", list_names(names, n)));
+}
+
+static void
+ambiguous_template(const char *sought, bool by_id, const DcxTemplateRow *rows, int nrows)
+{
+	const char **ids = palloc(sizeof(char *) * nrows);
+	int			 n = 0;
+	int			 same = 0;
+
+	for (int i = 0; i < nrows; i++)
+	{
+		const char *value = by_id ? rows[i].id : rows[i].name;
+
+		if (!value || strcmp(value, sought) != 0)
+			continue;
+		same++;
+		if (rows[i].id)
+			ids[n++] = rows[i].id;
+	}
+	ereport(ERROR,
+			errcode(DCX_ERRCODE_UNUSABLE_PRICE),
+			errmsg("template \"%s\" is ambiguous", sought),
+			errdetail("%d templates of the catalog have this %s.", same, by_id ? "id" : "name"),
+			by_id ? errhint("Correct it in the catalog.") :
+					errhint("Order it by its id: %s.", list_names(ids, n)));
+}
+
+const DcxTemplateRow *
+dcx_products_template(const DcxTemplateRow *rows, int nrows, const char *sought)
+{
+	for (int by_id = 1; by_id >= 0; by_id--)
+	{
+		const DcxTemplateRow *found = NULL;
+
+		for (int i = 0; i < nrows; i++)
+		{
+			const char *value = by_id ? rows[i].id : rows[i].name;
+
+			if (!value || strcmp(value, sought) != 0)
+				continue;
+			if (found)
+				ambiguous_template(sought, by_id, rows, nrows);
+			found = &rows[i];
+		}
+		if (found)
+			return found;
+	}
+	unknown_template(sought, rows, nrows);
+	return NULL;
 }

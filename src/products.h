@@ -31,4 +31,11 @@ typedef struct DcxTemplateRow
 /* All templates, likewise; ZD007 where none are attached. */
 extern DcxTemplateRow *dcx_products_templates(int *nrows);
 
+/*
+ * The one of them that has an id or, where none has it, a name; to the letter. None is ZD002, with the
+ * names on offer as the hint, more than one ZD003.
+ */
+extern const DcxTemplateRow *dcx_products_template(const DcxTemplateRow *rows, int nrows,
+												   const char *sought);
+
 #endif /* DCX_PRODUCTS_H */

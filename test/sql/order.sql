@@ -43,7 +43,8 @@ SELECT DISTINCT ON (item) item, quantity AS cpus FROM dcx_order_quote(
 CREATE FUNCTION test.order_failure(items text) RETURNS TABLE (state text, message text, detail text, hint text) LANGUAGE sql AS
     $$SELECT * FROM test.failure(format('SELECT * FROM dcx_order_quote(%L)', items))$$;
 SELECT f.* FROM unnest(ARRAY['null', '"a text"', '4', '{}', '{"vm": {}}', '[]', '[[]]', '[1]', '[null]', '["vm"]',
-    '[{}]', '[{"vmm": {}, "count": 2}]']) WITH ORDINALITY v (items, n), LATERAL test.order_failure(items) f ORDER BY n \gx
+    '[{}]', '[{"vmm": {}, "count": 2}]', (SELECT jsonb_build_array(jsonb_object_agg('key ' || i, i))::text FROM generate_series(1, 12) i),
+    (SELECT jsonb_build_array(jsonb_build_object(repeat('vm', 100), 1))::text)]) WITH ORDINALITY v (items, n), LATERAL test.order_failure(items) f ORDER BY n \gx
 -- An item, the second of its order; what is wrong in it is named.
 \set vm '{"cpu_type": "1GHZ", "cpus": 2, "ram_gb": 4, "storage_type": "STANDARD", "gb": 40}'
 SELECT item, f.state, f.message, f.detail, CASE WHEN n = 1 OR f.hint !~ '^As in' THEN f.hint ELSE left(f.hint, 16) END AS hint FROM unnest(ARRAY[
