@@ -81,11 +81,13 @@ subtest 'a role without any right prices with what another has attached' => sub 
 		'1|0', 'and the mapping\'s options are hidden from it');
 	is($app->value($price), '376.00', 'it prices as before');
 
+	# dcx_network_offers is like dcx_network_cost: its cost is the customer's.
 	is( $app->value(<<'SQL'), '', 'no function that everybody may call returns a product\'s cost');
 SELECT p.oid::regprocedure FROM pg_proc p JOIN pg_depend d ON d.objid = p.oid AND d.classid = 'pg_proc'::regclass
   JOIN pg_extension e ON e.oid = d.refobjid AND d.refclassid = 'pg_extension'::regclass
  WHERE e.extname = 'dcx_pricing' AND has_function_privilege(p.oid, 'EXECUTE')
-   AND p.proname NOT IN ('dcx_template_costs', 'dcx_inventory_costs') AND pg_get_function_result(p.oid) ~ '\mcost\M'
+   AND p.proname NOT IN ('dcx_template_costs', 'dcx_inventory_costs', 'dcx_network_offers')
+   AND pg_get_function_result(p.oid) ~ '\mcost\M'
 SQL
 	$main->safe_psql($Dcx::main_db, 'REVOKE USAGE ON SCHEMA aas, dcx FROM app');
 	$app->close;

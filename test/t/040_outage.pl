@@ -197,7 +197,8 @@ subtest 'an order during an outage' => sub {
 	while_down(sub {
 		is(answer($app, reserve('down')), '376.00|f, 1 warnings', 'holds the saved price');
 		is( $super->value(<<"SQL"), "376.00|t|dcx.price_book|78.00", 'and the hold says when that was seen, and where');
-SELECT amount, (quote->>'read_at')::timestamptz = '$seen', quote->>'relation', quote #> '{lines,0,unit_price}'
+SELECT amount, (quote->>'read_at')::timestamptz = '$seen', quote #>> '{catalogs,aas,relation}',
+	quote #> '{lines,0,unit_price}'
   FROM dcx.wallet_hold WHERE idempotency_key = 'down'
 SQL
 		is(answer($app, reserve('down')), '376.00|t, 0 warnings', 'a replay needs no price');
