@@ -19,6 +19,13 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
+void
+dcx_run_set(const char *name, const char *value)
+{
+	(void)
+		set_config_option(name, value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+}
+
 static void
 begin(DcxRun *run, Oid owner, const char *path)
 {
@@ -32,14 +39,7 @@ begin(DcxRun *run, Oid owner, const char *path)
 
 	/* In a run within a run it usually stands so already. */
 	if (strcmp(namespace_search_path, path) != 0)
-		(void) set_config_option("search_path",
-								 path,
-								 PGC_USERSET,
-								 PGC_S_SESSION,
-								 GUC_ACTION_SAVE,
-								 true,
-								 0,
-								 false);
+		dcx_run_set("search_path", path);
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
 }

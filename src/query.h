@@ -29,6 +29,9 @@ typedef struct DcxRun
 extern void dcx_run_begin(DcxRun *run, Oid owner);
 extern void dcx_run_end(DcxRun *run);
 
+/* Inside a run: sets a setting that anybody may set, until the run ends. */
+extern void dcx_run_set(const char *name, const char *value);
+
 /*
  * The same for a statement that fires triggers of the platform's: they find, after pg_catalog, what
  * is in their table's schema. The statement itself has to qualify what it uses.

@@ -2,7 +2,7 @@
  * services.c
  *		The network services of E-Networks as rows.
  *
- * Three tables in one statement: of foreign tables on one server postgres_fdw makes one remote read.
+ * Three tables in one statement, and of foreign tables on one server one remote read.
  */
 #include "postgres.h"
 
@@ -92,6 +92,18 @@ select_lines(const DcxPriced *priced, bool full)
 	return sql.data;
 }
 
+/*
+ * Lets postgres_fdw join at the other server, in one read instead of three: what it knows of foreign tables that
+ * nobody has analyzed makes that look dear. Where it cannot, the tables are joined here all the same.
+ */
+static void
+join_there(void)
+{
+	dcx_run_set("enable_hashjoin", "off");
+	dcx_run_set("enable_mergejoin", "off");
+	dcx_run_set("enable_nestloop", "off");
+}
+
 /* What a row of the statement says. */
 static Line
 read_line(uint64 row, bool view, bool full)
@@ -159,6 +171,8 @@ dcx_services_rows(const DcxPriced *priced, bool full, int *nrows, DcxSource *sou
 
 	dcx_catalog_lock(priced, source, stamp);
 	dcx_run_begin(&run, dcx_relation_owner(relation));
+	if (source->kind == DCX_SOURCE_FOREIGN)
+		join_there();
 	nlines = dcx_catalog_select(DCX_ENETWORKS,
 								source->roots,
 								source->nroots,
