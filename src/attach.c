@@ -449,7 +449,7 @@ static void
 attach_server(Attachment *attachment)
 {
 	need_schema(attachment);
-	attachment->tables = dcx_foreign_remote_tables(attachment->catalog->name,
+	attachment->tables = dcx_foreign_remote_tables(dcx_catalog_remote(attachment->id),
 												   attachment->server,
 												   attachment->schema,
 												   attachment->remote_schema,

@@ -10,7 +10,6 @@
 #include "errcodes.h"
 #include "query.h"
 #include "relation.h"
-#include "remote.h"
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -110,6 +109,16 @@ dcx_catalog_named(const text *name)
 			errhint("The catalog of products is '%s', the one of network services '%s'.",
 					dcx_catalogs[DCX_AAS].name,
 					dcx_catalogs[DCX_ENETWORKS].name));
+}
+
+DcxRemote *
+dcx_catalog_remote(DcxCatalogId id)
+{
+	static DcxRemote remotes[DCX_CATALOGS];
+
+	remotes[id].name = dcx_catalogs[id].name;
+	remotes[id].what = dcx_catalogs[id].what;
+	return &remotes[id];
 }
 
 const DcxBinding *
@@ -323,7 +332,7 @@ dcx_catalog_select(DcxCatalogId id, const Oid *relations, int nrelations, const 
 	if (near)
 		return plan ? dcx_query_read(plan, sql, &none) :
 					  dcx_query_execute(sql, 0, NULL, NULL, NULL);
-	dcx_remote_do(dcx_catalogs[id].name, start, finish, &reading);
+	dcx_remote_do(dcx_catalog_remote(id), start, finish, &reading);
 	return reading.nrows;
 }
 

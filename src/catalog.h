@@ -11,6 +11,7 @@
 
 #include "binding.h"
 #include "query.h"
+#include "remote.h"
 #include "utils/jsonb.h"
 
 typedef enum DcxCatalogId
@@ -79,6 +80,9 @@ typedef enum DcxEnetworksPart
 
 /* The catalog that a user means, or an error (22023) that says which ones there are. */
 extern DcxCatalogId dcx_catalog_named(const text *name);
+
+/* The database of a catalog. */
+extern DcxRemote *dcx_catalog_remote(DcxCatalogId id);
 
 /*
  * The binding of a part, brought up to date. The second one wants it: nothing attached is ZD007, with

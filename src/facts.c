@@ -484,6 +484,7 @@ static char *
 wallet(void)
 {
 	const DcxBinding *wallets = dcx_wallet_binding();
+	DcxRemote		  remote = {.name = "wallet", .what = "database of the wallets"};
 	DcxParameters	  none = {0};
 	StringInfoData	  json;
 	Oid				  owner;
@@ -498,7 +499,7 @@ wallet(void)
 	if (dcx_wallet_is_table(wallets->relation))
 		read_wallets(&json);
 	else
-		dcx_remote_do("wallet", NULL, read_wallets, &json);
+		dcx_remote_do(&remote, NULL, read_wallets, &json);
 	owner = dcx_ledger_owner(wallets, true);
 	if (OidIsValid(owner))
 		append_json(

@@ -472,7 +472,7 @@ read_remote_schema(void *argument)
 }
 
 List *
-dcx_foreign_remote_tables(const char *catalog, const char *server, const char *local_schema,
+dcx_foreign_remote_tables(DcxRemote *catalog, const char *server, const char *local_schema,
 						  const char *remote_schema, char **database)
 {
 	RemoteSchema remote = {.local_schema = local_schema, .remote_schema = remote_schema};

@@ -10,6 +10,7 @@
 #define DCX_FOREIGN_H
 
 #include "nodes/parsenodes.h"
+#include "remote.h"
 
 /* A column of a remote table. */
 typedef struct DcxRemoteColumn
@@ -65,9 +66,9 @@ extern void dcx_foreign_set_table(Oid relation, const char *remote_schema,
 /*
  * What a schema of the remote database holds, as a list of DcxRemoteTable. Read through foreign
  * tables on the remote's system catalogs that are made in the local schema and dropped again.
- * catalog: what it is attached as; database: the name of the one reached.
+ * catalog: what is attached; database: the name of the one reached.
  */
-extern List *dcx_foreign_remote_tables(const char *catalog, const char *server,
+extern List *dcx_foreign_remote_tables(DcxRemote *catalog, const char *server,
 									   const char *local_schema, const char *remote_schema,
 									   char **database);
 

@@ -106,7 +106,7 @@ analyze(void *argument)
 	if (!OidIsValid(task->relation) || get_rel_relkind(task->relation) != RELKIND_FOREIGN_TABLE)
 		return;
 	dcx_run_begin(&run, dcx_relation_owner(task->relation));
-	dcx_remote_do(dcx_catalogs[task->id].name, NULL, analyze_remote, task);
+	dcx_remote_do(dcx_catalog_remote(task->id), NULL, analyze_remote, task);
 	dcx_run_end(&run);
 	put(task, dcx_relation_name(task->relation));
 }

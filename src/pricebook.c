@@ -90,6 +90,12 @@ what(const Shelf *shelf)
 	return dcx_catalogs[shelf - shelves].what;
 }
 
+static DcxRemote *
+remote(const Shelf *shelf)
+{
+	return dcx_catalog_remote(shelf - shelves);
+}
+
 static TimestampTz
 seconds_after(TimestampTz time, int seconds)
 {
@@ -365,8 +371,8 @@ release(void *shelf)
 static bool
 may_survive(const Shelf *shelf)
 {
-	return dcx_on_outage == DCX_ON_OUTAGE_SAVED && shelf->newest.found && !dcx_remote_is_in_use() &&
-		   !IsInParallelMode();
+	return dcx_on_outage == DCX_ON_OUTAGE_SAVED && shelf->newest.found &&
+		   !dcx_remote_is_in_use(remote(shelf)) && !IsInParallelMode();
 }
 
 /*
@@ -389,7 +395,7 @@ load_from_afar(Shelf *shelf)
 	PG_TRY();
 	{
 		if (subtransaction)
-			dcx_remote_do(shelf->newest.catalog, load, release, shelf);
+			dcx_remote_do(remote(shelf), load, release, shelf);
 		else
 			load_live(shelf);
 		shelf->outage_relation = InvalidOid;

@@ -20,9 +20,6 @@ static volatile sig_atomic_t expired = false;
 static bool connected = false;
 static bool lost = false;
 
-/* The last transaction that came so far. */
-static LocalTransactionId reached_by;
-
 /* The timer's handler: a cancel, which rethrow() tells from the user's. */
 static void
 expire(void)
@@ -58,7 +55,7 @@ is_outage(const ErrorData *error)
 
 /* In a PG_CATCH: throws the error on, as ZD008 where it is an outage. */
 static void
-rethrow(MemoryContext context, const char *catalog)
+rethrow(MemoryContext context, const DcxRemote *remote)
 {
 	ErrorData *error;
 
@@ -84,10 +81,10 @@ rethrow(MemoryContext context, const char *catalog)
 		else
 			error->detail =
 				psprintf("%s%s", error->message, pg_str_endswith(error->message, ".") ? "" : ".");
-		error->message = pstrdup("the catalog cannot be reached");
+		error->message = psprintf("the %s cannot be reached", remote->what);
 		error->hint = psprintf("Its host and port are meant as seen from this database server. "
 							   "dcx_attach_%s() with another URL changes them.",
-							   catalog);
+							   remote->name);
 		error->sqlerrcode = DCX_ERRCODE_UNREACHABLE;
 		ReThrowError(error);
 	}
@@ -95,18 +92,19 @@ rethrow(MemoryContext context, const char *catalog)
 }
 
 static void
-connect_and_work(void (*connect)(void *argument), void (*work)(void *argument), void *argument)
+connect_and_work(DcxRemote *remote, void (*connect)(void *argument), void (*work)(void *argument),
+				 void	   *argument)
 {
 	if (connect)
 		connect(argument);
 	connected = true;
-	reached_by = DCX_MY_LXID;
+	remote->reached_by = DCX_MY_LXID;
 	work(argument);
 }
 
 void
-dcx_remote_do(const char *catalog, void (*connect)(void *argument), void (*work)(void *argument),
-			  void		 *argument)
+dcx_remote_do(DcxRemote *remote, void (*connect)(void *argument), void (*work)(void *argument),
+			  void		*argument)
 {
 	MemoryContext context = CurrentMemoryContext;
 
@@ -116,7 +114,7 @@ dcx_remote_do(const char *catalog, void (*connect)(void *argument), void (*work)
 	/* A view that itself prices brings us here again: the outer limit is the limit. */
 	if (get_timeout_active(timer))
 	{
-		connect_and_work(connect, work, argument);
+		connect_and_work(remote, connect, work, argument);
 		return;
 	}
 
@@ -126,12 +124,12 @@ dcx_remote_do(const char *catalog, void (*connect)(void *argument), void (*work)
 	enable_timeout_after(timer, DCX_REMOTE_LIMIT * 1000);
 	PG_TRY();
 	{
-		connect_and_work(connect, work, argument);
+		connect_and_work(remote, connect, work, argument);
 	}
 	PG_CATCH();
 	{
 		disable_timeout(timer, false);
-		rethrow(context, catalog);
+		rethrow(context, remote);
 	}
 	PG_END_TRY();
 	disable_timeout(timer, false);
@@ -148,7 +146,7 @@ dcx_remote_is_lost(void)
 }
 
 bool
-dcx_remote_is_in_use(void)
+dcx_remote_is_in_use(const DcxRemote *remote)
 {
-	return reached_by == DCX_MY_LXID;
+	return remote->reached_by == DCX_MY_LXID;
 }

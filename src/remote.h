@@ -8,13 +8,21 @@
 /* How long one piece of work may take, in seconds. */
 #define DCX_REMOTE_LIMIT 20
 
+/* What is read from. */
+typedef struct DcxRemote
+{
+	const char		  *name;	   /* dcx_attach_<name>() says where it is */
+	const char		  *what;	   /* errors call it so */
+	LocalTransactionId reached_by; /* the last transaction that has connected to it */
+} DcxRemote;
+
 /*
- * Does work that reads from a catalog's foreign server, after connecting to it (NULL: the work does
+ * Does work that reads from a foreign server, after connecting to it (NULL: the work does
  * that as well). A server that cannot be reached, breaks off or takes too long (by its own time-out, or the
  * limit above, since postgres_fdw does not heed connect_timeout from 16 on) is ZD008, with what was
  * the matter as the detail. The user's own cancel, and every other error, stays what it is.
  */
-extern void dcx_remote_do(const char *catalog, void (*connect)(void *argument),
+extern void dcx_remote_do(DcxRemote *remote, void (*connect)(void *argument),
 						  void (*work)(void *argument), void *argument);
 
 /*
@@ -23,7 +31,7 @@ extern void dcx_remote_do(const char *catalog, void (*connect)(void *argument),
  */
 extern bool dcx_remote_is_lost(void);
 
-/* Whether our transaction had connected before: then a failure now is a connection lost. */
-extern bool dcx_remote_is_in_use(void);
+/* Whether our transaction had connected to it before: then a failure now is a connection lost. */
+extern bool dcx_remote_is_in_use(const DcxRemote *remote);
 
 #endif /* DCX_REMOTE_H */

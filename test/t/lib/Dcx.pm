@@ -179,13 +179,13 @@ sub fails_with
 	return $error;
 }
 
-# How often pricing has read a table in a catalog since the log had that length.
+# How often pricing has read a table in a catalog, alone or with others, since the log had that length.
 sub remote_reads
 {
 	my ($node, $offset, $table) = @_;
 
 	$table //= 'products';
-	my @reads = slurp_file($node->logfile, $offset) =~ /DECLARE c\d+ CURSOR FOR\s+SELECT [^;]*? FROM \(*public\.$table\b/g;
+	my @reads = slurp_file($node->logfile, $offset) =~ /DECLARE c\d+ CURSOR FOR\s+SELECT [^\n]*? FROM [^\n]*?\bpublic\.$table\b/g;
 	return scalar @reads;
 }
 
