@@ -73,6 +73,17 @@ sub keys_used
 	return $super->value('SELECT count(*) FROM dcx.wallet_key');
 }
 
+# Where the prices of an order are from, as its hold has it.
+sub sources
+{
+	my ($key) = @_;
+
+	return $super->value(<<"SQL");
+SELECT string_agg(key || ' ' || (value->>'relation'), ', ' ORDER BY key)
+  FROM dcx.wallet_hold, jsonb_each(quote->'catalogs') WHERE idempotency_key = '$key'
+SQL
+}
+
 subtest 'what is read' => sub {
 	my $app = fresh();
 	my @logs = log_sizes();
@@ -157,17 +168,36 @@ subtest 'AAS is down' => sub {
 	$aas->start;
 };
 
+subtest 'one is down, and its saved book answers' => sub {
+	$super->value(q{SELECT dcx_price_book_save(), dcx_price_book_save('enetworks')});
+	$super->value("ALTER DATABASE $Dcx::main_db SET dcx_pricing.on_outage = 'saved'");
+	for my $down ([ $enetworks, 'services', 'aas aas.products, enetworks dcx.price_book' ],
+		[ $aas, 'products', 'aas dcx.price_book, enetworks enetworks.bandwidth_prices' ])
+	{
+		my ($node, $name, $from) = @$down;
+		my $app;
+
+		$node->stop;
+		$app = fresh();
+		is($app->value(reserve("outage of $name", $network, $vm)), '4347.00|f', "no $name: an order of both is held");
+		like($app->notices, qr/^WARNING:  ZD008/m, 'with a warning');
+		is(sources("outage of $name"), $from, 'and says where its prices are from');
+		is($app->value(reserve("outage of $name", $network, $vm)), '4347.00|t', 'once');
+		$app->close;
+		$node->start;
+	}
+	$super->value("ALTER DATABASE $Dcx::main_db RESET dcx_pricing.on_outage");
+};
+
 subtest 'both are down, and saved books answer' => sub {
 	my $app;
 
-	$super->value('SELECT dcx_price_book_save(), dcx_price_book_save(\'enetworks\')');
+	$super->value(q{SELECT dcx_price_book_save(), dcx_price_book_save('enetworks')});
 	$super->value("ALTER DATABASE $Dcx::main_db SET dcx_pricing.max_price_age = '1h'");
 	$_->stop for $aas, $enetworks;
 	$app = fresh();
 	is($app->value(reserve('saved', $vm, $network, $product)), '5072.00|f', 'an order is held');
-	is( $super->value(q{SELECT string_agg(key || ' ' || (value->>'relation'), ', ' ORDER BY key)
-			FROM dcx.wallet_hold, jsonb_each(quote->'catalogs') WHERE idempotency_key = 'saved'}),
-		'aas dcx.price_book, enetworks dcx.price_book', 'and says where its prices are from');
+	is(sources('saved'), 'aas dcx.price_book, enetworks dcx.price_book', 'and says where its prices are from');
 	fails_with($app, reserve('template', $template), 'sizes of templates are in no book', state => 'ZD008');
 	$app->close;
 };
