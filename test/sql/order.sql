@@ -205,6 +205,17 @@ RESET client_min_messages;
 SELECT * FROM dcx_order_quote(:'line');
 SELECT sum(amount) = dcx_product_cost('BACKUP_GB') + 2 * dcx_network_cost('PV_FIBRE', 99.5, dcx_price_book('enetworks')) + dcx_vm_cost('1GHZ', 2, 4, 'STANDARD', 40) AS same, count(*), max(item)
   FROM dcx_order_quote(jsonb_build_array('{"network": {"mbps": 99.50, "service": "pv_fibre"}, "count": 2}'::jsonb, '{"product": "BACKUP_GB"}'::jsonb, jsonb_build_object('vm', :'vm'::jsonb)));
+-- Five hundred orders of all kinds, against the same items each on its own.
+SELECT count(*), bool_and(together = singly) AS same, sum(together)
+  FROM generate_series(1, 500) n, dcx_price_book('enetworks') book,
+       LATERAL (SELECT 1 + n % 7 AS cpus, (1 + n % 9) / 2.0 AS ram, n / 8.0 AS gb, 1 + n * 37 % 4980 / 10.0 AS mbps, n / 16.0 AS quantity, 1 + n % 5 AS times) v,
+       LATERAL (SELECT sum(amount) AS together FROM dcx_order_quote(jsonb_build_array(
+           jsonb_build_object('product', 'ARCHIVE_GB', 'quantity', quantity),
+           jsonb_build_object('vm', jsonb_build_object('cpu_type', '2GHZ', 'cpus', cpus, 'ram_gb', ram, 'storage_type', 'PREMIUM', 'gb', gb), 'count', times),
+           jsonb_build_object('network', jsonb_build_object('service', 'PV_FIBRE', 'mbps', mbps), 'count', times),
+           jsonb_build_object('template', 'CentOS 8', 'cpu_type', '1GHZ', 'storage_type', 'STANDARD')))) q,
+       LATERAL (SELECT dcx_product_cost('ARCHIVE_GB', quantity) + times * dcx_vm_cost('2GHZ', cpus, ram, 'PREMIUM', gb) + times * dcx_network_cost('PV_FIBRE', mbps, book)
+                       + dcx_vm_cost('1GHZ', 1, 2, 'STANDARD', 20) AS singly) s;
 SELECT item, code, quantity, amount FROM dcx_order_quote('[{"network": {"service": "PV_SMALL", "mbps": 1.5}, "count": 3}, {"product": "HALF", "quantity": 0.5}]');
 SELECT f.state, f.message, f.detail FROM unnest('{"{\"service\": \"PV_COPPER\", \"mbps\": 10}","{\"service\": \"PV_FIBRE\", \"mbps\": 500}","{\"service\": \"MP_RURAL\", \"mbps\": 10}","{\"service\": \"\", \"mbps\": 10}"}'::text[]) WITH ORDINALITY a (item, n),
     LATERAL test.order_failure('[{"product": "BACKUP_GB"}, {"network": ' || item || '}]') f ORDER BY n;
