@@ -61,7 +61,7 @@ BEGIN
 END $$;
 CREATE VIEW network AS
 	SELECT CASE WHEN answered IS NOT DISTINCT FROM plain AND one IS NOT DISTINCT FROM plain_one THEN plain
-		ELSE differ(answered || ' ' || one, plain || ' ' || plain_one) END AS prices
+		ELSE differ(concat_ws(', alone ', answered, one), concat_ws(', alone ', plain, plain_one)) END AS prices
 	  FROM (SELECT (SELECT string_agg(service || ' ' || coalesce(trim_scale(cost)::text, '-'), ', ' ORDER BY service)
 	                  FROM dcx_network_offers(60)) AS answered,
 	               (SELECT string_agg(service || ' ' || coalesce(trim_scale(cost)::text, '-'), ', ' ORDER BY service)
