@@ -111,6 +111,42 @@ subtest 'book forms' => sub {
 		$super->value('SELECT sum(ram) * 37 FROM vms') =~ s/0+$//r, 'and of a product');
 };
 
+# Lines of every width, some of which no band holds.
+subtest 'network services' => sub {
+	my $enetworks = new_enetworks('enetworks');
+	my $enetworks_url = enetworks_url($enetworks);
+	my $lines = q{SELECT count(cost), sum(cost), sum(hashtext(id || ':' || cost)::bigint) FROM (SELECT id,
+		dcx_network_cost(CASE id % 2 WHEN 0 THEN 'PV_FIBRE_BUSINESS' ELSE 'kr_fibre_business' END, 1 + gb % 998 + ram / 1000%s) AS cost
+		FROM vms WHERE id <= 100000) v};
+	my $offers = q{SELECT count(o.cost), sum(o.cost), sum(hashtext(o::text)::bigint) FROM vms,
+		dcx_network_offers(1 + gb, NULL, %s) o WHERE id % 100 = 0};
+	my ($network, $costs, $offered);
+
+	$super->value("SELECT * FROM dcx_attach_enetworks('$enetworks_url')");
+	$network = $super->value(q{SELECT dcx_price_book('enetworks')}) =~ s/'/''/gr;
+	$super->value($serial);
+	$costs = $super->value(sprintf $lines, '');
+	like($costs, qr/^100000\|/, 'priced live, by one process');
+	$offered = $super->value(sprintf $offers, "'$network'");
+	$super->value($parallel);
+	runs_serially($super, sprintf($lines, ''), 'which they stay without a book');
+	for my $book ("'$network'", q{(SELECT dcx_price_book('enetworks'))}, q{(SELECT dcx_price_book() || dcx_price_book('enetworks'))})
+	{
+		my $name = substr $book, 0, 60;
+
+		runs_parallel($super, sprintf($lines, ", $book"), "$name: a parallel plan");
+		is($super->value(sprintf $lines, ", $book"), $costs, 'the same costs');
+		runs_parallel($super, sprintf($offers, $book), 'offers: a parallel plan');
+		is($super->value(sprintf $offers, $book), $offered, 'the same offers');
+	}
+	$super->value('SET parallel_leader_participation = off');
+	fails_with($super, sprintf($lines, ", (SELECT dcx_price_book('enetworks') - 'KR_FIBRE_BUSINESS')"), 'an error in a worker',
+		state => 'ZD002', message => 'unknown network service "kr_fibre_business"', context => qr/parallel worker/);
+	$super->value('RESET parallel_leader_participation');
+	$enetworks->stop;
+	is($super->value(sprintf $lines, ", '$network'"), $costs, 'a book needs nobody');
+};
+
 subtest 'an error in a worker is the same error' => sub {
 	# Else the leader may be the first to meet it.
 	$super->value('SET parallel_leader_participation = off');
@@ -134,7 +170,7 @@ subtest 'live forms are the business of one process' => sub {
 subtest 'where the book of a subquery comes from' => sub {
 	my $some = flat(', (SELECT dcx_price_book())') =~ s/FROM vms/FROM vms WHERE id <= 1000/r;
 	my $cost = $super->value(priced('') =~ s/FROM vms/FROM vms WHERE id <= 1000/r);
-	my $source = 'SELECT source FROM dcx_price_book_stats()';
+	my $source = q{SELECT source FROM dcx_price_book_stats() WHERE catalog = 'aas'};
 	my $answers = sub {
 		local $Test::Builder::Level = $Test::Builder::Level + 1;
 		my ($session, $from) = @_;

@@ -9,8 +9,9 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 my $aas = new_aas('aas');
+my $enetworks = new_enetworks('enetworks');
 my $main = new_main('main');
-my $url = aas_url($aas);
+my ($url, $enetworks_url) = (aas_url($aas), enetworks_url($enetworks));
 my $in_aas = session($aas, database => $Dcx::aas_db);
 my $directory = PostgreSQL::Test::Utils::tempdir();
 
@@ -33,14 +34,27 @@ for my $price (40, 41.5, 37)
 	push @times, $operator->value('SELECT clock_timestamp()');
 }
 
+# So has E-Networks books of its own.
+my $line = q{SELECT dcx_network_cost('PV_FIBRE_BUSINESS', 100)};
+my @network_times;
+$operator->value("SELECT * FROM dcx_attach_enetworks('$enetworks_url')");
+for my $price (1695, 1795)
+{
+	push @network_times, $operator->value('SELECT clock_timestamp()');
+	$enetworks->safe_psql($Dcx::enetworks_db, qq{UPDATE bandwidth_prices SET "fixedPrice" = $price WHERE id = 'cm5bwp000003'});
+	is($operator->value(q{SELECT changed, products FROM dcx_price_book_save('enetworks')}), 't|12', "$price is saved");
+}
+
 my $books = 'SELECT * FROM dcx.price_book ORDER BY book_id';
+my $of_aas = q{SELECT count(*), count(DISTINCT book) FROM dcx.price_book WHERE catalog = 'aas'};
 
 # What was in force at each of the times, and before.
 sub history
 {
 	my ($session) = @_;
 
-	return join "\n", map { $session->value("SELECT dcx_price_book_at('$_')") } @times;
+	return join "\n", (map { $session->value("SELECT dcx_price_book_at('$_')") } @times),
+	  map { $session->value("SELECT dcx_price_book_at('$_', 'enetworks')") } @network_times;
 }
 
 subtest 'no cost is for everybody' => sub {
@@ -51,6 +65,10 @@ subtest 'no cost is for everybody' => sub {
 	for my $book ('dcx_price_book()', map { "dcx_price_book_at('$_')" } @times)
 	{
 		is($app->value(sprintf $everywhere, $book), 'f|0|t', "$book has none");
+	}
+	for my $book ("dcx_price_book('enetworks')", map { "dcx_price_book_at('$_', 'enetworks')" } @network_times)
+	{
+		is($app->value(sprintf $everywhere =~ s/'RAM_GB' \? 'price'/'PV_FIBRE_BUSINESS' ? 'bands'/r, $book), 'f|0|t', "$book has none");
 	}
 	$super->value(q{ALTER ROLE app SET dcx_pricing.max_price_age = '1d'});
 	my $saved = session($main, user => 'app');
@@ -97,7 +115,7 @@ SQL
 	like($app->value(q{SELECT * FROM dcx_vm_margin('1GHZ', 2, 4, 'STANDARD', 40)}), qr/^2\|.*\|-4\.00\|-2\.70$/m, 'a loss');
 	like($app->notices, qr/^WARNING:.*RAM_GB/m, 'is warned of');
 	is($app->value('SELECT changed, products FROM dcx_price_book_save()'), 't|39', 'a cost alone makes another book');
-	is($super->value($books =~ s/\*/count(*), count(DISTINCT book)/r =~ s/ORDER.*//r), '5|5', 'which the owner has');
+	is($super->value($of_aas), '5|5', 'which the owner has');
 	fails_with($app, 'SELECT book FROM dcx.price_book', 'and app does not', state => '42501');
 	is($super->value(q{SELECT relowner::regrole FROM pg_class WHERE oid = 'dcx.price_book'::regclass}), 'operator',
 		'it is still the one who attached');
@@ -137,8 +155,11 @@ for my $way (sort keys %ways)
 		$there->value(q{SET dcx_pricing.max_price_age = '1d'});
 		is($there->value(q{SELECT dcx_product_cost('RAM_GB')}), '37.00', 'a saved one can');
 		is($there->value('SELECT source, remote_reads FROM dcx_price_book_stats()'), 'saved|0', 'and it is the saved one');
+		is($user->value($line), '3795.00', 'E-Networks is still attached');
+		is($there->value($line), '3795.00', 'and its saved book can answer, too');
+		is($there->value(q{SELECT source, remote_reads FROM dcx_price_book_stats() WHERE catalog = 'enetworks'}), 'saved|0', 'as it does');
 		$in_aas->value(q{UPDATE products SET price = 36 WHERE code = 'RAM_GB'});
-		is($owner->value('SELECT book_id, changed FROM dcx_price_book_save()'), '6|t', 'what is saved goes on; so do the ids');
+		is($owner->value('SELECT book_id, changed FROM dcx_price_book_save()'), '9|t', 'what is saved goes on; so do the ids');
 		is($there->value(q{SELECT dcx_product_cost('RAM_GB')}), '36.00', 'and answers');
 		$in_aas->value(q{UPDATE products SET price = 37 WHERE code = 'RAM_GB'});
 		$_->close for $there, $user, $owner;
@@ -146,7 +167,7 @@ for my $way (sort keys %ways)
 }
 
 subtest 'the extension goes and comes' => sub {
-	my $attached = $super->value('SELECT catalog, part, relation, attached_by FROM dcx.binding ORDER BY part');
+	my $attached = $super->value('SELECT catalog, part, relation, attached_by FROM dcx.binding ORDER BY catalog, part');
 
 	$super->value('DROP EXTENSION dcx_pricing CASCADE');
 	is($super->value($books), $kept, 'every book stays');
@@ -155,27 +176,33 @@ subtest 'the extension goes and comes' => sub {
 	fails_with($app, 'SELECT dcx_price_book_at(now())', 'they are not trusted before their owner may attach',
 		state => '42501', detail => qr/role "operator"/);
 	$super->value(<<'SQL');
-GRANT EXECUTE ON FUNCTION dcx_attach_aas(text, text), dcx_detach(text), dcx_price_book_save(text) TO operator
+GRANT EXECUTE ON FUNCTION dcx_attach_aas(text, text) TO operator
+SQL
+	is($app->value(q{SELECT dcx_product_cost('RAM_GB')}), '37.00', 'then the catalog is found again');
+	fails_with($app, $line, 'those of E-Networks are not, with that right alone', state => '42501', detail => qr/dcx_attach_enetworks/);
+	$super->value(<<'SQL');
+GRANT EXECUTE ON FUNCTION dcx_attach_enetworks(text, text, text), dcx_detach(text), dcx_price_book_save(text) TO operator
 SQL
 	is(history($app), $before, 'then they are found again');
-	is($app->value(q{SELECT dcx_product_cost('RAM_GB')}), '37.00', 'and the catalog');
+	is($app->value($line), '3795.00', 'and its tables');
 	like($operator->value("SELECT * FROM dcx_attach_aas('$url')"), qr/^aas\.products\|39\|already a foreign table/,
 		'attaching finds all as it was');
-	is($super->value('SELECT catalog, part, relation, attached_by FROM dcx.binding ORDER BY part'), $attached, 'the bindings');
-	my $first = $super->value('SELECT count(*), count(DISTINCT book) FROM dcx.price_book');
-	is($first, '5|5', 'and the books, of which the newest was seen once more');
+	like($operator->value("SELECT * FROM dcx_attach_enetworks('$enetworks_url')"), qr/^enetworks\.bandwidth_prices\|40\|already a foreign table/,
+		'of both');
+	is($super->value('SELECT catalog, part, relation, attached_by FROM dcx.binding ORDER BY catalog, part'), $attached, 'the bindings');
+	is($super->value($of_aas), '5|5', 'and the books, of which the newest was seen once more');
 	$in_aas->value(q{UPDATE products SET price = 39 WHERE code = 'RAM_GB'});
-	is($operator->value('SELECT book_id, changed FROM dcx_price_book_save()'), '6|t', 'the next one is the next');
+	is($operator->value('SELECT book_id, changed FROM dcx_price_book_save()'), '9|t', 'the next one is the next');
 	is(history($app), $before, 'and what was is what was');
 
 	# Without the catalog, too: it is not needed for what was.
-	$operator->value('SELECT * FROM dcx_detach($$aas$$)');
+	$operator->value("SELECT * FROM dcx_detach('$_')") for 'aas', 'enetworks';
 	is(history($app), $before, 'detached, the history is there');
-	fails_with($app, 'SELECT dcx_price_book()', 'and no current one', state => 'ZD007');
+	fails_with($app, $_, 'and no current one', state => 'ZD007') for 'SELECT dcx_price_book()', $line;
 	$super->value('DROP EXTENSION dcx_pricing CASCADE; CREATE EXTENSION dcx_pricing');
-	is($super->value('SELECT count(*) FROM dcx.price_book'), '6', 'and that stays, too');
+	is($super->value('SELECT count(*) FROM dcx.price_book'), '9', 'and that stays, too');
 };
 
 $_->close for $super, $operator, $app, $in_aas;
-$_->stop for $main, $aas;
+$_->stop for $main, $aas, $enetworks;
 done_testing();
