@@ -9,6 +9,17 @@
 #include "utils/memutils.h"
 #include "utils/resowner.h"
 
+/*
+ * Whether it is this backend that was told to stop; another server's saying so, or a function's, is
+ * an error like any other.
+ */
+static bool
+is_told_to_stop(const ErrorData *error)
+{
+	return ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_OPERATOR_INTERVENTION &&
+		   error->funcname && strcmp(error->funcname, "ProcessInterrupts") == 0;
+}
+
 ErrorData *
 dcx_guarded(void (*work)(void *argument), void *argument)
 {
@@ -34,8 +45,7 @@ dcx_guarded(void (*work)(void *argument), void *argument)
 	MemoryContextSwitchTo(context);
 	CurrentResourceOwner = owner;
 
-	if (error && (error->sqlerrcode == ERRCODE_QUERY_CANCELED ||
-				  ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_OPERATOR_INTERVENTION))
+	if (error && is_told_to_stop(error))
 		ReThrowError(error);
 	return error;
 }

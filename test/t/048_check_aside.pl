@@ -135,6 +135,16 @@ subtest 'what is read by way of foreign tables' => sub {
 		$how eq 'mute' ? $proxy->pass : $aas->start;
 	}
 
+	# Another server's cancel is not this one's.
+	$aas->safe_psql($Dcx::aas_db, <<'SQL');
+CREATE FUNCTION cancelled() RETURNS text LANGUAGE plpgsql AS $$ BEGIN RAISE 'not now' USING ERRCODE = 'query_canceled'; END $$;
+ALTER TABLE categories RENAME TO all_categories;
+CREATE VIEW categories AS SELECT * FROM all_categories WHERE cancelled() IS NOT NULL;
+GRANT SELECT ON categories TO aas_reader
+SQL
+	is($super->value("$problems AND area <> 'schema'"), 'catalog|error|categories|this could not be looked at', 'a cancel there is a row');
+	$aas->safe_psql($Dcx::aas_db, 'DROP VIEW categories; ALTER TABLE all_categories RENAME TO categories');
+
 	# Of another server than the products are.
 	$super->value($_) for 'CREATE SERVER dead FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host $$127.0.0.1$$, port $$1$$)',
 	  'CREATE USER MAPPING FOR postgres SERVER dead', 'DROP FOREIGN TABLE seen.more_categories',
