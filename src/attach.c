@@ -119,6 +119,38 @@ need_schema(Attachment *attachment)
 	attachment->made = lappend(attachment->made, "schema");
 }
 
+/*
+ * The server is called after the schema, where another catalog may be, too: refuses to lead that one's
+ * tables to another database.
+ */
+static void
+check_no_others(const Attachment *attachment, const DcxConninfo *conninfo)
+{
+	Oid server = dcx_foreign_server(attachment->server);
+
+	if (!OidIsValid(server) ||
+		!dcx_foreign_leads_elsewhere(server, conninfo->server_options, conninfo->user_options))
+		return;
+	for (int id = 0; id < DCX_CATALOGS; id++)
+		for (int part = 0; id != (int) attachment->id && part < dcx_catalogs[id].nparts; part++)
+		{
+			const DcxBinding *binding = dcx_catalog_binding(id, part);
+
+			if (binding->attached && get_rel_relkind(binding->relation) == RELKIND_FOREIGN_TABLE &&
+				GetForeignTable(binding->relation)->serverid == server)
+				ereport(ERROR,
+						errcode(ERRCODE_OBJECT_IN_USE),
+						errmsg("server \"%s\" leads to %s",
+							   attachment->server,
+							   dcx_catalogs[id].title),
+						errdetail("%s is attached through it, and would be looked for in the "
+								  "other database.",
+								  dcx_relation_name(binding->relation)),
+						errhint("Attach %s in a schema of its own, the second argument.",
+								attachment->catalog->title));
+		}
+}
+
 /* Server and user mapping from a connection string. */
 static void
 use_conninfo(Attachment *attachment, const char *source)
@@ -133,6 +165,7 @@ use_conninfo(Attachment *attachment, const char *source)
 	attachment->server = psprintf("%s%s", SERVER_PREFIX, attachment->schema);
 	attachment->remote_schema = conninfo.schema ? conninfo.schema : REMOTE_SCHEMA;
 	attachment->ignored = conninfo.ignored;
+	check_no_others(attachment, &conninfo);
 
 	if (dcx_foreign_set_server(attachment->server,
 							   conninfo.server_options,

@@ -232,6 +232,29 @@ dcx_foreign_set_mapping(const char *server, List *options)
 	}
 }
 
+/* Whether two lists of options agree on one, or both lack it. */
+static bool
+same_option(List *a, List *b, const char *name)
+{
+	DefElem *x = find_option(a, name);
+	DefElem *y = find_option(b, name);
+
+	return x && y ? strcmp(defGetString(x), defGetString(y)) == 0 : !x && !y;
+}
+
+bool
+dcx_foreign_leads_elsewhere(Oid server, List *connection, List *user)
+{
+	static const char *const places[] = {"service", "host", "hostaddr", "port", "dbname"};
+	List					*have = GetForeignServer(server)->options;
+
+	for (size_t i = 0; i < lengthof(places); i++)
+		if (!same_option(have, connection, places[i]))
+			return true;
+	return !dcx_foreign_has_mapping(server, GetUserId()) ||
+		   !same_option(GetUserMapping(GetUserId(), server)->options, user, "user");
+}
+
 bool
 dcx_foreign_has_mapping(Oid server, Oid role)
 {

@@ -48,6 +48,12 @@ extern bool dcx_foreign_set_server(const char *server, List *connection, List *t
 /* The same for the caller's own user mapping. */
 extern bool dcx_foreign_set_mapping(const char *server, List *options);
 
+/*
+ * Whether the two would lead a server that is there to another database, or the caller's mapping for it
+ * to another role there.
+ */
+extern bool dcx_foreign_leads_elsewhere(Oid server, List *connection, List *user);
+
 /* Whether the role has a mapping for the server, of its own or as everybody. */
 extern bool dcx_foreign_has_mapping(Oid server, Oid role);
 

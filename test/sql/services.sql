@@ -12,6 +12,10 @@ SELECT dcx_vm_cost('1GHZ', 2, 4, 'STANDARD', 40);
 SELECT * FROM test.failure($$SELECT dcx_network_cost('PV_FIBRE_BUSINESS', 100)$$) \gx
 SELECT * FROM test.failure($$SELECT dcx_price_book('enetworks')$$) \gx
 SELECT * FROM test.failure($$SELECT * FROM dcx_attach_enetworks()$$) \gx
+-- In the schema of the other catalog its server would lead elsewhere.
+SELECT * FROM test.failure(format($$SELECT * FROM dcx_attach_enetworks(%L, 'aas')$$, :'enetworks_url')) \gx
+SELECT * FROM test.failure(format($$SELECT * FROM dcx_attach_enetworks(%L, 'aas')$$, replace(:'aas_url', '//regress_dcx_aas:', '//regress_dcx_enetworks:'))) \gx
+SELECT dcx_vm_cost('1GHZ', 2, 4, 'STANDARD', 40);
 SELECT * FROM test.failure($$SELECT * FROM dcx_attach_enetworks(prices => 'lines')$$) \gx
 SELECT * FROM test.failure($$SELECT * FROM dcx_detach('enetworks')$$) \gx
 
