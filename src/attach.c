@@ -48,7 +48,7 @@ typedef struct Attachment
 	List			 *tables;		 /* there: DcxRemoteTable */
 	List			 *ignored;		 /* parameters of the URL that nobody took */
 	List			 *made;			 /* "server", "mapping", "schema" */
-	Oid				  owner;		 /* of what is read together */
+	Oid				  together;		 /* the last one of what is read together */
 	int64			  items;		 /* how many rows the smallest of that has */
 } Attachment;
 
@@ -431,25 +431,6 @@ append_remote_note(const Attachment *attachment, StringInfo note)
 		appendStringInfo(note, "; ignored in the URL: %s", join_names(attachment->ignored, 20));
 }
 
-/* Refuses what is read in one statement and belongs to several roles: it runs as one of them. */
-static void
-check_one_owner(Attachment *attachment, Oid relation)
-{
-	Oid owner = dcx_relation_owner(relation);
-
-	if (OidIsValid(attachment->owner) && owner != attachment->owner)
-		ereport(ERROR,
-				errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				errmsg("the tables of %s belong to several roles", attachment->catalog->title),
-				errdetail("%s belongs to role \"%s\", another one to role \"%s\". They are read "
-						  "together, as their owner.",
-						  dcx_relation_name(relation),
-						  GetUserNameFromId(owner, false),
-						  GetUserNameFromId(attachment->owner, false)),
-				errhint("ALTER TABLE ... OWNER TO makes them one role's."));
-	attachment->owner = owner;
-}
-
 /* Binds a relation after seeing that it can be read, and reports it. */
 static void
 bind(Attachment *attachment, const DcxCatalogPart *part, Oid relation, bool made, const char *note)
@@ -462,8 +443,10 @@ bind(Attachment *attachment, const DcxCatalogPart *part, Oid relation, bool made
 		what = list_concat(what, attachment->made);
 
 	dcx_relation_check_owner(relation);
+	if (part->needed && OidIsValid(attachment->together))
+		dcx_catalog_check_one_owner(attachment->id, relation, attachment->together);
 	if (part->needed)
-		check_one_owner(attachment, relation);
+		attachment->together = relation;
 	dcx_catalog_check_columns(part, relation);
 	dcx_binding_put(attachment->catalog->name,
 					part->name,

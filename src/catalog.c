@@ -8,6 +8,7 @@
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "errcodes.h"
+#include "miscadmin.h"
 #include "query.h"
 #include "relation.h"
 #include "storage/lmgr.h"
@@ -221,6 +222,24 @@ dcx_catalog_lock_part(const DcxBinding *binding)
 }
 
 void
+dcx_catalog_check_one_owner(DcxCatalogId id, Oid relation, Oid other)
+{
+	Oid owner = dcx_relation_owner(relation);
+	Oid others = dcx_relation_owner(other);
+
+	if (owner != others)
+		ereport(ERROR,
+				errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				errmsg("the tables of %s belong to several roles", dcx_catalogs[id].title),
+				errdetail("%s belongs to role \"%s\", another one to role \"%s\". They are read "
+						  "together, as their owner.",
+						  dcx_relation_name(relation),
+						  GetUserNameFromId(owner, false),
+						  GetUserNameFromId(others, false)),
+				errhint("ALTER TABLE ... OWNER TO makes them one role's."));
+}
+
+void
 dcx_catalog_lock(const DcxPriced *priced, DcxSource *source, DcxStamp *stamp)
 {
 	Oid relations[DCX_SOURCE_ROOTS];
@@ -229,6 +248,7 @@ dcx_catalog_lock(const DcxPriced *priced, DcxSource *source, DcxStamp *stamp)
 	{
 		dcx_catalog_lock_part(priced->bindings[i]);
 		relations[i] = priced->bindings[i]->relation;
+		dcx_catalog_check_one_owner(priced->id, relations[i], relations[0]);
 	}
 	*source = dcx_source_of(relations, priced->n);
 	*stamp = dcx_stamp_now(source);

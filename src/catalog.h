@@ -111,8 +111,14 @@ extern DcxPriced dcx_catalog_priced(DcxCatalogId id);
 extern bool dcx_catalog_is_near(const DcxPriced *priced);
 
 /*
+ * Refuses (42501) two relations that are read in one statement and belong to several roles: it runs as
+ * one of them, and with the power of that one what the other has put into its table, a cast for example.
+ */
+extern void dcx_catalog_check_one_owner(DcxCatalogId id, Oid relation, Oid other);
+
+/*
  * Locks them for reading, and describes them, for the exactness rule: what will be read under the
- * active snapshot, and when. One that is gone is ZD007.
+ * active snapshot, and when. One that is gone is ZD007; those of several roles are 42501.
  */
 extern void dcx_catalog_lock(const DcxPriced *priced, DcxSource *source, DcxStamp *stamp);
 

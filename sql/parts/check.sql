@@ -33,6 +33,13 @@ BEGIN ATOMIC
            'What needs it fails.', NULL
       FROM bound WHERE binding ->> 'kind' IS NULL
     UNION ALL
+    SELECT 'error', 'enetworks', 'its tables belong to several roles',
+           format('They are read together, as their owner, and are not: %s.', string_agg(format('%s: %s', relation, binding ->> 'owner'), ', ' ORDER BY relation)), NULL
+      FROM bound
+     WHERE bound.catalog = 'enetworks' AND part IN ('bandwidth_prices', 'network_services', 'providers') AND binding ->> 'kind' IS NOT NULL
+       AND NOT EXISTS (SELECT FROM bound v WHERE v.catalog = 'enetworks' AND v.part = 'prices')
+    HAVING count(DISTINCT binding ->> 'owner') > 1
+    UNION ALL
     SELECT 'error', format('server %I', coalesce(server, a ->> 'behind')), 'the server cannot be reached', a ->> 'error', NULL
       FROM attached WHERE NOT (a ->> 'reached')::boolean
        AND (server IS NULL OR EXISTS (SELECT FROM pg_user_mappings m WHERE m.srvname = server AND m.usename IN (a ->> 'owner', 'public')))

@@ -181,7 +181,9 @@ SELECT * FROM test.failure($$SELECT * FROM dcx_attach_enetworks()$$) \gx
 ALTER TABLE enetworks.providers OWNER TO CURRENT_USER;
 SELECT count(*) FROM dcx_attach_enetworks();
 ALTER TABLE enetworks.providers OWNER TO regress_dcx_dba;
-SELECT dcx_network_cost('LINE', 5);
+-- Else what she puts into hers would run with the power of the others' owner.
+SELECT * FROM test.failure($$SELECT dcx_network_cost('LINE', 5)$$) \gx
+SELECT severity, object, problem, replace(detail, current_user::text, 'CURRENT_USER') AS detail FROM dcx_check('connection');
 ALTER TABLE enetworks.bandwidth_prices OWNER TO regress_dcx_dba;
 SELECT state, message FROM test.failure($$SELECT dcx_network_cost('LINE', 5)$$);
 ALTER TABLE enetworks.providers OWNER TO CURRENT_USER;
