@@ -26,7 +26,8 @@ BEGIN ATOMIC
         SELECT s.srvname, o.option_name, o.option_value
           FROM pg_foreign_server s, pg_options_to_table(s.srvoptions) o)
     SELECT 'info', 'aas', 'no catalog is attached', 'Nothing can be priced.',
-           CASE WHEN to_regclass('aas.products') IS NOT NULL THEN 'SELECT * FROM @extschema@.dcx_attach_aas()' END
+           CASE WHEN EXISTS (SELECT FROM pg_class c WHERE c.relname = 'products' AND c.relnamespace = to_regnamespace('aas'))
+                THEN 'SELECT * FROM @extschema@.dcx_attach_aas()' END
      WHERE facts ? 'bindings' AND NOT EXISTS (SELECT FROM bound WHERE bound.catalog = 'aas' AND part = 'products')
     UNION ALL
     SELECT 'error', format('%s of catalog %s', part, catalog), 'the attached relation has been dropped',
@@ -500,7 +501,8 @@ BEGIN ATOMIC
     attached AS (
         SELECT a ->> 'title' AS title, a ->> 'server' IS NOT NULL AS is_foreign, facts -> 'books' -> c.key ->> 'last_seen_at' AS last_seen_at,
                extract(epoch FROM now() - (facts -> 'books' -> c.key ->> 'last_seen_at')::timestamptz) AS age,
-               'SELECT * FROM @extschema@.dcx_price_book_save(' || quote_literal(c.key) || ')' AS save
+               -- saving takes a catalog that answers
+               CASE WHEN (a ->> 'reached')::boolean THEN 'SELECT * FROM @extschema@.dcx_price_book_save(' || quote_literal(c.key) || ')' END AS save
           FROM jsonb_each(facts -> 'catalogs') c (key, a) WHERE jsonb_typeof(a) = 'object')
     SELECT 'warning', 'dcx_pricing.max_price_age', 'orders are priced by another server',
            'postgres_fdw commits there as part of our COMMIT: a server that hangs just then keeps wallets locked. Save books, and let them answer.',

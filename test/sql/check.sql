@@ -18,6 +18,14 @@ INSERT INTO aas.wallets VALUES ('a', 100), ('b', 50);
 -- Nothing is attached: no error, whatever is asked.
 SELECT * FROM dcx_check('connection');
 SELECT area, severity, problem FROM dcx_check() WHERE area NOT IN ('connection', 'updated_at');
+-- Nor for one who may not look into the schema.
+CREATE ROLE regress_dcx_watcher;
+GRANT EXECUTE ON FUNCTION dcx_check(text) TO regress_dcx_watcher;
+SET ROLE regress_dcx_watcher;
+SELECT * FROM dcx_check('connection');
+RESET ROLE;
+DROP OWNED BY regress_dcx_watcher;
+DROP ROLE regress_dcx_watcher;
 SELECT * FROM dcx_health() WHERE value IS NOT NULL;
 SELECT * FROM dcx_maintain();
 SELECT state, message FROM test.failure('SELECT dcx_schema()');
