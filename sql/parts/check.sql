@@ -118,7 +118,8 @@ BEGIN ATOMIC
                         a.attname::text) AS name,
                -- by what it can neither go nor become another one
                'It is used by ' || (SELECT string_agg(DISTINCT pg_describe_object(d.classid, d.objid, d.objsubid), ', ') FROM pg_depend d
-                 WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = a.attrelid AND d.refobjsubid = a.attnum AND d.deptype = 'n') || ', which has to go first.' AS used
+                 WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = a.attrelid AND d.refobjsubid = a.attnum AND d.deptype = 'n'
+                   AND d.classid <> 'pg_constraint'::regclass) || ', which has to go first.' AS used
           FROM part p JOIN pg_attribute a ON a.attrelid = p.oid
          WHERE p.is_foreign AND a.attnum > 0 AND NOT a.attisdropped),
     need AS (
@@ -460,7 +461,8 @@ BEGIN ATOMIC
                 THEN format('ALTER TABLE %1$s ALTER COLUMN %2$I TYPE numeric USING trim_scale(round(%2$I::numeric, 6))', relation, balance) END
       FROM bound JOIN pg_attribute a ON a.attrelid = oid AND a.attname = balance,
            LATERAL (SELECT string_agg(DISTINCT pg_describe_object(d.classid, d.objid, d.objsubid), ', ') FROM pg_depend d
-                 WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = a.attrelid AND d.refobjsubid = a.attnum AND d.deptype = 'n') AS used (by)
+                 WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = a.attrelid AND d.refobjsubid = a.attnum AND d.deptype = 'n'
+                   AND d.classid <> 'pg_constraint'::regclass) AS used (by)
      WHERE is_table AND a.atttypid IN ('real'::regtype, 'double precision'::regtype)
     UNION ALL
     SELECT 'warning', relation, format('column %I is not unique', organisation),

@@ -326,8 +326,8 @@ SELECT * FROM dcx_wallet_audit();
 ROLLBACK;
 -- What keeps the type of a balance as it is. Of what the platform's arithmetic has left there, the ledger has six decimals.
 BEGIN;
-CREATE TABLE aas.floats (org text PRIMARY KEY, balance float8 NOT NULL);
-INSERT INTO aas.floats VALUES ('a', 1234567.891234567), ('b', 0.1::float8 + 0.2::float8), ('c', 100);
+CREATE TABLE aas.floats (org text PRIMARY KEY, balance float8 NOT NULL CHECK (balance >= 0), least float8 DEFAULT 0, CHECK (balance >= least));
+INSERT INTO aas.floats (org, balance) VALUES ('a', 1234567.891234567), ('b', 0.1::float8 + 0.2::float8), ('c', 100);
 SET LOCAL client_min_messages = error;
 DROP TABLE dcx.wallet_entry, dcx.wallet_hold, dcx.wallet_key, dcx.wallet_account CASCADE;
 \o /dev/null
@@ -341,7 +341,7 @@ DROP VIEW aas.rich, aas.poor;
 :problems;
 SELECT fix FROM dcx_check('wallet') \gexec
 :problems;
-SELECT * FROM aas.floats;
+SELECT org, balance FROM aas.floats;
 ALTER TABLE aas.floats ALTER balance TYPE real;
 SELECT problem, detail, fix FROM dcx_check('wallet') WHERE severity = 'info';
 ROLLBACK;
