@@ -42,24 +42,26 @@ static const Area areas[] = {{"connection", "dcx_check_connection", NO_CATALOG},
 
 #define LOCK_LIMIT 5000 /* ms */
 
+static void
+set_option(const char *name, const char *value)
+{
+	(void)
+		set_config_option(name, value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+}
+
 /*
- * Whoever has a table locked is waited for no longer than a server is that does not answer. Until
- * AtEOXact_GUC() with the level, or the end of the transaction.
+ * Under what we look: whoever has a table locked is waited for no longer than a server is that does
+ * not answer, and of floating point there are the digits that pricing knows. Until AtEOXact_GUC()
+ * with the level, or the end of the transaction.
  */
 static int
-limit_waiting(void)
+set_options(void)
 {
 	int level = NewGUCNestLevel();
 
 	if (LockTimeout == 0 || LockTimeout > LOCK_LIMIT)
-		(void) set_config_option("lock_timeout",
-								 psprintf("%d", LOCK_LIMIT),
-								 PGC_USERSET,
-								 PGC_S_SESSION,
-								 GUC_ACTION_SAVE,
-								 true,
-								 0,
-								 false);
+		set_option("lock_timeout", psprintf("%d", LOCK_LIMIT));
+	set_option("extra_float_digits", "0");
 	return level;
 }
 
@@ -302,7 +304,7 @@ dcx_check_area(const char *schema, const char *area)
 				errhint("Areas are connection, schema, catalog, updated_at, wallet and settings; "
 						"NULL is all of them."));
 
-	guc_level = limit_waiting();
+	guc_level = set_options();
 	look.facts = dcx_facts_gather(look.reached, &failures);
 	for (size_t i = 0; i < lengthof(areas); i++)
 	{
@@ -381,7 +383,7 @@ dcx_health(PG_FUNCTION_ARGS)
 	DcxRun		   run;
 
 	InitMaterializedSRF(fcinfo, 0);
-	guc_level = limit_waiting();
+	guc_level = set_options();
 	add_jsonb(&parameters, dcx_facts_gather(reached, &failures));
 	for (size_t i = 0; i < lengthof(parts); i++)
 	{

@@ -253,14 +253,16 @@ next_result(PGconn *connection, Patience *patience, PGresult *volatile *result)
 
 /*
  * What every question is asked under: names mean the remote's own catalogs, whatever is in its other
- * schemas, and nothing is changed, nor worked at when we have long gone. Within a transaction: a
- * pooler may have us share its session.
+ * schemas, nothing is changed, nor worked at when we have long gone, and of floating point there are
+ * the digits that pricing knows. Within a transaction: a pooler may have us share its session.
  */
 static const char opening[] =
 	"BEGIN TRANSACTION READ ONLY; SET LOCAL search_path = pg_catalog, pg_temp;"
-	" SET LOCAL statement_timeout = '" CppAsString2(DCX_PROBE_LIMIT_IN_ALL) "s'";
+	" SET LOCAL statement_timeout = '" CppAsString2(
+		DCX_PROBE_LIMIT_IN_ALL) "s';"
+								" SET LOCAL extra_float_digits = 0";
 
-/* Sends the opening, which has three results; NULL, or what went wrong. */
+/* Sends the opening, which has four results; NULL, or what went wrong. */
 static char *
 open_transaction(PGconn *connection, Patience *patience, PGresult *volatile *result)
 {
@@ -268,7 +270,7 @@ open_transaction(PGconn *connection, Patience *patience, PGresult *volatile *res
 
 	if (!PQsendQuery(connection, opening))
 		return in_one_line(PQerrorMessage(connection));
-	for (int i = 0; i < 4; i++)
+	for (int i = 0; i < 5; i++)
 	{
 		error = next_result(connection, patience, result);
 		if (error || !*result)

@@ -105,6 +105,15 @@ ALTER TABLE aas.products DROP CONSTRAINT category;
 UPDATE aas.products SET "categoryId" = 'c9' WHERE id = 'p3';
 SELECT * FROM dcx_check('catalog');
 ROLLBACK;
+-- Of floating point, what is behind the digits that it is good for is no price.
+BEGIN;
+ALTER TABLE aas.products ALTER price TYPE float8;
+UPDATE aas.products SET price = 37.00000000000001 WHERE id = 'p2';
+SELECT * FROM dcx_check();
+SET LOCAL extra_float_digits = -14;
+SELECT * FROM dcx_check();
+SHOW extra_float_digits;
+ROLLBACK;
 -- A family that is missing, by any reason.
 BEGIN;
 UPDATE aas.products SET code = 'CPU1' WHERE id = 'p1';

@@ -209,6 +209,12 @@ SQL
 	main_sql(q{ALTER USER MAPPING FOR postgres SERVER dcx_aas OPTIONS (SET user 'aas_reader')}),
 	qr/^Attached: aas_reader\. Found: another\.$/);
 
+subtest 'digits that floating point is not good for' => sub {
+	$aas->safe_psql($Dcx::aas_db, q{UPDATE products SET price = 37.00000000000001 WHERE code = 'RAM_GB'});
+	is(rows(), $healthy, 'are no price');
+	$aas->safe_psql($Dcx::aas_db, q{UPDATE products SET price = 37 WHERE code = 'RAM_GB'});
+};
+
 # A server that has moved, or has been upgraded: what is remembered of it is what changes here.
 for (
 	[ 'address', 'warning', '192.0.2.1', 'the server has another address than when it was attached' ],
