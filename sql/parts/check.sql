@@ -117,9 +117,10 @@ BEGIN ATOMIC
                coalesce((SELECT option_value FROM pg_options_to_table(a.attfdwoptions) WHERE option_name = 'column_name'),
                         a.attname::text) AS name,
                -- by what it can neither go nor become another one
-               'It is used by ' || (SELECT string_agg(DISTINCT pg_describe_object(d.classid, d.objid, d.objsubid), ', ') FROM pg_depend d
+               CASE WHEN a.attinhcount > 0 THEN 'It is inherited.' ELSE 'It is used by ' || (SELECT string_agg(DISTINCT pg_describe_object(d.classid, d.objid, d.objsubid), ', ') FROM pg_depend d
                  WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = a.attrelid AND d.refobjsubid = a.attnum AND d.deptype = 'n'
-                   AND d.classid <> 'pg_constraint'::regclass) || ', which has to go first.' AS used
+                   AND d.classid <> 'pg_constraint'::regclass) || ', which has to go first.' END AS used,
+               a.attinhcount > 0 AS is_inherited
           FROM part p JOIN pg_attribute a ON a.attrelid = p.oid
          WHERE p.is_foreign AND a.attnum > 0 AND NOT a.attisdropped),
     need AS (
@@ -130,7 +131,9 @@ BEGIN ATOMIC
          WHERE p.there IS NOT NULL),
     remote AS (
         -- with the type that it has here, of our own naming: what another server says is a type goes into no fix
-        SELECT p.catalog, p.part, p.relation, p.needs, c.key AS name, c.value ->> 'type' AS type, (c.value ->> 'not_null')::boolean AS not_null,
+        SELECT p.catalog, p.part, p.relation, p.needs,
+               EXISTS (SELECT FROM pg_class l WHERE l.oid = p.oid AND l.relispartition) AS is_partition,
+               c.key AS name, c.value ->> 'type' AS type, (c.value ->> 'not_null')::boolean AS not_null,
                (SELECT format_type(t.oid, (c.value ->> 'typmod')::integer) FROM pg_type t
                  WHERE t.typnamespace = 'pg_catalog'::regnamespace AND t.typname = c.value ->> 'builtin') AS builtin,
                CASE WHEN (c.value ->> 'number')::boolean THEN 'numeric' ELSE 'text' END AS otherwise
@@ -161,8 +164,9 @@ BEGIN ATOMIC
     -- A name that pricing needs is that of a column here, whatever others show of the remote one.
     SELECT CASE WHEN (r.needs -> r.name ->> 'needed')::boolean THEN 'error' WHEN r.needs ? r.name THEN 'warning' ELSE 'info' END, r.relation,
            format('column %I of the remote table is not here', r.name), format('It is of type %s.', r.type),
-           format('ALTER FOREIGN TABLE %s ADD COLUMN %I %s%s', r.relation, r.name, coalesce(r.builtin, r.otherwise),
-                  CASE WHEN r.not_null THEN ' NOT NULL' END)
+           CASE WHEN NOT is_partition
+                THEN format('ALTER FOREIGN TABLE %s ADD COLUMN %I %s%s', r.relation, r.name, coalesce(r.builtin, r.otherwise),
+                            CASE WHEN r.not_null THEN ' NOT NULL' END) END
       FROM remote r
      WHERE NOT EXISTS (SELECT FROM here h WHERE (h.catalog, h.part) = (r.catalog, r.part) AND (h.attname = r.name OR h.name = r.name AND NOT r.needs ? r.name))
     UNION ALL
@@ -175,7 +179,8 @@ BEGIN ATOMIC
     SELECT CASE WHEN h.attnotnull THEN 'warning' ELSE 'info' END, r.relation,
            format('column %I can%s be NULL here', h.attname, CASE WHEN h.attnotnull THEN 'not' ELSE '' END),
            format('In the remote table it can%s.', CASE WHEN h.attnotnull THEN '' ELSE 'not' END),
-           format('ALTER FOREIGN TABLE %s ALTER COLUMN %I %s NOT NULL', r.relation, h.attname, CASE WHEN h.attnotnull THEN 'DROP' ELSE 'SET' END)
+           CASE WHEN NOT h.is_inherited OR NOT h.attnotnull
+                THEN format('ALTER FOREIGN TABLE %s ALTER COLUMN %I %s NOT NULL', r.relation, h.attname, CASE WHEN h.attnotnull THEN 'DROP' ELSE 'SET' END) END
       FROM remote r JOIN here h ON (h.catalog, h.part, h.name) = (r.catalog, r.part, r.name)
      WHERE h.attnotnull <> r.not_null
     UNION ALL
@@ -455,15 +460,16 @@ BEGIN ATOMIC
     -- The ledger has of a double precision what this has, and of a real only six digits.
     SELECT 'info', relation, format('balances are %s', format_type(a.atttypid, a.atttypmod)),
            concat_ws(' ', 'Floating point keeps no cents.',
-                     CASE WHEN a.atttypid = 'real'::regtype THEN 'Of a real no more than six digits are read: 12345.67 is 12345.7.' END,
+                     CASE WHEN type.base = 'real'::regtype THEN 'Of a real no more than six digits are read: 12345.67 is 12345.7.' END,
                      'It is used by ' || used.by || ', which has to go before another type can come.'),
-           CASE WHEN a.atttypid = 'double precision'::regtype AND used.by IS NULL
+           CASE WHEN type.base = 'double precision'::regtype AND used.by IS NULL
                 THEN format('ALTER TABLE %1$s ALTER COLUMN %2$I TYPE numeric USING trim_scale(round(%2$I::numeric, 6))', relation, balance) END
       FROM bound JOIN pg_attribute a ON a.attrelid = oid AND a.attname = balance,
            LATERAL (SELECT string_agg(DISTINCT pg_describe_object(d.classid, d.objid, d.objsubid), ', ') FROM pg_depend d
                  WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = a.attrelid AND d.refobjsubid = a.attnum AND d.deptype = 'n'
-                   AND d.classid <> 'pg_constraint'::regclass) AS used (by)
-     WHERE is_table AND a.atttypid IN ('real'::regtype, 'double precision'::regtype)
+                   AND d.classid <> 'pg_constraint'::regclass) AS used (by),
+           LATERAL (SELECT coalesce(nullif(t.typbasetype, 0), t.oid) FROM pg_type t WHERE t.oid = a.atttypid) AS type (base)
+     WHERE is_table AND type.base IN ('real'::regtype, 'double precision'::regtype)
     UNION ALL
     SELECT 'warning', relation, format('column %I is not unique', organisation),
            concat_ws(' ', 'An organisation could get a second wallet.',

@@ -351,6 +351,9 @@ DROP VIEW aas.rich, aas.poor;
 SELECT fix FROM dcx_check('wallet') \gexec
 :problems;
 SELECT org, balance FROM aas.floats;
+CREATE DOMAIN aas.float AS float8;
+ALTER TABLE aas.floats ALTER balance TYPE aas.float;
+:problems;
 ALTER TABLE aas.floats ALTER balance TYPE real;
 SELECT problem, detail, fix FROM dcx_check('wallet') WHERE severity = 'info';
 ROLLBACK;

@@ -185,6 +185,21 @@ SQL
 	is(news(), '', 'all as before');
 };
 
+# What is a partition has its parent's columns, and no others.
+subtest 'a partition' => sub {
+	$super->value($_) for 'CREATE TABLE parent (LIKE aas.categories) PARTITION BY LIST (id)',
+	  'ALTER TABLE parent ALTER description TYPE varchar(50), DROP COLUMN "createdAt", ADD COLUMN remark text',
+	  q{CREATE FOREIGN TABLE part PARTITION OF parent DEFAULT SERVER dcx_aas OPTIONS (schema_name 'public', table_name 'categories')},
+	  q{UPDATE dcx.binding SET relation = 'part' WHERE part = 'categories'};
+	is( $super->value(q{SELECT severity, problem, detail, fix FROM dcx_check('schema') WHERE object = 'public.part'}), <<'ROWS' =~ s/\n\z//r, 'its rows');
+warning|column description has another type here|Here: character varying(50). There: text. It is inherited.|
+warning|column remark is not in the remote table|Reading it fails. It is inherited.|
+info|column "createdAt" of the remote table is not here|It is of type timestamp(3) without time zone.|
+ROWS
+	$super->value(q{UPDATE dcx.binding SET relation = 'aas.categories' WHERE part = 'categories'; DROP TABLE parent});
+	is(news(), '', 'as before');
+};
+
 subtest 'a table of another server or schema' => sub {
 	$there->value('CREATE SCHEMA other; GRANT USAGE ON SCHEMA other TO aas_reader');
 	$there->value('CREATE VIEW other.categories AS SELECT * FROM categories; GRANT SELECT ON other.categories TO aas_reader');
