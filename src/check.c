@@ -170,7 +170,6 @@ look_at(void *argument)
 {
 	Look		  *look = argument;
 	DcxParameters  parameters = {0};
-	DcxPlan		   plan = {0};
 	StringInfoData sql;
 	uint64		   n;
 	DcxRun		   run;
@@ -195,7 +194,7 @@ look_at(void *argument)
 						   "  object COLLATE \"C\", problem COLLATE \"C\"");
 
 	dcx_run_begin(&run, InvalidOid);
-	n = dcx_query_read(&plan, sql.data, &parameters);
+	n = dcx_query_read(NULL, sql.data, &parameters);
 	for (uint64 i = 0; i < n; i++)
 	{
 		DcxFinding *finding = add(look);
@@ -206,7 +205,6 @@ look_at(void *argument)
 		finding->detail = dcx_query_text(i, 4);
 		finding->fix = dcx_query_text(i, 5);
 	}
-	dcx_query_forget(&plan);
 	dcx_run_end(&run);
 }
 

@@ -105,14 +105,12 @@ static DcxSaved newest[DCX_CATALOGS] = {{.catalog = DCX_AAS_NAME}, {.catalog = D
 static char *
 value_of(Oid role, const char *sql, DcxParameters *parameters)
 {
-	DcxPlan plan = {0};
-	char   *value = NULL;
-	DcxRun	run;
+	char  *value = NULL;
+	DcxRun run;
 
 	dcx_run_begin(&run, role);
-	if (dcx_query_read(&plan, sql, parameters) > 0)
+	if (dcx_query_read(NULL, sql, parameters) > 0)
 		value = dcx_query_text(0, 1);
-	dcx_query_forget(&plan);
 	dcx_run_end(&run);
 	return value;
 }
@@ -267,7 +265,6 @@ static Remote *
 remotes_of(Oid relation, int *n)
 {
 	MemoryContext context = CurrentMemoryContext;
-	DcxPlan		  plan = {0};
 	DcxParameters parameters = {0};
 	Remote		 *remotes;
 	DcxRun		  run;
@@ -275,7 +272,7 @@ remotes_of(Oid relation, int *n)
 	dcx_parameter_int64(&parameters, relation);
 	dcx_run_begin(&run, InvalidOid);
 	*n = dcx_query_read(
-		&plan,
+		NULL,
 		"WITH RECURSIVE read (relation, role) AS ("
 		"  SELECT oid, relowner FROM pg_class WHERE oid = $1::oid"
 		"  UNION"
@@ -301,7 +298,6 @@ remotes_of(Oid relation, int *n)
 		remotes[i].server = (Oid) dcx_query_int64(i, 1);
 		remotes[i].role = (Oid) dcx_query_int64(i, 2);
 	}
-	dcx_query_forget(&plan);
 	dcx_run_end(&run);
 	return remotes;
 }

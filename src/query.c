@@ -99,8 +99,9 @@ dcx_parameter_int64(DcxParameters *parameters, int64 value)
 	dcx_parameter(parameters, INT8OID, Int64GetDatum(value), false);
 }
 
-void
-dcx_query_forget(DcxPlan *plan)
+/* Lets go of a plan that is not to be kept. */
+static void
+forget(DcxPlan *plan)
 {
 	if (plan->plan)
 		SPI_freeplan(plan->plan);
@@ -130,19 +131,24 @@ static uint64
 execute_plan(DcxPlan *plan, const char *sql, DcxParameters *parameters, bool read_only,
 			 Portal *cursor)
 {
-	DcxPlan		 mine;
+	DcxPlan		 mine = {0};
 	volatile int result = 0;
 
-	if (!plan->plan || strcmp(plan->sql, sql) != 0 || plan->n != parameters->n ||
-		memcmp(plan->types, parameters->types, sizeof(Oid) * parameters->n) != 0)
+	if (!plan)
+		mine = make_plan(sql, parameters);
+	else if (!plan->plan || strcmp(plan->sql, sql) != 0 || plan->n != parameters->n ||
+			 memcmp(plan->types, parameters->types, sizeof(Oid) * parameters->n) != 0)
 	{
-		dcx_query_forget(plan);
+		forget(plan);
 		*plan = make_plan(sql, parameters);
 	}
 
 	/* What we execute can run code that comes back here: nobody drops a plan while it executes. */
-	mine = *plan;
-	memset(plan, 0, sizeof(DcxPlan));
+	if (plan)
+	{
+		mine = *plan;
+		memset(plan, 0, sizeof(DcxPlan));
+	}
 	PG_TRY();
 	{
 		if (cursor)
@@ -154,8 +160,9 @@ execute_plan(DcxPlan *plan, const char *sql, DcxParameters *parameters, bool rea
 	}
 	PG_FINALLY();
 	{
-		dcx_query_forget(plan);
-		*plan = mine;
+		forget(plan ? plan : &mine);
+		if (plan)
+			*plan = mine;
 	}
 	PG_END_TRY();
 

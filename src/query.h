@@ -69,14 +69,11 @@ typedef struct DcxPlan
  * Inside a run: executes sql and returns the number of rows; read: read-only under the active
  * snapshot; write: under a new snapshot (of a READ COMMITTED transaction), and it may write and lock
  * rows. The plan is made anew when the text or a parameter's type is another than last time, and is
- * never one for particular values. Values of the result are read by dcx_query_value() and live
- * until the run ends.
+ * never one for particular values; where plan is NULL it is not kept. Values of the result are read
+ * by dcx_query_value() and live until the run ends.
  */
 extern uint64 dcx_query_read(DcxPlan *plan, const char *sql, DcxParameters *parameters);
 extern uint64 dcx_query_write(DcxPlan *plan, const char *sql, DcxParameters *parameters);
-
-/* Lets go of a plan that is not to be kept. */
-extern void dcx_query_forget(DcxPlan *plan);
 
 /*
  * dcx_query_read() in two steps: opening starts the statement, which connects to the servers of the

@@ -398,6 +398,12 @@ BEGIN;
 ALTER TABLE aas.wallets DISABLE TRIGGER ALL, DROP CONSTRAINT wallets_pkey, ALTER balance DROP NOT NULL;
 UPDATE aas.wallets SET balance = NULL WHERE org = 'a';
 SELECT * FROM dcx_check();
+-- Nothing stays behind of what fails.
+SELECT count(*) AS plans FROM pg_backend_memory_contexts WHERE name ~ '^CachedPlan' \gset
+\o /dev/null
+SELECT * FROM generate_series(1, 5), LATERAL dcx_check('wallet');
+\o
+SELECT count(*) - :plans AS more FROM pg_backend_memory_contexts WHERE name ~ '^CachedPlan';
 ROLLBACK;
 
 -- settings

@@ -206,7 +206,7 @@ subtest 'the morning after' => sub {
 		"reachable|false\nlatency_ms|\nproducts|\nbook_age|288..\nsource|live", 'health');
 	like($night->value(q{SELECT object, problem, detail FROM dcx_check('connection')}), qr/^server dcx_aas\|the server cannot be reached\|.*refused/,
 		'check');
-	is($night->value(q{SELECT problem, fix FROM dcx_check('settings')}), 'no book was saved within it|', 'which cannot be helped now');
+	is($night->value(q{SELECT problem, fix FROM dcx_check('settings')}), 'no book of AAS was saved within it|', 'which cannot be helped now');
 	unlike($night->value('SELECT * FROM dcx_check()') . $night->value('SELECT * FROM dcx_health()'), qr/read\@aas|read%40/,
 		'without a password');
 	is( $night->value(q{SELECT organisation, idempotency_key FROM dcx.wallet_hold WHERE held_at - (quote ->> 'read_at')::timestamptz > '1 hour'}),
