@@ -106,6 +106,20 @@ for my $how ('cut', 'stall')
 	}
 }
 
+# Saving reads by postgres_fdw, which lets the transaction fail where its connection was lost: then nothing is done.
+subtest 'the catalog is lost while a book of it is saved' => sub {
+	my $maintain = 'INSERT INTO orders SELECT task FROM dcx_maintain()';
+
+	$super->value('TRUNCATE orders');
+	$proxy->at('FROM public.products', 1, 60, 'cut');
+	like($super->error($maintain)->{text}, qr/^ERROR:  08|^ERROR:  XX000: .*connection/m, 'the call fails at its end');
+	is($proxy->struck, 1, 'it was struck');
+	is($super->value('SELECT count(*) FROM orders'), '0', 'and has done nothing');
+	$proxy->pass;
+	$super->value($maintain);
+	is($super->value(q{SELECT string_agg(DISTINCT what, ' ' ORDER BY what) FROM orders}), 'analyze check holds price book', 'the next one does all');
+};
+
 # A view, or a table with a foreign partition, is read by postgres_fdw, but not where its server does not answer.
 subtest 'what is read by way of foreign tables' => sub {
 	$super->value($_) for 'CREATE SCHEMA seen',
