@@ -421,6 +421,8 @@ BEGIN ATOMIC
             SELECT name, place, NULL, 'the trigger that keeps "updatedAt" does not fire last',
                    format('After %I fires %s, and may change the row.', trigger, later),
                    CASE WHEN octet_length(latest) < 63 - octet_length('_updated_at')
+                         AND NOT (place = '' AND EXISTS (SELECT FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
+                                   WHERE t.tgname = latest || '_updated_at' AND name = format('%s.%I', c.relnamespace::regnamespace, c.relname)))
                         THEN format('ALTER TRIGGER %I ON %s RENAME TO %I', trigger, name, latest || '_updated_at') END
               FROM timed WHERE enabled AND later IS NOT NULL) found;
 END;

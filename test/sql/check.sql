@@ -61,6 +61,14 @@ CREATE TRIGGER "~ Late" BEFORE UPDATE ON aas.products FOR EACH ROW EXECUTE FUNCT
 :problems;
 SELECT fix FROM dcx_check() \gexec
 :problems;
+-- A name that is taken, by one that is disabled, is not proposed.
+ALTER TRIGGER zzzz ON aas.products RENAME TO "~~~";
+CREATE TRIGGER "~~~_updated_at" BEFORE UPDATE ON aas.products FOR EACH ROW EXECUTE FUNCTION aas.touch();
+ALTER TABLE aas.products DISABLE TRIGGER "~~~_updated_at";
+:problems;
+DROP TRIGGER "~~~_updated_at" ON aas.products;
+SELECT fix FROM dcx_check();
+ALTER TRIGGER "~~~" ON aas.products RENAME TO zzzz;
 -- After the longest name there is no other.
 ALTER TRIGGER zzzz ON aas.products RENAME TO "~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~";
 SELECT fix FROM dcx_check();
