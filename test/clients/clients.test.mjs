@@ -1,4 +1,4 @@
-// The shapes in which clients call: node-postgres and Prisma, against the databases of MAIN_URL and AAS_URL.
+// The shapes in which clients call: node-postgres, Prisma and postgres.js, against the databases of MAIN_URL and AAS_URL.
 // MAIN_URL is the application's, FINANCE_URL goes to the same database.
 // Run by test/t/051_clients.pl, which prepares both.
 import assert from 'node:assert/strict';
@@ -6,6 +6,7 @@ import { readFileSync } from 'node:fs';
 import { after, test } from 'node:test';
 import { createJiti } from 'jiti';
 import pg from 'pg';
+import postgres from 'postgres';
 import { Prisma, PrismaClient } from '@prisma/client';
 import { PrismaPg } from '@prisma/adapter-pg';
 
@@ -13,9 +14,10 @@ const connectionString = process.env.MAIN_URL;
 const main = new pg.Pool({ connectionString });
 const aas = new pg.Pool({ connectionString: process.env.AAS_URL });
 const finance = new pg.Pool({ connectionString: process.env.FINANCE_URL });
+const postgresJs = postgres(connectionString);
 const prisma = new PrismaClient({ adapter: new PrismaPg({ connectionString }) });
 const prismaFinance = new PrismaClient({ adapter: new PrismaPg({ connectionString: process.env.FINANCE_URL }) });
-after(() => Promise.all([main.end(), aas.end(), finance.end(), prisma.$disconnect(), prismaFinance.$disconnect()]));
+after(() => Promise.all([main.end(), postgresJs.end(), aas.end(), finance.end(), prisma.$disconnect(), prismaFinance.$disconnect()]));
 
 const call = 'SELECT dcx_vm_cost($1, $2, $3, $4, $5) AS cost';
 const shapes = {
@@ -212,6 +214,59 @@ for (const [name, typed] of [['node-postgres', false], ['node-postgres', true], 
     await assert.rejects(call('app', 'dcx_order_quote', '[{"product": "BACKUP_GB", "quantity": "2"}]'),
       (error) => state(error) === '22023' && /item 1 of the order: "quantity" must be a number/.test(error.message));
     await call('app', 'dcx_wallet_release', held.hold_id);
+  });
+}
+
+// postgres.js makes JSON of what is sent as jsonb: there, it is a string that would be wrong.
+const stringified = (items) => JSON.stringify(items);
+const networks = {
+  'node-postgres': { query: clients['node-postgres'].app, order: stringified, wrong: (items) => items, state: '22P02' },
+  Prisma: { query: clients.Prisma.app, order: stringified, wrong: (items) => items, state: '22P02' },
+  'postgres.js': {
+    query: async (sql, values) => [...await postgresJs.unsafe(sql, values)],
+    order: (items) => items,
+    wrong: stringified,
+    state: '22023',
+  },
+};
+
+for (const [name, { query, order, wrong, state }] of Object.entries(networks)) {
+  const cents = (value) => new Prisma.Decimal(value).toFixed(2);
+  const sqlstate = clients[name]?.state ?? clients['node-postgres'].state;
+
+  test(`network services, ${name}`, async () => {
+    for (const [mbps, cost] of [[100, '3595.00'], ['100', '3595.00'], [100n, '3595.00'], [100.5, '3605.00'], ['100.5', '3605.00']]) {
+      const [one] = await query('SELECT dcx_network_cost($1, $2) AS cost', ['PV_FIBRE_BUSINESS', mbps]);
+      assert.equal(cents(one.cost), cost);
+      const lines = await query('SELECT * FROM dcx_network_quote($1, $2)', ['PV_FIBRE_BUSINESS', mbps]);
+      assert.deepEqual(lines.map(({ line, code }) => [line, code]), [[1, 'PV_FIBRE_BUSINESS'], [2, 'PV_FIBRE_BUSINESS']]);
+      assert.equal(cents(Prisma.Decimal.sum(...lines.map(({ amount }) => amount))), cost);
+      for (const [offered, values] of [[12, [mbps]], [12, [mbps, null]], [4, [mbps, 'Proteavale Fibre']]]) {
+        const offers = await query(`SELECT * FROM dcx_network_offers(${values.map((_, i) => `$${i + 1}`)})`, values);
+        assert.equal(offers.length, offered);
+        assert.equal(cents(offers.find(({ service }) => service === 'PV_FIBRE_BUSINESS').cost), cost);
+      }
+    }
+    const [{ book }] = await query(`SELECT dcx_price_book('enetworks') AS book`, []);
+    book.PV_FIBRE_BUSINESS.bands[2].fixed_price = 1695;
+    const [{ cost }] = await query('SELECT dcx_network_cost($1, $2, $3) AS cost', ['PV_FIBRE_BUSINESS', 100, book]);
+    assert.equal(cents(cost), '3695.00');
+    await assert.rejects(query('SELECT dcx_network_cost($1, $2)', ['PV_FIBRE_BUSINESS', 1000]),
+      (error) => sqlstate(error) === 'ZD003');
+  });
+
+  test(`an order with a line, ${name}`, async () => {
+    const items = [{ network: { service: 'PV_FIBRE_BUSINESS', mbps: 100 } }, { product: 'BACKUP_GB', quantity: 2 }];
+    for (const [n, type] of ['', '::jsonb'].entries()) {
+      const [{ sum }] = await query(`SELECT sum(amount) FROM dcx_order_quote($1${type})`, [order(items)]);
+      assert.equal(cents(sum), '3597.90');
+      const reserve = (...values) => query(`SELECT * FROM dcx_order_reserve($1, $2${type}, $3)`, values);
+      const [held] = await reserve('org-hooli', order(items), `a line, ${name}, ${n}`);
+      assert.deepEqual([cents(held.cost), held.replayed], ['3597.90', false]);
+      assert.deepEqual(await reserve('org-hooli', order(items), `a line, ${name}, ${n}`), [{ ...held, replayed: true }]);
+      await assert.rejects(reserve('org-hooli', wrong(items), `wrong, ${name}`), (error) => sqlstate(error) === state);
+      await query('SELECT * FROM dcx_wallet_release($1)', [held.hold_id]);
+    }
   });
 }
 

@@ -1,4 +1,4 @@
-# node-postgres and Prisma against a real server: test/clients. Skipped where there is no Node.js that runs them.
+# node-postgres, Prisma and postgres.js against a real server: test/clients. Skipped where there is no Node.js that runs them.
 use strict;
 use warnings;
 use Cwd qw(abs_path);
@@ -27,7 +27,9 @@ $node->command_ok([ 'psql', '-X', '-q', '-d', 'postgres', '-f', 'test/fixtures/l
 
 my ($host, $main, $aas) = ('127.0.0.1:' . $node->port, 'datacentrix_cloud_local', 'aas_product_data');
 my $aas_url = "postgresql://aas_reader:read%40aas%2F39%25\@$host/$aas";
+my $enetworks_url = "postgresql://enetworks_reader:enetworks_secret\@$host/enetworks_product_local";
 $node->safe_psql($main, "CREATE EXTENSION dcx_pricing; SELECT * FROM dcx_attach_aas('$aas_url?schema=public');
+	SELECT * FROM dcx_attach_enetworks('$enetworks_url?schema=public');
 	SELECT * FROM dcx_attach_wallet(); SELECT * FROM dcx_attach_updated_at()");
 
 # Rights as the README grants them, and the table that its example writes an order into.
