@@ -407,6 +407,87 @@ subtest 'behind a network that fails: saved' => sub {
 	cmp_ok(time - $began, '<', 60, 'in seconds');
 };
 
+subtest 'a network catalog without a service' => sub {
+	my $app = fresh();
+
+	$enetworks->safe_psql($Dcx::enetworks_db, 'ALTER TABLE network_services RENAME TO kept; CREATE TABLE network_services (LIKE kept);
+		GRANT SELECT ON network_services TO enetworks_reader');
+	is(answer($app, $price), '3595.00, 1 warnings', 'is an outage');
+	is(answer($app, quoted($vm, $line)), '3971.00, 1 warnings', 'for an order, too');
+	fails_with(fresh('operator'), q{SELECT * FROM dcx_price_book_save('enetworks')}, 'and nothing to save',
+		state => 'ZD008', message => 'the network catalog has no services at all');
+	$enetworks->safe_psql($Dcx::enetworks_db, 'DROP TABLE network_services; ALTER TABLE kept RENAME TO network_services');
+	is(answer(fresh(), $price), '3695.00, 0 warnings', 'and over as soon as there is one');
+};
+
+subtest 'what fails otherwise is no outage' => sub {
+	my $app = fresh();
+	my %ways = (
+		'a right withdrawn' => [ '42501', 'REVOKE SELECT ON providers FROM enetworks_reader', 'GRANT SELECT ON providers TO enetworks_reader' ],
+		'a column that is gone' => [ '42703', 'ALTER TABLE bandwidth_prices RENAME "minMbps" TO least',
+			'ALTER TABLE bandwidth_prices RENAME least TO "minMbps"' ]);
+
+	for my $way (sort keys %ways)
+	{
+		my ($state, $break, $mend) = @{ $ways{$way} };
+
+		$enetworks->safe_psql($Dcx::enetworks_db, $break);
+		is($app->error($price)->{state}, $state, $way);
+		unlike($app->notices, qr/WARNING/, 'without a warning');
+		is(answer($app, $vm_price), '376.00, 0 warnings', 'VMs have their prices');
+		$enetworks->safe_psql($Dcx::enetworks_db, $mend);
+		is(answer($app, $price), '3695.00, 0 warnings', 'mended: it is not left alone');
+	}
+};
+
+# Here over the foreign tables, or there.
+for my $where ('here', 'there')
+{
+	subtest "prices in a view: $where" => sub {
+		my $lines = q{SELECT code, title, name AS provider, active, "minMbps" AS min_mbps, "maxMbps" AS max_mbps,
+			"fixedPrice" + 100 AS fixed_price, "pricePerMbps" AS price_per_mbps FROM %1$s.network_services s
+			JOIN %1$s.providers p ON p.id = "providerId" JOIN %1$s.bandwidth_prices b ON "serviceId" = s.id};
+		my ($app, $before);
+
+		$operator->value(q{SELECT * FROM dcx_detach('enetworks')});
+		if ($where eq 'here')
+		{
+			my $port = $proxy->port;
+
+			$operator->value(<<"SQL");
+CREATE SERVER by_hand FOREIGN DATA WRAPPER postgres_fdw
+	OPTIONS (host '127.0.0.1', port '$port', dbname '$Dcx::enetworks_db', connect_timeout '3');
+CREATE USER MAPPING FOR operator SERVER by_hand OPTIONS (user 'enetworks_reader', password '$Dcx::enetworks_password');
+CREATE SCHEMA viewed;
+IMPORT FOREIGN SCHEMA public LIMIT TO (providers, network_services, bandwidth_prices) FROM SERVER by_hand INTO viewed;
+SQL
+			$operator->value('CREATE VIEW viewed.lines AS ' . sprintf($lines, 'viewed'));
+			$operator->value(q{SELECT * FROM dcx_attach_enetworks(NULL, 'viewed', 'lines')});
+		}
+		else
+		{
+			$enetworks->safe_psql($Dcx::enetworks_db,
+				'CREATE VIEW lines AS ' . sprintf($lines, 'public') . '; GRANT SELECT ON lines TO enetworks_reader');
+			$operator->value("SELECT * FROM dcx_attach_enetworks('$enetworks_url', 'enetworks', 'lines')");
+		}
+		$enetworks->safe_psql($Dcx::enetworks_db, q{UPDATE bandwidth_prices SET "fixedPrice" = 1705 WHERE id = 'cm5bwp000003'});
+		$app = fresh();
+		is(answer($app, $price), '3805.00, 0 warnings', 'the live price');
+		$before = -s $enetworks->logfile;
+		is(answer($app, "SELECT sum($network) FROM generate_series(1, 100)"), '380500.00, 0 warnings', 'of many calls');
+		is(remote_reads($enetworks, $before, $where eq 'here' ? 'network_services' : 'lines'), 1, 'in one read');
+		while_down($enetworks, sub {
+			is(answer($app, $price), '3795.00, 1 warnings', 'down: the saved one');
+			is(answer($app, $vm_price), '376.00, 0 warnings', 'VMs have theirs');
+			is(answer(fresh(), quoted($vm, $line)), '4171.00, 1 warnings', 'and both in an order');
+		});
+		$enetworks->safe_psql($Dcx::enetworks_db, q{UPDATE bandwidth_prices SET "fixedPrice" = 1695 WHERE id = 'cm5bwp000003'});
+		$operator->value(q{SELECT * FROM dcx_detach('enetworks')});
+		$operator->value('DROP SCHEMA viewed CASCADE; DROP SERVER by_hand CASCADE') if $where eq 'here';
+		$operator->value("SELECT * FROM dcx_attach_enetworks('$enetworks_url')");
+	};
+}
+
 subtest 'saved books of both' => sub {
 	my ($app, $in_aas, $in_enetworks);
 
