@@ -163,6 +163,7 @@ dcx_services_rows(const DcxPriced *priced, bool full, int *nrows, DcxSource *sou
 	static DcxPlan priced_plan;
 	static DcxPlan full_plan;
 	Oid			   relation = priced->bindings[0]->relation;
+	bool		   view = priced->n == 1; /* whatever is attached while we read */
 	MemoryContext  context = CurrentMemoryContext;
 	DcxProductRow *rows;
 	Line		  *lines;
@@ -179,11 +180,11 @@ dcx_services_rows(const DcxPriced *priced, bool full, int *nrows, DcxSource *sou
 								select_lines(priced, full),
 								full ? &full_plan : &priced_plan);
 	if (nlines == 0 && (full || source->kind == DCX_SOURCE_FOREIGN))
-		dcx_catalog_is_empty(DCX_ENETWORKS, source->roots[priced->n == 1 ? 0 : 1]);
+		dcx_catalog_is_empty(DCX_ENETWORKS, source->roots[view ? 0 : 1]);
 
 	lines = MemoryContextAllocHuge(context, sizeof(Line) * Max(nlines, 1));
 	for (int i = 0; i < nlines; i++)
-		lines[i] = read_line(i, priced->n == 1, full);
+		lines[i] = read_line(i, view, full);
 	dcx_run_end(&run);
 
 	qsort(lines, nlines, sizeof(Line), compare_lines);

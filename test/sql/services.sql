@@ -172,7 +172,28 @@ SELECT 'LINE' AS code, 'A line' AS title, 'Carrier' || n AS provider, true AS ac
        1 AS fixed_price, n AS price_per_mbps
   FROM generate_series(0, 20, 10) n;
 SELECT message, detail FROM test.failure($$SELECT dcx_network_cost('LINE', 5)$$);
+-- One whose own function attaches the tables in its place: what is being read is the view.
+CREATE FUNCTION test.attach_tables() RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (SELECT FROM dcx.binding WHERE part = 'prices') THEN
+        PERFORM public.dcx_detach('enetworks');
+        PERFORM public.dcx_attach_enetworks();
+        PERFORM public.dcx_network_cost('LINE', 5);
+    END IF;
+    RETURN 'LINE';
+END $$;
+CREATE OR REPLACE VIEW enetworks.lines AS
+SELECT test.attach_tables() AS code, 'A line' AS title, 'Carrier' AS provider, true AS active, 0 AS min_mbps, 10 AS max_mbps,
+       1 AS fixed_price, 7 AS price_per_mbps;
+BEGIN;
+SELECT dcx_network_cost('LINE', 5);
+SELECT dcx_network_cost('LINE', 5);
+ROLLBACK;
 SELECT replace(object, current_user, 'CURRENT_USER') AS object FROM dcx_detach('enetworks');
+CREATE OR REPLACE VIEW enetworks.lines AS
+SELECT 'LINE' AS code, 'A line' AS title, 'Carrier' AS provider, true AS active, 0 AS min_mbps, 10 AS max_mbps,
+       1 AS fixed_price, 7 AS price_per_mbps;
+DROP FUNCTION test.attach_tables;
 
 -- What is read together belongs to one role.
 CREATE ROLE regress_dcx_dba;
