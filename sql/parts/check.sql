@@ -298,7 +298,8 @@ BEGIN ATOMIC
         SELECT jsonb_build_array(p -> 'code', p -> 'title', p -> 'provider', p -> 'active')::text, p ->> 'code', coalesce(nullif(p ->> 'code', ''), p ->> 'title', ''), p ->> 'title', NULL
           FROM jsonb_array_elements(prices) p GROUP BY p -> 'code', p -> 'title', p -> 'provider', p -> 'active', p ->> 'code', p ->> 'title'),
     provider AS (
-        SELECT p ->> 'id' AS id, coalesce(p ->> 'name', p ->> 'id') AS name, (p ->> 'active')::boolean AS active FROM jsonb_array_elements(providers) p),
+        -- As pricing reads it, which takes anything else for inactive.
+        SELECT p ->> 'id' AS id, coalesce(p ->> 'name', p ->> 'id') AS name, p ->> 'active' ~* '^(t|tr|tru|true|y|ye|yes|on|1)$' AS active FROM jsonb_array_elements(providers) p),
     band AS (
         SELECT b ->> 'serviceId' AS service_id, b ->> 'id' AS id, (b ->> 'minMbps')::numeric AS low, (b ->> 'maxMbps')::numeric AS high,
                (b ->> 'fixedPrice')::numeric AS fixed, (b ->> 'pricePerMbps')::numeric AS per_mbps, (b ->> 'cost')::numeric AS cost,
@@ -312,7 +313,7 @@ BEGIN ATOMIC
     priced AS (
         SELECT s.id AS service_id, s.name AS service, concat(s.name, ', ', coalesce(b.low::text, 'NULL'), ' to ' || b.high, ' Mbps', CASE WHEN b.high IS NULL THEN ' and above' END) AS name,
                b.low, coalesce(b.high, 'Infinity') AS high, b.fixed, b.per_mbps, b.cost,
-               b.low >= 0 AND b.low < coalesce(b.high, 'Infinity') AND coalesce(b.high, 0) <> 'NaN' AS is_range,
+               b.low < coalesce(b.high, 'Infinity') AND coalesce(b.high, 'Infinity') > 0 AND coalesce(b.high, 0) <> 'NaN' AS is_range,
                row_number() OVER (PARTITION BY s.id ORDER BY b.low, b.high) AS n
           FROM band b JOIN service s ON s.id = b.service_id WHERE b.whole),
     range AS (
@@ -331,8 +332,11 @@ BEGIN ATOMIC
     SELECT 'error', name, 'the network service has no code', format('Its title is %s.', coalesce(title, 'missing')), NULL
       FROM service WHERE coalesce(code, '') = ''
     UNION ALL
-    SELECT 'error', name, 'the band is no range of bandwidths', 'It holds nothing: a band begins at 0 or above, and ends above that, or nowhere.', NULL
+    SELECT 'error', name, 'the band is no range of bandwidths', 'It holds nothing: a band ends above 0 and above its beginning, or nowhere.', NULL
       FROM priced WHERE is_range IS NOT TRUE
+    UNION ALL
+    SELECT 'warning', name, 'the band begins below 0', 'No bandwidth is there.', NULL
+      FROM range WHERE low < 0
     UNION ALL
     SELECT 'error', name, format('the %s cannot be used', v.what), coalesce('It is ' || v.price || '.', 'There is none.'), NULL
       FROM priced, LATERAL (VALUES ('fixed price', fixed), ('price per Mbps', per_mbps)) AS v (what, price)

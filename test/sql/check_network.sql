@@ -119,7 +119,17 @@ BEGIN;
 UPDATE bandwidth_prices SET "minMbps" = 10 WHERE id = 1;
 UPDATE bandwidth_prices SET "minMbps" = NULL WHERE id = 2;
 UPDATE bandwidth_prices SET "minMbps" = 'NaN' WHERE id = 3;
-INSERT INTO bandwidth_prices VALUES (4, 1, 1, 'NaN', 1, 1, 1), (5, 1, -1, 1, 1, 1, 1);
+INSERT INTO bandwidth_prices VALUES (4, 1, 1, 'NaN', 1, 1, 1), (5, 1, -1, 1, 1, 1, 1), (6, 1, -2, -1, 1, 1, 1);
+EXECUTE look;
+SELECT dcx_network_cost('LINE', 0.5);
+ROLLBACK;
+
+-- What is neither true nor false is not active, as pricing has it.
+BEGIN;
+ALTER TABLE providers ALTER active TYPE text;
+UPDATE providers SET active = 'perhaps';
+EXECUTE look;
+UPDATE providers SET active = 'Yes';
 EXECUTE look;
 ROLLBACK;
 
