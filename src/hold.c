@@ -121,13 +121,14 @@ insert_hold(const DcxRequest *request, Oid owner, const DcxChange *change, const
 }
 
 /*
- * Refuses a price above the caller's limit. Only now: as long as the same request may be under way
- * in another session, at an earlier price, nobody can say that nothing is held.
+ * Refuses a price above the caller's limit, in cents as the price is: what a quote adds up to is a limit
+ * that its own order keeps. Only now: as long as the same request may be under way in another session,
+ * at an earlier price, nobody can say that nothing is held.
  */
 static void
 check_limit(const DcxRequest *request, const DcxStanding *standing, Numeric cost)
 {
-	if (!request->max_cost || dcx_money_compare(cost, request->max_cost) <= 0)
+	if (!request->max_cost || dcx_money_compare(cost, dcx_money_cents(request->max_cost)) <= 0)
 		return;
 	dcx_account_check_snapshot(standing);
 	ereport(ERROR,

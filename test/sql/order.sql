@@ -138,6 +138,10 @@ SELECT f.state, f.message, f.detail FROM unnest(ARRAY[
     LATERAL test.failure('SELECT ' || call) f ORDER BY n;
 SELECT * FROM test.held;
 SELECT cost, replayed FROM dcx_order_reserve('org-hooli', '[{"product": "RAM_GB"}]', 'order-2');
+-- The sum of the quote is what it may cost, half a cent or not.
+SELECT cost, replayed FROM dcx_order_reserve('org-hooli', '[{"product": "HALF", "quantity": 3}]', 'half a cent',
+    max_cost => (SELECT sum(amount) FROM dcx_order_quote('[{"product": "HALF", "quantity": 3}]')));
+SELECT state, detail FROM test.failure($$SELECT dcx_order_reserve('org-hooli', '[{"product": "HALF", "quantity": 3}]', 'half a cent less', max_cost => 0.0149)$$);
 -- Arguments.
 SELECT f.state, f.message FROM unnest(ARRAY['NULL, ''[]'', ''k''', '''org-acme'', NULL, ''k''', '''org-acme'', ''[{"product": "RAM_GB"}]'', NULL',
     '''org-acme'', ''[{"product": "RAM_GB"}]'', ''''', '''org-acme'', ''[{"product": "RAM_GB"}]'', ''k'', NULL', '''org-acme'', ''[{"product": "RAM_GB"}]'', ''k'', ''0 s''',
