@@ -25,7 +25,7 @@ dcx_quote_line_times(DcxQuoteLine *line, Numeric count)
 	Numeric quantity = dcx_money_multiply(line->quantity, count);
 
 	line->quantity = dcx_quantity_numeric(dcx_quantity_from_numeric("quantity", quantity));
-	line->amount = dcx_money_display(dcx_money_multiply(line->amount, count));
+	line->amount = dcx_money_display(dcx_money_multiply(line->quantity, line->unit_price));
 }
 
 void

@@ -33,6 +33,9 @@ SELECT item, code, quantity, unit_price, amount FROM dcx_order_quote(
 SELECT count(*), sum(amount) = sum(quantity * unit_price) AS exact, sum(amount)
   FROM dcx_order_quote((SELECT jsonb_agg(jsonb_build_object('product', 'ARCHIVE_GB', 'quantity', i / 7.0) ORDER BY i) FROM generate_series(1, 1000) i));
 SELECT state, message FROM test.failure($$SELECT * FROM dcx_order_quote(format('[{"product": "RAM_GB", "quantity": 9%s}]', repeat('0', 131071))::jsonb)$$);
+-- As many decimals as there can be: the amount is still that of the quantity.
+SELECT min_scale(quantity), amount = quantity * unit_price AS exact FROM dcx_order_quote(
+    '[{"vm": {"cpu_type": "1GHZ", "cpus": 1, "ram_gb": 1, "storage_type": "STANDARD", "gb": 1e-16383}, "count": 10}]') WHERE line = 3;
 -- A template by its id, or else by its name, to the letter.
 SELECT DISTINCT ON (item) item, quantity AS cpus FROM dcx_order_quote(
     '[{"template": "t2", "cpu_type": "1GHZ", "storage_type": "STANDARD"}, {"template": "CentOS 8", "cpu_type": "1GHZ", "storage_type": "STANDARD", "count": 5},
