@@ -255,7 +255,7 @@ unknown(const Book *book, const DcxFamily *family, const char *name, const char 
 							  service ? "Network services" : "Products",
 							  book->place,
 							  book->nameless),
-			service && !has_services(book) ?
+			service && book->nentries > 0 && !has_services(book) ?
 				errhint("dcx_price_book('enetworks') is the book of the network services.") :
 				errhint("On offer: %s.", offer));
 }

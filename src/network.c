@@ -110,6 +110,7 @@ outside(const DcxService *service, Numeric mbps)
 	const DcxBand *above = NULL;
 	const char	  *fault = NULL;
 	int			   nranges = 0;
+	int			   nfaults = 0;
 	StringInfoData text;
 
 	for (int i = 0; i < service->nbands; i++)
@@ -120,6 +121,7 @@ outside(const DcxService *service, Numeric mbps)
 		if (wrong)
 		{
 			fault = fault ? fault : wrong;
+			nfaults++;
 			continue;
 		}
 		nranges++;
@@ -152,8 +154,10 @@ outside(const DcxService *service, Numeric mbps)
 						 "Its bands go from %s; the nearest is %s.",
 						 range_text(first->min_mbps, "to below", last->max_mbps),
 						 band_text(below ? below : above));
-	if (fault && nranges > 0)
+	if (nfaults == 1 && nranges > 0)
 		appendStringInfo(&text, " One band is left out: %s", continued(fault));
+	else if (nranges > 0 && nfaults > 0)
+		appendStringInfo(&text, " %d bands are left out, the first: %s", nfaults, continued(fault));
 	return text.data;
 }
 

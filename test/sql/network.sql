@@ -85,7 +85,7 @@ SELECT f.* FROM unnest(ARRAY[
     $$dcx_network_cost('MP_WIRELESS_RURAL', 50, $1)$$,
     $$dcx_network_offers(50, 'Proteavale', $1)$$,
     $$dcx_network_offers(50, '', $1)$$,
-    $$dcx_network_offers(50, 'Proteavale', '{}')$$,
+    $$dcx_network_offers(50, 'Proteavale', '{}')$$, $$dcx_network_cost('PV_FIBRE', 50, '{}')$$,
     $$dcx_product_cost('PV_FIBRE_BUSINESS', 1, $1)$$,
     $$dcx_product_cost('pv_fibre_business', 1, $1)$$,
     $$dcx_product_cost('NO_SUCH', 1, $1 || '{"RAM_GB": {"price": 37}}')$$,
