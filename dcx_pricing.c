@@ -40,6 +40,7 @@
  *		src/money		exact decimals
  *		src/remote		waits for another server, not for ever
  *		src/probe		asks another server, beside the transaction
+ *		src/reach		whether what is attached can be read, beside it as well
  *		src/guarded		work whose failure is a result
  *		src/relation	names, owners and columns of relations
  *		src/lookup		one row by an index, without a statement

@@ -7,7 +7,6 @@
 #include "binding.h"
 #include "bookjson.h"
 #include "catalog.h"
-#include "catalog/pg_class.h"
 #include "errcodes.h"
 #include "facts.h"
 #include "fmgr.h"
@@ -17,10 +16,10 @@
 #include "miscadmin.h"
 #include "probe.h"
 #include "query.h"
+#include "reach.h"
 #include "relation.h"
 #include "remote.h"
 #include "saved.h"
-#include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/json.h"
 #include "utils/lsyscache.h"
@@ -101,20 +100,6 @@ static const char question[] =
 
 static DcxSaved newest[DCX_CATALOGS] = {{.catalog = DCX_AAS_NAME}, {.catalog = DCX_ENETWORKS_NAME}};
 
-/* The first value, a text, of a statement that runs as a role, or as the caller. */
-static char *
-value_of(Oid role, const char *sql, DcxParameters *parameters)
-{
-	char  *value = NULL;
-	DcxRun run;
-
-	dcx_run_begin(&run, role);
-	if (dcx_query_read(NULL, sql, parameters) > 0)
-		value = dcx_query_text(0, 1);
-	dcx_run_end(&run);
-	return value;
-}
-
 /* Begins a member of an object that may have some already. */
 static void
 append_name(StringInfo json, const char *name)
@@ -162,7 +147,7 @@ bindings(void)
 	if (!OidIsValid(table))
 		return pstrdup("[]");
 	dcx_binding_check_entitled(DCX_AAS_NAME, InvalidOid, dcx_relation_owner(table), "dcx.binding");
-	return value_of(
+	return dcx_query_text_of(
 		dcx_relation_owner(table),
 		"SELECT coalesce(jsonb_agg(jsonb_build_object("
 		"  'catalog', b.catalog, 'part', b.part,"
@@ -217,138 +202,7 @@ needs(void)
 	return json.data;
 }
 
-/* Whether a relation is a foreign table whose server we can ask ourselves. */
-static bool
-is_remote(Oid relation)
-{
-	ForeignServer *server;
-
-	if (get_rel_relkind(relation) != RELKIND_FOREIGN_TABLE)
-		return false;
-	server = GetForeignServer(GetForeignTable(relation)->serverid);
-	return strcmp(GetForeignDataWrapper(server->fdwid)->fdwname, "postgres_fdw") == 0;
-}
-
-static const char *
-table_option(Oid relation, const char *name, const char *otherwise)
-{
-	ListCell *lc;
-
-	foreach(lc, GetForeignTable(relation)->options)
-	{
-		DefElem *option = lfirst(lc);
-
-		if (strcmp(option->defname, name) == 0)
-			return strVal(option->arg);
-	}
-	return otherwise;
-}
-
-/* What a server has said, with the period that libpq leaves out. */
-static char *
-sentence(const char *error)
-{
-	char last = *error ? error[strlen(error) - 1] : '.';
-
-	return psprintf("%s%s", error, last == '.' || last == '?' ? "" : ".");
-}
-
-/* A server of postgres_fdw that a relation is read from, and as whom. */
-typedef struct Remote
-{
-	Oid server;
-	Oid role;
-} Remote;
-
-/* All that a relation is read from, itself, through views, or by what it inherits; a function hides its own. */
-static Remote *
-remotes_of(Oid relation, int *n)
-{
-	MemoryContext context = CurrentMemoryContext;
-	DcxParameters parameters = {0};
-	Remote		 *remotes;
-	DcxRun		  run;
-
-	dcx_parameter_int64(&parameters, relation);
-	dcx_run_begin(&run, InvalidOid);
-	*n = dcx_query_read(
-		NULL,
-		"WITH RECURSIVE read (relation, role) AS ("
-		"  SELECT oid, relowner FROM pg_class WHERE oid = $1::oid"
-		"  UNION"
-		"  SELECT of.relation, CASE WHEN c.relkind <> 'v' OR"
-		"      (SELECT option_value::boolean FROM pg_options_to_table(c.reloptions)"
-		"        WHERE option_name = 'security_invoker') THEN r.role ELSE c.relowner END"
-		"    FROM read r JOIN pg_class c ON c.oid = r.relation, LATERAL"
-		"      (SELECT d.refobjid FROM pg_rewrite w JOIN pg_depend d"
-		"           ON d.classid = 'pg_rewrite'::regclass AND d.objid = w.oid"
-		"          AND d.refclassid = 'pg_class'::regclass"
-		"        WHERE c.relkind = 'v' AND w.ev_class = c.oid"
-		"       UNION ALL"
-		"       SELECT inhrelid FROM pg_inherits WHERE inhparent = c.oid) of (relation))"
-		" SELECT DISTINCT s.oid::bigint, r.role::bigint"
-		"   FROM read r JOIN pg_foreign_table f ON f.ftrelid = r.relation"
-		"   JOIN pg_foreign_server s ON s.oid = f.ftserver"
-		"   JOIN pg_foreign_data_wrapper w ON w.oid = s.srvfdw AND w.fdwname = 'postgres_fdw'"
-		"  ORDER BY 1, 2",
-		&parameters);
-	remotes = MemoryContextAlloc(context, sizeof(Remote) * Max(*n, 1));
-	for (int i = 0; i < *n; i++)
-	{
-		remotes[i].server = (Oid) dcx_query_int64(i, 1);
-		remotes[i].role = (Oid) dcx_query_int64(i, 2);
-	}
-	dcx_run_end(&run);
-	return remotes;
-}
-
-/*
- * Whether all servers answer that a relation is read from by way of postgres_fdw, which must not be
- * what finds one that does not; else which, and why not. One that is lost later, as it is read,
- * still lets the caller's COMMIT fail.
- */
-static bool
-is_in_reach(Oid relation, char **server, char **error)
-{
-	int		n;
-	Remote *remotes = remotes_of(relation, &n);
-
-	for (int i = 0; i < n; i++)
-	{
-		DcxProbe probe =
-			dcx_probe(remotes[i].server, remotes[i].role, "SELECT coalesce($1, 'here')", NULL);
-
-		if (probe.error)
-		{
-			*server = GetForeignServer(remotes[i].server)->servername;
-			*error = probe.error;
-			return false;
-		}
-	}
-	return true;
-}
-
-static void
-check_reach(Oid relation)
-{
-	char *server;
-	char *error;
-
-	if (!is_in_reach(relation, &server, &error))
-		ereport(ERROR,
-				errcode(DCX_ERRCODE_UNREACHABLE),
-				errmsg("%s cannot be read", dcx_relation_name(relation)),
-				errdetail("Server \"%s\": %s", server, sentence(error)));
-}
-
-/* The schema that a foreign table is of, there. */
-static const char *
-remote_schema(Oid relation)
-{
-	return table_option(relation, "schema_name", get_namespace_name(get_rel_namespace(relation)));
-}
-
-/* The database that a relation is of: a catalog of the facts */
+/* The database that a relation is of: a catalog of the facts. */
 static char *
 catalog_of(DcxCatalogId id, Oid relation, bool *reached)
 {
@@ -360,10 +214,10 @@ catalog_of(DcxCatalogId id, Oid relation, bool *reached)
 	append_text(&json, "title", dcx_catalogs[id].title);
 	append_text(&json, "items", dcx_catalogs[id].items);
 	append_text(&json, "owner", GetUserNameFromId(owner, false));
-	if (is_remote(relation))
+	if (dcx_reach_is_remote(relation))
 	{
 		Oid			server = GetForeignTable(relation)->serverid;
-		const char *schema = remote_schema(relation);
+		const char *schema = dcx_reach_schema(relation);
 		DcxProbe	probe = dcx_probe(server, owner, question, schema);
 
 		append_text(&json, "server", GetForeignServer(server)->servername);
@@ -380,7 +234,7 @@ catalog_of(DcxCatalogId id, Oid relation, bool *reached)
 		char *behind = NULL;
 		char *error = NULL;
 
-		*reached = is_in_reach(relation, &behind, &error);
+		*reached = dcx_reach_answers(relation, &behind, &error);
 		append_text(&json, "server", NULL);
 		append_text(&json, "behind", behind);
 		append_text(&json, "schema", get_namespace_name(get_rel_namespace(relation)));
@@ -399,7 +253,7 @@ local(void)
 	DcxParameters parameters = {0};
 
 	dcx_parameter_text(&parameters, NULL);
-	return value_of(InvalidOid, question, &parameters);
+	return dcx_query_text_of(InvalidOid, question, &parameters);
 }
 
 char *
@@ -409,13 +263,13 @@ dcx_facts_identity(DcxCatalogId id, Oid relation)
 	bool		  reached;
 
 	dcx_parameter_text(&parameters, catalog_of(id, relation, &reached));
-	return value_of(InvalidOid,
-					"SELECT jsonb_build_object('main', jsonb_build_object("
-					"    'database', current_database(),"
-					"    'system', " SYSTEM "),"
-					"  'catalog', CASE WHEN jsonb_typeof($1::jsonb -> 'is') = 'object'"
-					"    THEN ($1::jsonb -> 'is') - 'tables' END)::text",
-					&parameters);
+	return dcx_query_text_of(InvalidOid,
+							 "SELECT jsonb_build_object('main', jsonb_build_object("
+							 "    'database', current_database(),"
+							 "    'system', " SYSTEM "),"
+							 "  'catalog', CASE WHEN jsonb_typeof($1::jsonb -> 'is') = 'object'"
+							 "    THEN ($1::jsonb -> 'is') - 'tables' END)::text",
+							 &parameters);
 }
 
 /* The newest saved book of a catalog. */
@@ -429,10 +283,10 @@ book(DcxSaved *saved)
 		return NULL;
 	dcx_parameter_text(&parameters, saved->catalog);
 	dcx_parameter_int64(&parameters, saved->book_id);
-	return value_of(dcx_relation_owner(saved->table),
-					"SELECT (to_jsonb(b) - 'book')::text FROM dcx.price_book b"
-					" WHERE catalog = $1 AND book_id = $2",
-					&parameters);
+	return dcx_query_text_of(dcx_relation_owner(saved->table),
+							 "SELECT (to_jsonb(b) - 'book')::text FROM dcx.price_book b"
+							 " WHERE catalog = $1 AND book_id = $2",
+							 &parameters);
 }
 
 /* Appends what is in the wallets' relation. */
@@ -449,31 +303,34 @@ read_wallets(void *argument)
 
 	append_json(json,
 				"wallets",
-				value_of(table_owner, psprintf("SELECT count(*)::text FROM %s", table), &none));
+				dcx_query_text_of(table_owner,
+								  psprintf("SELECT count(*)::text FROM %s", table),
+								  &none));
+	append_json(json,
+				"doubles",
+				dcx_query_text_of(
+					table_owner,
+					psprintf("SELECT coalesce(jsonb_agg(o), '[]')::text FROM (SELECT %1$s::text"
+							 "  FROM %2$s WHERE %1$s IS NOT NULL"
+							 " GROUP BY 1 HAVING count(*) > 1 ORDER BY 1 LIMIT 20) d (o)",
+							 quote_identifier(organisation),
+							 table),
+					&none));
+	/* The columns that have a NULL. */
 	append_json(
 		json,
-		"doubles",
-		value_of(table_owner,
-				 psprintf("SELECT coalesce(jsonb_agg(o), '[]')::text FROM (SELECT %1$s::text"
-						  "  FROM %2$s WHERE %1$s IS NOT NULL"
-						  " GROUP BY 1 HAVING count(*) > 1 ORDER BY 1 LIMIT 20) d (o)",
-						  quote_identifier(organisation),
-						  table),
-				 &none));
-	/* The columns that have a NULL. */
-	append_json(json,
-				"nulls",
-				value_of(table_owner,
-						 psprintf("SELECT to_jsonb(array_remove(ARRAY["
-								  "  CASE WHEN bool_or(%s IS NULL) THEN %s END,"
-								  "  CASE WHEN bool_or(%s IS NULL) THEN %s END], NULL))::text"
-								  "  FROM %s",
-								  quote_identifier(organisation),
-								  quote_literal_cstr(organisation),
-								  quote_identifier(balance),
-								  quote_literal_cstr(balance),
-								  table),
-						 &none));
+		"nulls",
+		dcx_query_text_of(table_owner,
+						  psprintf("SELECT to_jsonb(array_remove(ARRAY["
+								   "  CASE WHEN bool_or(%s IS NULL) THEN %s END,"
+								   "  CASE WHEN bool_or(%s IS NULL) THEN %s END], NULL))::text"
+								   "  FROM %s",
+								   quote_identifier(organisation),
+								   quote_literal_cstr(organisation),
+								   quote_identifier(balance),
+								   quote_literal_cstr(balance),
+								   table),
+						  &none));
 }
 
 static char *
@@ -487,7 +344,7 @@ wallet(void)
 
 	if (!wallets->attached || !OidIsValid(dcx_relation_owner(wallets->relation)))
 		return NULL;
-	check_reach(wallets->relation);
+	dcx_reach_check(wallets->relation);
 	initStringInfo(&json);
 	appendStringInfoChar(&json, '{');
 	append_text(&json, "relation", dcx_relation_name(wallets->relation));
@@ -498,20 +355,20 @@ wallet(void)
 		dcx_remote_do(&remote, NULL, read_wallets, &json);
 	owner = dcx_ledger_owner(wallets, true);
 	if (OidIsValid(owner))
-		append_json(
-			&json,
-			"ledger",
-			value_of(owner,
-					 "SELECT jsonb_build_object("
-					 "  'entries', (SELECT count(*) FROM dcx.wallet_entry),"
-					 "  'open', count(*) FILTER (WHERE expires_at > clock_timestamp()),"
-					 "  'held', coalesce(sum(amount) FILTER"
-					 "     (WHERE expires_at > clock_timestamp()), 0),"
-					 "  'expired', count(*) FILTER"
-					 "     (WHERE expires_at <= a.expired_until))::text"
-					 "  FROM dcx.wallet_hold LEFT JOIN dcx.wallet_account a USING (organisation)"
-					 " WHERE state = 'open'",
-					 &none));
+		append_json(&json,
+					"ledger",
+					dcx_query_text_of(
+						owner,
+						"SELECT jsonb_build_object("
+						"  'entries', (SELECT count(*) FROM dcx.wallet_entry),"
+						"  'open', count(*) FILTER (WHERE expires_at > clock_timestamp()),"
+						"  'held', coalesce(sum(amount) FILTER"
+						"     (WHERE expires_at > clock_timestamp()), 0),"
+						"  'expired', count(*) FILTER"
+						"     (WHERE expires_at <= a.expired_until))::text"
+						"  FROM dcx.wallet_hold LEFT JOIN dcx.wallet_account a USING (organisation)"
+						" WHERE state = 'open'",
+						&none));
 	appendStringInfoChar(&json, '}');
 	return json.data;
 }
@@ -647,36 +504,36 @@ dcx_facts_schema(DcxCatalogId id)
 					   dcx_catalogs[id].parts[part].name),
 				errhint("SELECT * FROM dcx_attach_%s(...) attaches another one.",
 						dcx_catalogs[id].name));
-	if (is_remote(relation))
+	if (dcx_reach_is_remote(relation))
 	{
 		Oid		 server = GetForeignTable(relation)->serverid;
 		DcxProbe probe =
-			dcx_probe(server, dcx_relation_owner(relation), question, remote_schema(relation));
+			dcx_probe(server, dcx_relation_owner(relation), question, dcx_reach_schema(relation));
 
 		if (probe.error)
 			ereport(ERROR,
 					errcode(DCX_ERRCODE_UNREACHABLE),
 					errmsg("the %s cannot be reached", dcx_catalogs[id].what),
-					errdetail("%s", sentence(probe.error)),
+					errdetail("%s", dcx_reach_sentence(probe.error)),
 					errhint("SELECT * FROM dcx_check('connection') says more."));
 		identity = probe.answer;
 	}
 	else
 	{
 		dcx_parameter_text(&parameters, get_namespace_name(get_rel_namespace(relation)));
-		identity = value_of(dcx_relation_owner(relation), question, &parameters);
+		identity = dcx_query_text_of(dcx_relation_owner(relation), question, &parameters);
 	}
 
 	memset(&parameters, 0, sizeof(parameters));
 	dcx_parameter_text(&parameters, identity);
 	return jsonb_of(
-		value_of(InvalidOid,
-				 "SELECT coalesce(jsonb_object_agg(key, jsonb_set(value - 'writable' -"
-				 "         'updated_at', '{columns}', (SELECT coalesce(jsonb_object_agg("
-				 "           c.key, c.value - '{builtin,typmod,number}'::text[]), '{}')"
-				 "           FROM jsonb_each(value -> 'columns') c))), '{}')::text"
-				 "  FROM jsonb_each($1::jsonb -> 'tables')",
-				 &parameters));
+		dcx_query_text_of(InvalidOid,
+						  "SELECT coalesce(jsonb_object_agg(key, jsonb_set(value - 'writable' -"
+						  "         'updated_at', '{columns}', (SELECT coalesce(jsonb_object_agg("
+						  "           c.key, c.value - '{builtin,typmod,number}'::text[]), '{}')"
+						  "           FROM jsonb_each(value -> 'columns') c))), '{}')::text"
+						  "  FROM jsonb_each($1::jsonb -> 'tables')",
+						  &parameters));
 }
 
 Jsonb *
@@ -712,42 +569,6 @@ dcx_facts_relation(DcxCatalogId id, int part)
 			   InvalidOid;
 }
 
-/*
- * The rows of a foreign table, asked of its server beside our transaction: where postgres_fdw loses a
- * connection, it lets the caller's COMMIT fail, whatever is done about the error. With the columns
- * that they have there, whatever the foreign table says of them; a name that it gives to one means
- * that one, and where it is gone, none.
- */
-static Jsonb *
-remote_rows(Oid relation)
-{
-	DcxParameters parameters = {0};
-	DcxProbe	  probe;
-	char		 *rows;
-
-	dcx_parameter_int64(&parameters, relation);
-	dcx_parameter_text(&parameters, remote_schema(relation));
-	dcx_parameter_text(&parameters, table_option(relation, "table_name", get_rel_name(relation)));
-	rows = value_of(InvalidOid,
-					"SELECT format('SELECT (%s)::text FROM %I.%I t WHERE $1::text IS NULL',"
-					"  coalesce(format('to_jsonb(t.*) - %L::text[]', array_agg(a.attname::text))"
-					"    || string_agg(format(' || CASE WHEN to_jsonb(t.*) ? %2$L"
-					" THEN jsonb_build_object(%1$L, to_jsonb(t.*) -> %2$L) ELSE ''{}'' END',"
-					"      a.attname, o.option_value), ''), 'row_to_json(t.*)'), $2, $3)"
-					"  FROM pg_attribute a, pg_options_to_table(a.attfdwoptions) o"
-					" WHERE a.attrelid = $1::oid AND a.attnum > 0 AND NOT a.attisdropped"
-					"   AND o.option_name = 'column_name'",
-					&parameters);
-	probe =
-		dcx_probe(GetForeignTable(relation)->serverid, dcx_relation_owner(relation), rows, NULL);
-	if (probe.error)
-		ereport(ERROR,
-				errcode(DCX_ERRCODE_UNREACHABLE),
-				errmsg("%s cannot be read", dcx_relation_name(relation)),
-				errdetail("%s", sentence(probe.error)));
-	return jsonb_of(psprintf("[%s]", probe.answer));
-}
-
 Jsonb *
 dcx_facts_rows(DcxCatalogId id, int part)
 {
@@ -755,8 +576,8 @@ dcx_facts_rows(DcxCatalogId id, int part)
 
 	if (!OidIsValid(relation))
 		return NULL;
-	if (is_remote(relation))
-		return remote_rows(relation);
-	check_reach(relation);
+	if (dcx_reach_is_remote(relation))
+		return dcx_reach_rows(relation);
+	dcx_reach_check(relation);
 	return dcx_catalog_json(id, relation);
 }

@@ -379,3 +379,16 @@ dcx_query_utility(Node *statement)
 				   NULL);
 	CommandCounterIncrement();
 }
+
+char *
+dcx_query_text_of(Oid role, const char *sql, DcxParameters *parameters)
+{
+	char  *value = NULL;
+	DcxRun run;
+
+	dcx_run_begin(&run, role);
+	if (dcx_query_read(NULL, sql, parameters) > 0)
+		value = dcx_query_text(0, 1);
+	dcx_run_end(&run);
+	return value;
+}

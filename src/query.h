@@ -122,4 +122,10 @@ extern uint64 dcx_query_execute(const char *sql, int nargs, const Oid *types, Da
  */
 extern void dcx_query_utility(Node *statement);
 
+/*
+ * A run of one read-only statement, as a role, or as the caller (InvalidOid): the first value, a text, in
+ * the current memory context; NULL where there is none.
+ */
+extern char *dcx_query_text_of(Oid role, const char *sql, DcxParameters *parameters);
+
 #endif /* DCX_QUERY_H */
