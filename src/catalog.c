@@ -8,6 +8,7 @@
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "errcodes.h"
+#include "foreign/fdwapi.h"
 #include "miscadmin.h"
 #include "query.h"
 #include "relation.h"
@@ -120,6 +121,35 @@ dcx_catalog_remote(DcxCatalogId id)
 	remotes[id].name = dcx_catalogs[id].name;
 	remotes[id].what = dcx_catalogs[id].what;
 	return &remotes[id];
+}
+
+/* Whether two relations are foreign tables of one server. */
+static bool
+on_same_server(const DcxBinding *a, const DcxBinding *b)
+{
+	return a->attached && b->attached && get_rel_relkind(a->relation) == RELKIND_FOREIGN_TABLE &&
+		   get_rel_relkind(b->relation) == RELKIND_FOREIGN_TABLE &&
+		   GetForeignServerIdByRelId(a->relation) == GetForeignServerIdByRelId(b->relation);
+}
+
+static bool
+share_server(DcxCatalogId a, DcxCatalogId b)
+{
+	for (int i = 0; i < DCX_CATALOG_MAX_PARTS; i++)
+		for (int j = 0; j < DCX_CATALOG_MAX_PARTS; j++)
+			if (on_same_server(&bindings[a][i], &bindings[b][j]))
+				return true;
+	return false;
+}
+
+bool
+dcx_catalog_is_in_use(DcxCatalogId id)
+{
+	for (int other = 0; other < DCX_CATALOGS; other++)
+		if (dcx_remote_is_in_use(dcx_catalog_remote(other)) &&
+			(other == (int) id || share_server(other, id)))
+			return true;
+	return false;
 }
 
 const DcxBinding *

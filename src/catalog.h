@@ -84,6 +84,9 @@ extern DcxCatalogId dcx_catalog_named(const text *name);
 /* The database of a catalog. */
 extern DcxRemote *dcx_catalog_remote(DcxCatalogId id);
 
+/* Whether our transaction had connected to it before, or to a server of it for another catalog. */
+extern bool dcx_catalog_is_in_use(DcxCatalogId id);
+
 /*
  * The binding of a part, brought up to date. The second one wants it: nothing attached is ZD007, with
  * the call that attaches as the hint.

@@ -372,7 +372,7 @@ static bool
 may_survive(const Shelf *shelf)
 {
 	return dcx_on_outage == DCX_ON_OUTAGE_SAVED && shelf->newest.found &&
-		   !dcx_remote_is_in_use(remote(shelf)) && !IsInParallelMode();
+		   !dcx_catalog_is_in_use(shelf - shelves) && !IsInParallelMode();
 }
 
 /*

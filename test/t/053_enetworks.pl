@@ -386,6 +386,7 @@ subtest 'a success elsewhere ends it' => sub {
 
 subtest 'behind a network that fails: saved' => sub {
 	my $app = fresh();
+	my $before;
 	my $began = time;
 
 	$proxy->mute;
@@ -403,6 +404,13 @@ subtest 'behind a network that fails: saved' => sub {
 		is($proxy->struck, 1, 'cut it was');
 		is(answer($app, $vm_price), '376.00, 0 warnings', 'VMs have their prices');
 		is(answer($app, $price), '3595.00, 1 warnings', 'the next transaction has the saved price');
+
+		$app = fresh();
+		$before = ledger();
+		$proxy->at(@$place[ 0, 1, 2 ], 'cut');
+		fails_with($app, reserve("cut, saved, at $place->[0]", $vm, $line), "an order cut at $place->[0]", state => 'ZD008');
+		is(ledger(), $before, 'leaves nothing');
+		is(answer($app, reserve("cut, saved, at $place->[0]", $vm, $line)), '3971.00|f, 1 warnings', 'the same key is held, by the saved price');
 	}
 	cmp_ok(time - $began, '<', 60, 'in seconds');
 };
@@ -553,6 +561,30 @@ subtest 'checks of an E-Networks that says nothing' => sub {
 	like($super->value('SELECT task, result FROM dcx_maintain()'), qr/^price book\|book.*^network price book\|failed: /ms, 'dcx_maintain');
 	cmp_ok(time - $began, '<', 60, 'in seconds');
 	$proxy->pass;
+};
+
+# postgres_fdw would refuse the COMMIT of a transaction that has lost a connection it was using, at whatever it says next.
+subtest 'both catalogs on one server' => sub {
+	Dcx::load($enetworks, 'both', 'enetworks.sql');
+	$enetworks->safe_psql('both', slurp_file("$FindBin::RealBin/../fixtures/aas.sql")
+		. '; GRANT SELECT ON ALL TABLES IN SCHEMA public TO enetworks_reader');
+	$operator->value(q{SELECT * FROM dcx_detach('aas')});
+	$operator->value("SELECT * FROM dcx_attach_enetworks('" . ($enetworks_url =~ s/$Dcx::enetworks_db/both/r) . "')");
+	$operator->value(q{SELECT * FROM dcx_attach_aas('dcx_enetworks')});
+	for my $how ('cut', 'stall')
+	{
+		my $app = fresh();
+
+		$app->value('BEGIN');
+		is($app->value($vm_price), '376.00', 'a VM');
+		$proxy->at('E', 1, undef, $how);
+		fails_with($app, $price, "then the connection is lost: $how", state => 'ZD008', message => $unreachable{message},
+			hint => qr/ Run the transaction again: the book last seen at .* answers then\.$/);
+		is($proxy->struck, 1, 'lost it was');
+		$app->value('ROLLBACK');
+		like(answer($app, $price), qr/^3595.00, [01] warnings$/, 'the next transaction is answered');
+		$proxy->pass;
+	}
 };
 
 is($super->value('SELECT count(*) FROM dcx.wallet_hold h, dcx_hold_verify(h.hold_id) v WHERE NOT v.ok'), '0', 'every quote recomputes');
