@@ -73,6 +73,31 @@ fold(char *to, const char *from, int length)
 		to[i] = pg_ascii_tolower((unsigned char) from[i]);
 }
 
+/* Those that are missing come last. */
+static int
+compare_numbers(Numeric a, Numeric b)
+{
+	if (!a || !b)
+		return !a - !b;
+	return dcx_money_compare(a, b);
+}
+
+int
+dcx_band_compare(const DcxBand *a, const DcxBand *b)
+{
+	int order = compare_numbers(a->min_mbps, b->min_mbps);
+
+	if (order == 0)
+		order = compare_numbers(a->max_mbps, b->max_mbps);
+	if (order == 0)
+		order = compare_numbers(a->fixed_price, b->fixed_price);
+	if (order == 0)
+		order = compare_numbers(a->price_per_mbps, b->price_per_mbps);
+	if (order == 0)
+		order = compare_numbers(a->cost, b->cost);
+	return order;
+}
+
 /* What several services of one code have in common: it may be the provider. */
 static const DcxService *
 common_service(const DcxService *a, const DcxService *b)

@@ -24,6 +24,9 @@ typedef struct DcxBand
 	const char *fault; /* what is wrong with a value that is no number, else NULL */
 } DcxBand;
 
+/* The order of bands: by what they hold, then by what they cost. Below 0, 0, or above 0. */
+extern int dcx_band_compare(const DcxBand *a, const DcxBand *b);
+
 /* What a network service has in the place of a price. */
 typedef struct DcxService
 {

@@ -81,31 +81,10 @@ put_boolean(JsonbParseState **state, const char *name, bool boolean)
 	put(state, name, value);
 }
 
-/* Those that are missing come last. */
 static int
-compare_numbers(Numeric a, Numeric b)
+compare_bands(const void *a, const void *b)
 {
-	if (!a || !b)
-		return !a - !b;
-	return dcx_money_compare(a, b);
-}
-
-static int
-compare_bands(const void *left, const void *right)
-{
-	const DcxBand *a = *(const DcxBand *const *) left;
-	const DcxBand *b = *(const DcxBand *const *) right;
-	int			   order = compare_numbers(a->min_mbps, b->min_mbps);
-
-	if (order == 0)
-		order = compare_numbers(a->max_mbps, b->max_mbps);
-	if (order == 0)
-		order = compare_numbers(a->fixed_price, b->fixed_price);
-	if (order == 0)
-		order = compare_numbers(a->price_per_mbps, b->price_per_mbps);
-	if (order == 0)
-		order = compare_numbers(a->cost, b->cost);
-	return order;
+	return dcx_band_compare(*(const DcxBand *const *) a, *(const DcxBand *const *) b);
 }
 
 /* The bands, in an order of their own. */

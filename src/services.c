@@ -138,7 +138,13 @@ read_line(uint64 row, bool view, bool full)
 	return line;
 }
 
-/* The row of a service of which these are the lines. */
+static int
+compare_bands(const void *a, const void *b)
+{
+	return dcx_band_compare(a, b);
+}
+
+/* The row of a service of which these are the lines, its bands in the order that a saved book has them in. */
 static DcxProductRow
 make_row(const Line *lines, int nlines)
 {
@@ -152,6 +158,7 @@ make_row(const Line *lines, int nlines)
 	for (int i = 0; i < nlines; i++)
 		if (lines[i].has_band)
 			service->bands[service->nbands++] = lines[i].band;
+	qsort(service->bands, service->nbands, sizeof(DcxBand), compare_bands);
 	row.service = service;
 	return row;
 }

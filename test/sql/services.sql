@@ -157,6 +157,13 @@ SELECT dcx_network_cost('FIBRE', 5);
 ROLLBACK;
 SELECT dcx_network_cost('LINE', 5);
 SELECT source FROM dcx_price_book_stats() WHERE catalog = 'enetworks';
+-- Bands are told in the same order wherever they are from.
+BEGIN;
+INSERT INTO enetworks.bandwidth_prices VALUES (1, 3, 9, 1, 1, 1), (1, 0, 8, 1, 1, 1), (1, 1, 7, 1, 1, 1), (1, 3, NULL, 1, 1, 1), (1, NULL, 3, 1, 1, 1);
+SELECT live.note, live.note = by_book.note AS same
+  FROM dcx_network_offers(5.0::numeric) live JOIN dcx_network_offers(5.0::numeric, NULL, dcx_price_book('enetworks')) by_book USING (service)
+ WHERE service = 'LINE';
+ROLLBACK;
 
 -- A view here. Rows that differ in nothing but the band are one service.
 CREATE VIEW enetworks.lines AS
