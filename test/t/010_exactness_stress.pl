@@ -1,30 +1,17 @@
 # Exactness under load: writers with savepoints and rollbacks, and readers at every isolation level, some of whom write
 # themselves, compare what dcx_vm_cost() answers with plain SQL over the table in the same statement. They never differ.
 # So do sessions that take over another's snapshot, two-phase commits, and a standby.
-#
-# DCX_STRESS=0.1 does a tenth of it, DCX_STRESS=10 ten times as much.
 use strict;
 use warnings;
 
 use FindBin;
 use lib "$FindBin::RealBin/lib";
 use Dcx::Session;
+use Dcx::Stress;
 use PostgreSQL::Test::Cluster;
-use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $amount = $ENV{DCX_STRESS} // 1;
-
-my $node = PostgreSQL::Test::Cluster->new('primary');
-$node->init(allows_streaming => 1);
-$node->append_conf('postgresql.conf', <<'CONF');
-max_prepared_transactions = 20
-deadlock_timeout = 10ms
-autovacuum_naptime = 1s
-# One that fails may leave a prepared transaction: then the others are not to wait for it.
-lock_timeout = 30s
-CONF
-$node->start;
+my $node = stress_node('primary', allows_streaming => 1);
 
 # Each database has a catalog of another kind. In the view vm, in check_price() and check_price_now() a price that
 # differs from the table is an error.
@@ -120,28 +107,6 @@ my $random = <<'SCRIPT';
 \set back random(1, 3)
 \set end random(1, 4)
 SCRIPT
-my $begin = <<'SCRIPT';
-BEGIN;
-\if :level = 2
-SET TRANSACTION ISOLATION LEVEL REPEATABLE READ;
-\elif :level = 3
-SET TRANSACTION ISOLATION LEVEL SERIALIZABLE;
-\endif
-SCRIPT
-my $end = <<'SCRIPT';
-\if :end = 1
-ROLLBACK;
-\else
-COMMIT;
-\endif
-SCRIPT
-my $back = <<'SCRIPT';
-\if :back = 1
-ROLLBACK TO SAVEPOINT s;
-\elif :back = 2
-RELEASE SAVEPOINT s;
-\endif
-SCRIPT
 my $check = "SELECT price FROM vm;\n";
 my $codes = "(ARRAY['CPU_1GHZ', 'RAM_GB', 'STORAGE_STANDARD'])";
 my $one = "UPDATE aas.products SET price = :p / 100.0 WHERE code = ${codes}[:i];\n";
@@ -206,24 +171,6 @@ ${check}FETCH 2 FROM c;
 $end$check
 SCRIPT
 );
-
-# Runs scripts side by side, each client so many of them; none may fail but for being tried again.
-my $run = 0;
-sub stress
-{
-	my ($on, $database, $clients, $transactions, $scripts, @options) = @_;
-	my $n = int($transactions * $amount) || 1;
-	my $prefix = '010_' . ++$run . '_';
-
-	$on->pgbench(
-		"--no-vacuum --client=$clients --jobs=2 --transactions=$n --max-tries=10000 --random-seed=" . int(rand(1e9)),
-		0,
-		[ qr{processed: \Q@{[ $n * $clients ]}/@{[ $n * $clients ]}\E}, qr{number of failed transactions: 0 } ],
-		[qr{^(?!.*(?:ERROR|FATAL|PANIC|aborted))}s],
-		"on " . $on->name . ", catalog $database: " . $n * $clients . ' transactions',
-		{ map { $prefix . $_ => $scripts->{$_} } keys %$scripts },
-		@options, $database);
-}
 
 # Writes directly into leaves.
 my $leaf = 'UPDATE aas.ram SET price = :p / 100.0;' . "\n";

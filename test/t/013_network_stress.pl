@@ -1,30 +1,16 @@
 # The exactness rule where prices are in three tables: writers of providers, services and bands, with savepoints and
 # rollbacks, and readers at every isolation level, some of whom write themselves, compare what dcx_network_offers() and
 # dcx_network_cost() answer with plain SQL over the tables in the same statement. They never differ.
-#
-# DCX_STRESS=0.1 does a tenth of it, DCX_STRESS=10 ten times as much.
 use strict;
 use warnings;
 
 use FindBin;
 use lib "$FindBin::RealBin/lib";
 use Dcx::Session;
-use PostgreSQL::Test::Cluster;
-use PostgreSQL::Test::Utils;
+use Dcx::Stress;
 use Test::More;
 
-my $amount = $ENV{DCX_STRESS} // 1;
-
-my $node = PostgreSQL::Test::Cluster->new('main');
-$node->init;
-$node->append_conf('postgresql.conf', <<'CONF');
-max_prepared_transactions = 20
-deadlock_timeout = 10ms
-autovacuum_naptime = 1s
-# One that fails may leave a prepared transaction: then the others are not to wait for it.
-lock_timeout = 30s
-CONF
-$node->start;
+my $node = stress_node('main');
 
 my $providers = 'CREATE TABLE enetworks.providers (id integer PRIMARY KEY, name text, active boolean)';
 my $services = 'enetworks.network_services (id integer, code text, title text, "providerId" integer)';
@@ -141,28 +127,6 @@ my $random = <<'SCRIPT';
 \set back random(1, 3)
 \set end random(1, 4)
 SCRIPT
-my $begin = <<'SCRIPT';
-BEGIN;
-\if :level = 2
-SET TRANSACTION ISOLATION LEVEL REPEATABLE READ;
-\elif :level = 3
-SET TRANSACTION ISOLATION LEVEL SERIALIZABLE;
-\endif
-SCRIPT
-my $end = <<'SCRIPT';
-\if :end = 1
-ROLLBACK;
-\else
-COMMIT;
-\endif
-SCRIPT
-my $back = <<'SCRIPT';
-\if :back = 1
-ROLLBACK TO SAVEPOINT s;
-\elif :back = 2
-RELEASE SAVEPOINT s;
-\endif
-SCRIPT
 my $check = "SELECT prices FROM network;\n";
 my $elsewhere = "INSERT INTO elsewhere VALUES (:p);\n";
 my $band = "UPDATE enetworks.bandwidth_prices SET \"fixedPrice\" = :p / 100.0 WHERE id = 10 * :j + 2;\n";
@@ -238,26 +202,8 @@ my %leaf_scripts = (
 	'own_leaf@2' => "$random$begin$elsewhere$check$leaf${check}SAVEPOINT s;\n$leaf$check$back$check$end$check",
 );
 
-# Runs scripts side by side, each client so many of them; none may fail but for being tried again.
-my $run = 0;
-sub stress
-{
-	my ($database, $clients, $transactions, $scripts) = @_;
-	my $n = int($transactions * $amount) || 1;
-	my $prefix = '013_' . ++$run . '_';
-
-	$node->pgbench(
-		"--no-vacuum --client=$clients --jobs=2 --transactions=$n --max-tries=10000 --random-seed=" . int(rand(1e9)),
-		0,
-		[ qr{processed: \Q@{[ $n * $clients ]}/@{[ $n * $clients ]}\E}, qr{number of failed transactions: 0 } ],
-		[qr{^(?!.*(?:ERROR|FATAL|PANIC|aborted))}s],
-		"tables $database: " . $n * $clients . ' transactions',
-		{ map { $prefix . $_ => $scripts->{$_} } keys %$scripts },
-		$database);
-}
-
-stress('plain', 6, 300, \%scripts);
-stress('partitioned', 6, 200, { %scripts, %leaf_scripts });
+stress($node, 'plain', 6, 300, \%scripts);
+stress($node, 'partitioned', 6, 200, { %scripts, %leaf_scripts });
 
 make_database('quiet', $providers, "CREATE TABLE $services PARTITION BY LIST (\"providerId\")", "CREATE TABLE $bands", <<'SQL');
 CREATE TABLE enetworks.services_of_1 PARTITION OF enetworks.network_services FOR VALUES IN (1);
