@@ -8,6 +8,7 @@
  */
 #include "postgres.h"
 
+#include "bookjson.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "mb/pg_wchar.h"
@@ -633,19 +634,20 @@ resolve_templates(DcxOrder *order)
 	end_context(&context);
 }
 
-/* Prices all items that a catalog has. */
+/* Prices all items that a catalog has, from a book, or from the one that answers (NULL). */
 static void
 price_items(const DcxOrder *order, DcxOrderQuote *quote, DcxCatalogId id,
-			bool (*is_there)(const OrderItem *))
+			bool (*is_there)(const OrderItem *), DcxPriceBook *book)
 {
 	DcxOrderSource *source = &quote->sources[id];
 	DcxOrderLine   *lines = quote->lines;
-	DcxPriceBook   *book;
+	bool			live = !book;
 	Context			context;
 
 	if (!needs(order, is_there))
 		return;
-	book = dcx_pricebook_get(id);
+	if (live)
+		book = dcx_pricebook_get(id);
 	begin_context(&context, order);
 	for (context.n = 1; context.n <= order->nitems; context.n++)
 	{
@@ -656,12 +658,15 @@ price_items(const DcxOrder *order, DcxOrderQuote *quote, DcxCatalogId id,
 		lines += count_lines(item);
 	}
 	end_context(&context);
-	source->catalog = dcx_catalogs[id].name;
-	dcx_pricebook_origin(id, &source->relation, &source->read_at);
+	if (live)
+	{
+		source->catalog = dcx_catalogs[id].name;
+		dcx_pricebook_origin(id, &source->relation, &source->read_at);
+	}
 }
 
 DcxOrderQuote
-dcx_order_price(DcxOrder *order)
+dcx_order_price(DcxOrder *order, DcxPriceBook *book)
 {
 	DcxOrderQuote quote = {.cost = int64_to_numeric(0)};
 
@@ -669,24 +674,22 @@ dcx_order_price(DcxOrder *order)
 	for (int i = 0; i < order->nitems; i++)
 		quote.nlines += count_lines(&order->items[i]);
 	quote.lines = palloc(sizeof(DcxOrderLine) * quote.nlines);
-	price_items(order, &quote, DCX_AAS, is_of_aas);
-	price_items(order, &quote, DCX_ENETWORKS, is_of_enetworks);
+	price_items(order, &quote, DCX_AAS, is_of_aas, book);
+	price_items(order, &quote, DCX_ENETWORKS, is_of_enetworks, book);
 	for (int i = 0; i < quote.nlines; i++)
 		quote.cost = dcx_money_add(quote.cost, quote.lines[i].line.amount);
 	quote.cost = dcx_money_display(quote.cost);
 	return quote;
 }
 
-/* dcx_order_quote(items jsonb) */
-PG_FUNCTION_INFO_V1(dcx_order_quote);
-Datum
-dcx_order_quote(PG_FUNCTION_ARGS)
+static void
+put_quote(FunctionCallInfo fcinfo, DcxPriceBook *book)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
 	DcxOrderQuote  quote;
 
 	InitMaterializedSRF(fcinfo, 0);
-	quote = dcx_order_price(dcx_order_read(PG_GETARG_JSONB_P(0)));
+	quote = dcx_order_price(dcx_order_read(PG_GETARG_JSONB_P(0)), book);
 	for (int i = 0; i < quote.nlines; i++)
 	{
 		const DcxQuoteLine *line = &quote.lines[i].line;
@@ -702,5 +705,22 @@ dcx_order_quote(PG_FUNCTION_ARGS)
 		values[6] = NumericGetDatum(line->amount);
 		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 	}
+}
+
+/* dcx_order_quote(items jsonb) */
+PG_FUNCTION_INFO_V1(dcx_order_quote);
+Datum
+dcx_order_quote(PG_FUNCTION_ARGS)
+{
+	put_quote(fcinfo, NULL);
+	return (Datum) 0;
+}
+
+/* dcx_order_quote(items jsonb, book jsonb) */
+PG_FUNCTION_INFO_V1(dcx_order_quote_book);
+Datum
+dcx_order_quote_book(PG_FUNCTION_ARGS)
+{
+	put_quote(fcinfo, dcx_bookjson_argument(fcinfo, 1));
 	return (Datum) 0;
 }

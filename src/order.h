@@ -10,6 +10,7 @@
 #ifndef DCX_ORDER_H
 #define DCX_ORDER_H
 
+#include "book.h"
 #include "catalog.h"
 #include "quote.h"
 #include "utils/jsonb.h"
@@ -26,7 +27,7 @@ typedef struct DcxOrderLine
 	DcxQuoteLine line;
 } DcxOrderLine;
 
-/* Where prices are from. */
+/* Where prices are from; of a book that was given that is not known. */
 typedef struct DcxOrderSource
 {
 	const char *catalog; /* NULL: the order needs none of it */
@@ -59,10 +60,10 @@ extern DcxOrder *dcx_order_of_vm(const text *cpu_type, Numeric cpus, Numeric ram
 extern char *dcx_order_specification(const DcxOrder *order);
 
 /*
- * What an order costs by the books that answer under the active snapshot, all of it in the current memory
- * context. All or nothing: what is wrong with one item, its price or its template, is an error, with the
- * item's number as its context.
+ * What an order costs by a book, or by those that answer under the active snapshot (NULL), all of it in the
+ * current memory context. All or nothing: what is wrong with one item, its price or its template, is an
+ * error, with the item's number as its context.
  */
-extern DcxOrderQuote dcx_order_price(DcxOrder *order);
+extern DcxOrderQuote dcx_order_price(DcxOrder *order, DcxPriceBook *book);
 
 #endif /* DCX_ORDER_H */

@@ -148,7 +148,7 @@ reserve(FunctionCallInfo fcinfo, const char *function, const char *what, DcxOrde
 
 	if (!dcx_hold_made(&request, &held))
 	{
-		DcxOrderQuote quote = dcx_order_price(order);
+		DcxOrderQuote quote = dcx_order_price(order, NULL);
 
 		held = dcx_hold_make(&request,
 							 dcx_money_cents(quote.cost),

@@ -242,6 +242,17 @@ SELECT count(*) FROM dcx.wallet_key WHERE idempotency_key = 'line-2';
 -- Half a cent, of both.
 SELECT cost FROM dcx_order_reserve('org-hooli', '[{"network": {"service": "PV_SMALL", "mbps": 1}}, {"product": "HALF"}, {"product": "HALF"}]', 'half');
 SELECT cost FROM dcx_order_reserve('org-hooli', '[{"network": {"service": "PV_SMALL", "mbps": 1}}, {"product": "HALF", "quantity": 1.999}]', 'less');
+-- By the prices of a book, which may hold both catalogs.
+SELECT dcx_price_book() || dcx_price_book('enetworks') AS book,
+       '[{"product": "BACKUP_GB", "quantity": 2}, {"network": {"service": "PV_FIBRE", "mbps": 10}, "count": 2}]' AS both_kinds \gset
+SELECT count(*), bool_and(live IS NOT DISTINCT FROM by_book) AS same
+  FROM dcx_order_quote(:'both_kinds') live FULL JOIN dcx_order_quote(:'both_kinds', :'book') by_book USING (line);
+SELECT line, item, code, unit_price, amount
+  FROM dcx_order_quote(:'both_kinds', jsonb_set(jsonb_set(:'book', '{BACKUP_GB,price}', '100'), '{PV_FIBRE,bands,0,fixed_price}', '7.005'));
+SELECT code, amount FROM dcx_order_quote('[{"template": "t1", "cpu_type": "1GHZ", "storage_type": "STANDARD"}]', jsonb_set(:'book', '{RAM_GB,price}', '0'));
+SELECT * FROM dcx_order_quote(:'both_kinds', dcx_price_book());
+SELECT * FROM dcx_order_quote(:'both_kinds', '[]');
+SELECT count(*) FROM dcx_order_quote(:'both_kinds', NULL);
 -- Code that runs while one catalog is read may change the other: what has been priced by then is priced.
 BEGIN;
 CREATE FUNCTION enetworks.meddle() RETURNS text LANGUAGE plpgsql AS $$
