@@ -367,14 +367,21 @@ read_item(OrderItem *item, int n, const JsonbValue *value)
 static int
 check_array(Jsonb *items)
 {
-	bool array = JB_ROOT_IS_ARRAY(items) && !JB_ROOT_IS_SCALAR(items);
-	int	 nitems = array ? JB_ROOT_COUNT(items) : 0;
+	JsonbValue value = {.type = jbvBinary};
+	bool	   scalar = JsonbExtractScalar(&items->root, &value);
+	bool	   array = !scalar && JB_ROOT_IS_ARRAY(items);
+	int		   nitems = array ? JB_ROOT_COUNT(items) : 0;
 
 	if (!array)
-		ereport(ERROR,
-				errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				errmsg("an order must be an array of items"),
-				errdetail("It is %s.", JB_ROOT_IS_SCALAR(items) ? "a single value" : "an object"),
+		ereport(
+			ERROR,
+			errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			errmsg("an order must be an array of items"),
+			errdetail("It is %s.", scalar ? describe(&value) : "an object"),
+			value.type == jbvString ?
+				errhint(
+					"What was to be JSON has come as a string in JSON: some clients make JSON of "
+					"what they send, and are given the array itself.") :
 				errhint("As in [%s].", kinds[0].example));
 	if (nitems < 1 || nitems > DCX_ORDER_ITEMS_MAX)
 		ereport(ERROR,
