@@ -98,16 +98,14 @@ dcx_band_compare(const DcxBand *a, const DcxBand *b)
 	return order;
 }
 
-/* What several services of one code have in common: it may be the provider. */
-static const DcxService *
-common_service(const DcxService *a, const DcxService *b)
+DcxService
+dcx_service_common(const DcxService *a, const DcxService *b)
 {
-	DcxService *both = palloc0(sizeof(DcxService));
+	DcxService common = {.active = a->active || b->active};
 
 	if (a->provider && b->provider && strcmp(a->provider, b->provider) == 0)
-		both->provider = a->provider;
-	both->active = a->active || b->active;
-	return both;
+		common.provider = a->provider;
+	return common;
 }
 
 /* Enters an entry under its code; in the book's memory context. */
@@ -127,7 +125,12 @@ index_entry(Book *book, Entry *entry)
 	first->rows++;
 	first->product.title = first->product.code;
 	if (first->product.service && entry->product.service)
-		first->product.service = common_service(first->product.service, entry->product.service);
+	{
+		DcxService *common = palloc(sizeof(DcxService));
+
+		*common = dcx_service_common(first->product.service, entry->product.service);
+		first->product.service = common;
+	}
 	entry->rows = 0;
 }
 

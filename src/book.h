@@ -36,6 +36,9 @@ typedef struct DcxService
 	DcxBand	   *bands; /* in any order */
 } DcxService;
 
+/* What two services of one code have in common, which is no band, and may be the provider. */
+extern DcxService dcx_service_common(const DcxService *a, const DcxService *b);
+
 /* A product as its row says, good or bad; or a network service with all its bands. */
 typedef struct DcxProductRow
 {

@@ -140,19 +140,11 @@ common_row(const DcxProductRow *const *rows, int nrows, DcxService *service)
 {
 	DcxProductRow common = {.code = rows[0]->code};
 
-	*service = (DcxService){0};
 	for (int i = 0; i < nrows; i++)
 	{
-		const DcxService *one = rows[i]->service;
-
-		if (!one)
+		if (!rows[i]->service)
 			return common;
-		if (i == 0)
-			service->provider = one->provider;
-		else if (!one->provider || !service->provider ||
-				 strcmp(one->provider, service->provider) != 0)
-			service->provider = NULL;
-		service->active |= one->active;
+		*service = dcx_service_common(i == 0 ? rows[i]->service : service, rows[i]->service);
 	}
 	common.service = service;
 	return common;

@@ -197,25 +197,41 @@ dcx_catalog_bound(DcxCatalogId id, int part)
 	return binding;
 }
 
+/* The part that can stand in the place of all, or NULL where the catalog has none. */
+static const DcxBinding *
+view_of(DcxCatalogId id, int *part)
+{
+	for (*part = 0; *part < dcx_catalogs[id].nparts; (*part)++)
+		if (dcx_catalogs[id].parts[*part].view)
+			return dcx_catalog_binding(id, *part);
+	return NULL;
+}
+
+int
+dcx_catalog_price_part(DcxCatalogId id)
+{
+	int				  part;
+	const DcxBinding *view = view_of(id, &part);
+
+	return view && view->attached ? part : 0;
+}
+
 DcxPriced
 dcx_catalog_priced(DcxCatalogId id)
 {
-	DcxPriced priced = {.id = id, .n = 1};
+	DcxPriced		  priced = {.id = id};
+	int				  part;
+	const DcxBinding *view = view_of(id, &part);
 
-	if (id == DCX_AAS)
-		priced.bindings[0] = dcx_catalog_bound(DCX_AAS, DCX_PRODUCTS);
-	else
+	if (view && view->attached)
 	{
-		priced.bindings[0] = dcx_catalog_binding(DCX_ENETWORKS, DCX_NETWORK_PRICES);
-		if (!priced.bindings[0]->attached)
-		{
-			priced.absent = priced.bindings[0];
-			priced.n = 3;
-			priced.bindings[0] = dcx_catalog_bound(DCX_ENETWORKS, DCX_BANDWIDTH_PRICES);
-			priced.bindings[1] = dcx_catalog_bound(DCX_ENETWORKS, DCX_NETWORK_SERVICES);
-			priced.bindings[2] = dcx_catalog_bound(DCX_ENETWORKS, DCX_PROVIDERS);
-		}
+		priced.bindings[priced.n++] = view;
+		return priced;
 	}
+	priced.absent = view;
+	for (part = 0; part < dcx_catalogs[id].nparts; part++)
+		if (dcx_catalogs[id].parts[part].needed && !dcx_catalogs[id].parts[part].view)
+			priced.bindings[priced.n++] = dcx_catalog_bound(id, part);
 	return priced;
 }
 
@@ -278,7 +294,8 @@ dcx_catalog_lock(const DcxPriced *priced, DcxSource *source, DcxStamp *stamp)
 	{
 		dcx_catalog_lock_part(priced->bindings[i]);
 		relations[i] = priced->bindings[i]->relation;
-		dcx_catalog_check_one_owner(priced->id, relations[i], relations[0]);
+		if (i > 0)
+			dcx_catalog_check_one_owner(priced->id, relations[i], relations[0]);
 	}
 	*source = dcx_source_of(relations, priced->n);
 	*stamp = dcx_stamp_now(source);

@@ -94,6 +94,9 @@ extern bool dcx_catalog_is_in_use(DcxCatalogId id);
 extern const DcxBinding *dcx_catalog_binding(DcxCatalogId id, int part);
 extern const DcxBinding *dcx_catalog_bound(DcxCatalogId id, int part);
 
+/* The part that a catalog's prices are in: the first one, unless a view is attached for all. */
+extern int dcx_catalog_price_part(DcxCatalogId id);
+
 /* The relations that a catalog's prices are read from. */
 typedef struct DcxPriced
 {

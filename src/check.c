@@ -42,13 +42,6 @@ static const Area areas[] = {{"connection", "dcx_check_connection", NO_CATALOG},
 
 #define LOCK_LIMIT 5000 /* ms */
 
-static void
-set_option(const char *name, const char *value)
-{
-	(void)
-		set_config_option(name, value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
-}
-
 /*
  * Under what we look: whoever has a table locked is waited for no longer than a server is that does
  * not answer, and of floating point there are the digits that pricing knows. Until AtEOXact_GUC()
@@ -60,8 +53,8 @@ set_options(void)
 	int level = NewGUCNestLevel();
 
 	if (LockTimeout == 0 || LockTimeout > LOCK_LIMIT)
-		set_option("lock_timeout", psprintf("%d", LOCK_LIMIT));
-	set_option("extra_float_digits", "0");
+		dcx_run_set("lock_timeout", psprintf("%d", LOCK_LIMIT));
+	dcx_run_set("extra_float_digits", "0");
 	return level;
 }
 

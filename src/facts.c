@@ -399,7 +399,7 @@ add_catalog(void *argument)
 {
 	Gathering	*gathering = argument;
 	DcxCatalogId id = gathering->id;
-	Oid			 relation = dcx_facts_relation(id, dcx_facts_part(id));
+	Oid			 relation = dcx_facts_relation(id, dcx_catalog_price_part(id));
 
 	append_json(&gathering->json,
 				dcx_catalogs[id].name,
@@ -492,7 +492,7 @@ dcx_facts_gather(bool reached[DCX_CATALOGS], List **failures)
 Jsonb *
 dcx_facts_schema(DcxCatalogId id)
 {
-	int			  part = dcx_facts_part(id);
+	int			  part = dcx_catalog_price_part(id);
 	Oid			  relation = dcx_catalog_bound(id, part)->relation;
 	DcxParameters parameters = {0};
 	char		 *identity;
@@ -548,15 +548,6 @@ dcx_facts_book(DcxCatalogId id)
 		return NULL;
 	rows = dcx_saved_rows(saved, &nrows);
 	return dcx_bookjson_value(rows, nrows, true);
-}
-
-int
-dcx_facts_part(DcxCatalogId id)
-{
-	for (int i = 0; i < dcx_catalogs[id].nparts; i++)
-		if (dcx_catalogs[id].parts[i].view && dcx_catalog_binding(id, i)->attached)
-			return i;
-	return 0;
 }
 
 Oid

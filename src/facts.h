@@ -45,9 +45,6 @@ extern char *dcx_facts_identity(DcxCatalogId id, Oid relation);
  */
 extern Jsonb *dcx_facts_schema(DcxCatalogId id);
 
-/* The part that a catalog's prices are in. */
-extern int dcx_facts_part(DcxCatalogId id);
-
 /* The relation that is attached for a part of a catalog; InvalidOid where there is none. */
 extern Oid dcx_facts_relation(DcxCatalogId id, int part);
 

@@ -70,7 +70,7 @@ save(void *argument)
 	DcxSaved		  saved;
 	bool			  is_new;
 
-	if (!OidIsValid(dcx_facts_relation(task->id, dcx_facts_part(task->id))))
+	if (!OidIsValid(dcx_facts_relation(task->id, dcx_catalog_price_part(task->id))))
 	{
 		/* E-Networks is optional. */
 		if (task->id == DCX_AAS)

@@ -593,11 +593,23 @@ put_offers(FunctionCallInfo fcinfo, DcxPriceBook *book, const char *provider, Dc
 	return (Datum) 0;
 }
 
-/* The second argument; NULL: all providers. */
-static char *
-provider_argument(FunctionCallInfo fcinfo)
+/* The arguments (double precision or numeric, text), and perhaps (jsonb); no provider: all of them. */
+static Datum
+offers(FunctionCallInfo fcinfo, bool is_float8, bool by_book)
 {
-	return PG_ARGISNULL(1) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(1));
+	DcxQuantity mbps;
+	char	   *provider;
+
+	InitMaterializedSRF(fcinfo, 0);
+	if (PG_ARGISNULL(0) || (by_book && PG_ARGISNULL(2)))
+		return (Datum) 0;
+	mbps =
+		is_float8 ? mbps_from_float8(PG_GETARG_FLOAT8(0)) : mbps_from_numeric(PG_GETARG_NUMERIC(0));
+	provider = PG_ARGISNULL(1) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(1));
+	return put_offers(fcinfo,
+					  by_book ? dcx_bookjson_argument(fcinfo, 2) : dcx_pricebook_get(DCX_ENETWORKS),
+					  provider,
+					  mbps);
 }
 
 /* dcx_network_offers(double precision, text) */
@@ -605,15 +617,7 @@ PG_FUNCTION_INFO_V1(dcx_network_offers_float8);
 Datum
 dcx_network_offers_float8(PG_FUNCTION_ARGS)
 {
-	DcxQuantity mbps;
-	char	   *provider;
-
-	InitMaterializedSRF(fcinfo, 0);
-	if (PG_ARGISNULL(0))
-		return (Datum) 0;
-	mbps = mbps_from_float8(PG_GETARG_FLOAT8(0));
-	provider = provider_argument(fcinfo);
-	return put_offers(fcinfo, dcx_pricebook_get(DCX_ENETWORKS), provider, mbps);
+	return offers(fcinfo, true, false);
 }
 
 /* dcx_network_offers(numeric, text) */
@@ -621,15 +625,7 @@ PG_FUNCTION_INFO_V1(dcx_network_offers_numeric);
 Datum
 dcx_network_offers_numeric(PG_FUNCTION_ARGS)
 {
-	DcxQuantity mbps;
-	char	   *provider;
-
-	InitMaterializedSRF(fcinfo, 0);
-	if (PG_ARGISNULL(0))
-		return (Datum) 0;
-	mbps = mbps_from_numeric(PG_GETARG_NUMERIC(0));
-	provider = provider_argument(fcinfo);
-	return put_offers(fcinfo, dcx_pricebook_get(DCX_ENETWORKS), provider, mbps);
+	return offers(fcinfo, false, false);
 }
 
 /* dcx_network_offers(double precision, text, jsonb) */
@@ -637,13 +633,7 @@ PG_FUNCTION_INFO_V1(dcx_network_offers_float8_book);
 Datum
 dcx_network_offers_float8_book(PG_FUNCTION_ARGS)
 {
-	DcxQuantity mbps;
-
-	InitMaterializedSRF(fcinfo, 0);
-	if (PG_ARGISNULL(0) || PG_ARGISNULL(2))
-		return (Datum) 0;
-	mbps = mbps_from_float8(PG_GETARG_FLOAT8(0));
-	return put_offers(fcinfo, dcx_bookjson_argument(fcinfo, 2), provider_argument(fcinfo), mbps);
+	return offers(fcinfo, true, true);
 }
 
 /* dcx_network_offers(numeric, text, jsonb) */
@@ -651,11 +641,5 @@ PG_FUNCTION_INFO_V1(dcx_network_offers_numeric_book);
 Datum
 dcx_network_offers_numeric_book(PG_FUNCTION_ARGS)
 {
-	DcxQuantity mbps;
-
-	InitMaterializedSRF(fcinfo, 0);
-	if (PG_ARGISNULL(0) || PG_ARGISNULL(2))
-		return (Datum) 0;
-	mbps = mbps_from_numeric(PG_GETARG_NUMERIC(0));
-	return put_offers(fcinfo, dcx_bookjson_argument(fcinfo, 2), provider_argument(fcinfo), mbps);
+	return offers(fcinfo, false, true);
 }

@@ -692,26 +692,12 @@ dcx_order_price(DcxOrder *order, DcxPriceBook *book)
 static void
 put_quote(FunctionCallInfo fcinfo, DcxPriceBook *book)
 {
-	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
-	DcxOrderQuote  quote;
+	DcxOrderQuote quote;
 
 	InitMaterializedSRF(fcinfo, 0);
 	quote = dcx_order_price(dcx_order_read(PG_GETARG_JSONB_P(0)), book);
 	for (int i = 0; i < quote.nlines; i++)
-	{
-		const DcxQuoteLine *line = &quote.lines[i].line;
-		Datum				values[7];
-		bool				nulls[7] = {false};
-
-		values[0] = Int32GetDatum(i + 1);
-		values[1] = Int32GetDatum(quote.lines[i].item);
-		values[2] = CStringGetTextDatum(line->code);
-		values[3] = CStringGetTextDatum(line->title);
-		values[4] = NumericGetDatum(line->quantity);
-		values[5] = NumericGetDatum(line->unit_price);
-		values[6] = NumericGetDatum(line->amount);
-		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
-	}
+		dcx_quote_put_line(fcinfo, i + 1, quote.lines[i].item, &quote.lines[i].line);
 }
 
 /* dcx_order_quote(items jsonb) */

@@ -29,7 +29,7 @@ typedef struct DcxRun
 extern void dcx_run_begin(DcxRun *run, Oid owner);
 extern void dcx_run_end(DcxRun *run);
 
-/* Inside a run: sets a setting that anybody may set, until the run ends. */
+/* Sets a setting that anybody may set, until the run, or another level of settings, ends. */
 extern void dcx_run_set(const char *name, const char *value);
 
 /*

@@ -29,21 +29,27 @@ dcx_quote_line_times(DcxQuoteLine *line, Numeric count)
 }
 
 void
-dcx_quote_put(FunctionCallInfo fcinfo, const DcxQuoteLine *lines, int nlines)
+dcx_quote_put_line(FunctionCallInfo fcinfo, int number, int item, const DcxQuoteLine *line)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	Datum		   values[7];
+	bool		   nulls[7] = {false};
+	int			   n = 0;
 
+	values[n++] = Int32GetDatum(number);
+	if (item > 0)
+		values[n++] = Int32GetDatum(item);
+	values[n++] = CStringGetTextDatum(line->code);
+	values[n++] = CStringGetTextDatum(line->title);
+	values[n++] = NumericGetDatum(line->quantity);
+	values[n++] = NumericGetDatum(line->unit_price);
+	values[n++] = NumericGetDatum(line->amount);
+	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+}
+
+void
+dcx_quote_put(FunctionCallInfo fcinfo, const DcxQuoteLine *lines, int nlines)
+{
 	for (int i = 0; i < nlines; i++)
-	{
-		Datum values[6];
-		bool  nulls[6] = {false};
-
-		values[0] = Int32GetDatum(i + 1);
-		values[1] = CStringGetTextDatum(lines[i].code);
-		values[2] = CStringGetTextDatum(lines[i].title);
-		values[3] = NumericGetDatum(lines[i].quantity);
-		values[4] = NumericGetDatum(lines[i].unit_price);
-		values[5] = NumericGetDatum(lines[i].amount);
-		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
-	}
+		dcx_quote_put_line(fcinfo, i + 1, 0, &lines[i]);
 }

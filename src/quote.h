@@ -27,9 +27,13 @@ extern DcxQuoteLine dcx_quote_line(const char *code, const char *title, const Dc
 extern void dcx_quote_line_times(DcxQuoteLine *line, Numeric count);
 
 /*
- * Puts lines into the materialized result of a function that returns (line, code, title, quantity,
- * unit_price, amount), numbered from 1.
+ * Puts a line into the materialized result of a function that returns (line, code, title, quantity,
+ * unit_price, amount), or (line, item, code, ...): item is 0 where there is no such column.
  */
+extern void dcx_quote_put_line(FunctionCallInfo fcinfo, int number, int item,
+							   const DcxQuoteLine *line);
+
+/* Lines of the one kind, numbered from 1. */
 extern void dcx_quote_put(FunctionCallInfo fcinfo, const DcxQuoteLine *lines, int nlines);
 
 #endif /* DCX_QUOTE_H */
