@@ -31,10 +31,20 @@ DATA_built = $(base_script)
 DATA = $(filter-out $(base_script),$(wildcard sql/*--*.sql))
 
 # pg_regress takes sql/foo.sql for test/sql/foo.sql, and a part that is not listed would never be installed.
-astray := $(foreach file,$(wildcard sql/*.sql),$(if $(findstring --,$(file)),,$(file)))
+astray := $(strip $(foreach file,$(wildcard sql/*.sql),$(if $(findstring --,$(file)),,$(file))))
 unlisted := $(filter-out $(part_files),$(wildcard sql/parts/*.sql))
 $(if $(astray),$(error $(astray): directly in sql/ belong only files with -- in their names))
 $(if $(unlisted),$(error $(unlisted): not among PARTS))
+
+# Whoever may create in our schema must not have his operators taken for pg_catalog's: each script begins with this,
+# and calls what is ours @extschema@.something.
+path := SET LOCAL search_path = pg_catalog, pg_temp;
+first_statement = $(shell grep -vE '^(\\echo .*|--.*|[[:space:]]*)$$' $(1) | head -n 1)
+pathless := $(strip $(foreach file,$(DATA),$(if $(findstring $(path),$(call first_statement,$(file))),,$(file))))
+unqualified := $(shell grep -inE '^(CREATE|ALTER|DROP|COMMENT|GRANT|REVOKE) ' /dev/null $(part_files) $(DATA) | \
+	grep -vF ' @extschema@.' | cut -d : -f 1,2)
+$(if $(pathless),$(error $(pathless): has to begin with $(path)))
+$(if $(unqualified),$(error $(unqualified): names an object without @extschema@))
 
 REGRESS = fixtures attach vm bookjson network services pricebook saved large_books history margin inventory outage \
 	wallet ledger movement hold reserve order updated_at check check_network privileges
@@ -60,7 +70,7 @@ endif
 
 # The Makefile too: the order of the parts is here.
 $(base_script): $(part_files) $(EXTENSION).control Makefile
-	{ printf '%s\n\n' '\echo Use "CREATE EXTENSION $(EXTENSION)" to load this file. \quit'; cat $(part_files); } >$@
+	{ printf '%s\n' '\echo Use "CREATE EXTENSION $(EXTENSION)" to load this file. \quit' '$(path)' ''; cat $(part_files); } >$@
 
 .PHONY: demo psql stop test bench format check-format arrows
 

@@ -3,14 +3,14 @@
 -- dcx_check() gathers the facts, with the rights that it takes, and gives them to a function per area, which only
 -- looks: at what it was given, and at this database's own catalogs.
 
-CREATE FUNCTION dcx_check(area text DEFAULT NULL)
+CREATE FUNCTION @extschema@.dcx_check(area text DEFAULT NULL)
 RETURNS TABLE(area text, severity text, object text, problem text, detail text, fix text)
 AS 'MODULE_PATHNAME', 'dcx_check' LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 10;
-COMMENT ON FUNCTION dcx_check(text) IS
+COMMENT ON FUNCTION @extschema@.dcx_check(text) IS
 'Everything that is wrong, as rows; none means healthy. area: connection, schema, catalog, updated_at, wallet or settings; NULL: all of them. severity: error, warning or info. fix: SQL that can be run as it stands (\gexec), NULL where only a person can decide. Changes nothing; a server that cannot be reached is a row, and costs five seconds at most';
-REVOKE ALL ON FUNCTION dcx_check(text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.dcx_check(text) FROM PUBLIC;
 
-CREATE FUNCTION dcx_check_connection(facts jsonb)
+CREATE FUNCTION @extschema@.dcx_check_connection(facts jsonb)
 RETURNS TABLE(severity text, object text, problem text, detail text, fix text)
 LANGUAGE sql STABLE
 BEGIN ATOMIC
@@ -92,10 +92,10 @@ BEGIN ATOMIC
      WHERE (seen -> 'main' ->> 'database', seen -> 'main' ->> 'system')
         <> (facts -> 'local' ->> 'database', facts -> 'local' ->> 'system');
 END;
-COMMENT ON FUNCTION dcx_check_connection(jsonb) IS
+COMMENT ON FUNCTION @extschema@.dcx_check_connection(jsonb) IS
 'An area of dcx_check: how the catalogs'' servers are reached, and whether they are those that were attached';
 
-CREATE FUNCTION dcx_check_schema(facts jsonb)
+CREATE FUNCTION @extschema@.dcx_check_schema(facts jsonb)
 RETURNS TABLE(severity text, object text, problem text, detail text, fix text)
 LANGUAGE sql STABLE
 BEGIN ATOMIC
@@ -207,10 +207,10 @@ BEGIN ATOMIC
       FROM part p, jsonb_each(p.there -> 'columns') c
      WHERE p.part = 'products' AND c.key IN ('createdAt', 'updatedAt') AND c.value ->> 'type' LIKE 'timestamp%without%';
 END;
-COMMENT ON FUNCTION dcx_check_schema(jsonb) IS
+COMMENT ON FUNCTION @extschema@.dcx_check_schema(jsonb) IS
 'An area of dcx_check: what pricing needs, what the catalog''s tables are, and what the foreign tables say they are';
 
-CREATE FUNCTION dcx_check_catalog(facts jsonb, products jsonb, categories jsonb, templates jsonb, book jsonb)
+CREATE FUNCTION @extschema@.dcx_check_catalog(facts jsonb, products jsonb, categories jsonb, templates jsonb, book jsonb)
 RETURNS TABLE(severity text, object text, problem text, detail text, fix text)
 LANGUAGE sql STABLE
 BEGIN ATOMIC
@@ -282,10 +282,10 @@ BEGIN ATOMIC
               FROM priced p JOIN was w USING (code) WHERE p.usable AND p.price <> w.price) changed
     HAVING count(*) > 0;
 END;
-COMMENT ON FUNCTION dcx_check_catalog(jsonb, jsonb, jsonb, jsonb, jsonb) IS
+COMMENT ON FUNCTION @extschema@.dcx_check_catalog(jsonb, jsonb, jsonb, jsonb, jsonb) IS
 'An area of dcx_check: the products, categories and templates themselves';
 
-CREATE FUNCTION dcx_check_network(facts jsonb, bands jsonb, services jsonb, providers jsonb, prices jsonb, book jsonb)
+CREATE FUNCTION @extschema@.dcx_check_network(facts jsonb, bands jsonb, services jsonb, providers jsonb, prices jsonb, book jsonb)
 RETURNS TABLE(severity text, object text, problem text, detail text, fix text)
 LANGUAGE sql STABLE
 BEGIN ATOMIC
@@ -388,10 +388,10 @@ BEGIN ATOMIC
              WHERE (p.fixed, p.per_mbps) <> (w.fixed, w.per_mbps) AND p.fixed >= 0 AND p.fixed < 'Infinity' AND p.per_mbps >= 0 AND p.per_mbps < 'Infinity') changed
     HAVING count(*) > 0;
 END;
-COMMENT ON FUNCTION dcx_check_network(jsonb, jsonb, jsonb, jsonb, jsonb, jsonb) IS
+COMMENT ON FUNCTION @extschema@.dcx_check_network(jsonb, jsonb, jsonb, jsonb, jsonb, jsonb) IS
 'An area of dcx_check: the network services, their providers and bands themselves';
 
-CREATE FUNCTION dcx_check_updated_at(facts jsonb)
+CREATE FUNCTION @extschema@.dcx_check_updated_at(facts jsonb)
 RETURNS TABLE(severity text, object text, problem text, detail text, fix text)
 LANGUAGE sql STABLE
 BEGIN ATOMIC
@@ -430,10 +430,10 @@ BEGIN ATOMIC
                         THEN format('ALTER TRIGGER %I ON %s RENAME TO %I', trigger, name, latest || '_updated_at') END
               FROM timed WHERE enabled AND later IS NOT NULL) found;
 END;
-COMMENT ON FUNCTION dcx_check_updated_at(jsonb) IS
+COMMENT ON FUNCTION @extschema@.dcx_check_updated_at(jsonb) IS
 'An area of dcx_check: tables whose "updatedAt" nothing keeps, here and in the catalog';
 
-CREATE FUNCTION dcx_check_wallet(facts jsonb)
+CREATE FUNCTION @extschema@.dcx_check_wallet(facts jsonb)
 RETURNS TABLE(severity text, object text, problem text, detail text, fix text)
 LANGUAGE sql STABLE
 BEGIN ATOMIC
@@ -446,7 +446,7 @@ BEGIN ATOMIC
     SELECT 'error', found.organisation, found.problem,
            format('Expected: %s. Found: %s.', coalesce(found.expected::text, 'nothing'), coalesce(found.actual::text, 'nothing')),
            CASE WHEN found.problem IN ('the balance is not what the entries add up to', 'no entry of the wallet in the ledger') THEN attach.call END
-      FROM attach, dcx_wallet_audit() AS found WHERE facts -> 'wallet' ? 'ledger'
+      FROM attach, @extschema@.dcx_wallet_audit() AS found WHERE facts -> 'wallet' ? 'ledger'
     UNION ALL
     SELECT 'warning', relation, 'there is no ledger', 'No money can move.', attach.call
       FROM bound, attach WHERE is_table AND jsonb_typeof(facts -> 'wallet') = 'object' AND NOT facts -> 'wallet' ? 'ledger'
@@ -502,10 +502,10 @@ BEGIN ATOMIC
            format('%s of them, which hold nothing any more.', facts -> 'wallet' -> 'ledger' ->> 'expired'), 'SELECT * FROM @extschema@.dcx_maintain()'
      WHERE (facts -> 'wallet' -> 'ledger' ->> 'expired')::bigint > 0;
 END;
-COMMENT ON FUNCTION dcx_check_wallet(jsonb) IS
+COMMENT ON FUNCTION @extschema@.dcx_check_wallet(jsonb) IS
 'An area of dcx_check: the wallet table, its ledger, and what dcx_wallet_audit() says';
 
-CREATE FUNCTION dcx_check_settings(facts jsonb)
+CREATE FUNCTION @extschema@.dcx_check_settings(facts jsonb)
 RETURNS TABLE(severity text, object text, problem text, detail text, fix text)
 LANGUAGE sql STABLE
 BEGIN ATOMIC
@@ -544,17 +544,17 @@ BEGIN ATOMIC
              WHERE source = e.extversion AND target = facts ->> 'library' AND path IS NOT NULL)
       FROM pg_extension e WHERE e.extname = 'dcx_pricing' AND e.extversion <> facts ->> 'library';
 END;
-COMMENT ON FUNCTION dcx_check_settings(jsonb) IS
+COMMENT ON FUNCTION @extschema@.dcx_check_settings(jsonb) IS
 'An area of dcx_check: settings that do not fit together, triggers that were switched off, versions';
 
-CREATE FUNCTION dcx_schema(catalog text DEFAULT 'aas')
+CREATE FUNCTION @extschema@.dcx_schema(catalog text DEFAULT 'aas')
 RETURNS jsonb
 AS 'MODULE_PATHNAME', 'dcx_schema' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
-COMMENT ON FUNCTION dcx_schema(text) IS
+COMMENT ON FUNCTION @extschema@.dcx_schema(text) IS
 'The schema of a catalog as a value: its tables by name, each with kind, columns (type, not_null), primary_key and foreign_keys, as the catalog''s own server has them. To be carried to another environment and compared there. ZD007: nothing attached; ZD008: cannot be reached';
-REVOKE ALL ON FUNCTION dcx_schema(text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.dcx_schema(text) FROM PUBLIC;
 
-CREATE FUNCTION dcx_schema_diff(before jsonb, after jsonb)
+CREATE FUNCTION @extschema@.dcx_schema_diff(before jsonb, after jsonb)
 RETURNS TABLE(object text, change text, before text, after text)
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE ROWS 10
 BEGIN ATOMIC
@@ -578,17 +578,17 @@ BEGIN ATOMIC
              WHERE old.value IS DISTINCT FROM new.value) AS d (object, change, before, after)
      ORDER BY d.object COLLATE "C";
 END;
-COMMENT ON FUNCTION dcx_schema_diff(jsonb, jsonb) IS
+COMMENT ON FUNCTION @extschema@.dcx_schema_diff(jsonb, jsonb) IS
 'What differs between two schemas of dcx_schema. object: a table, table.column, or the table''s kind, primary key or foreign keys; change: added, removed or changed. NULL in, no rows out; no rows: the same';
 
-CREATE FUNCTION dcx_health()
+CREATE FUNCTION @extschema@.dcx_health()
 RETURNS TABLE(area text, name text, value text)
 AS 'MODULE_PATHNAME', 'dcx_health' LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 15;
-COMMENT ON FUNCTION dcx_health() IS
+COMMENT ON FUNCTION @extschema@.dcx_health() IS
 'For a dashboard. aas: reachable, latency_ms, server_version, products, newest_updated_at, book_age (seconds since the newest saved book was last seen), source (which prices answer: live, local or saved). enetworks: the same where it is attached, with services. wallet: wallets, entries, open_holds, held_total in rand. A value that is not known is NULL';
-REVOKE ALL ON FUNCTION dcx_health() FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.dcx_health() FROM PUBLIC;
 
-CREATE FUNCTION dcx_health_of(facts jsonb, products jsonb, bands jsonb, services jsonb, prices jsonb)
+CREATE FUNCTION @extschema@.dcx_health_of(facts jsonb, products jsonb, bands jsonb, services jsonb, prices jsonb)
 RETURNS TABLE(area text, name text, value text)
 LANGUAGE sql STABLE
 BEGIN ATOMIC
@@ -620,5 +620,5 @@ BEGIN ATOMIC
             ('open_holds', facts -> 'wallet' -> 'ledger' ->> 'open'),
             ('held_total', facts -> 'wallet' -> 'ledger' ->> 'held')) AS v (name, value);
 END;
-COMMENT ON FUNCTION dcx_health_of(jsonb, jsonb, jsonb, jsonb, jsonb) IS
+COMMENT ON FUNCTION @extschema@.dcx_health_of(jsonb, jsonb, jsonb, jsonb, jsonb) IS
 'What dcx_health says of the facts that it has gathered';

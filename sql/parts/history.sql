@@ -1,19 +1,19 @@
 -- history: price books that are kept, found again, and compared
 
-CREATE FUNCTION dcx_price_book_save(catalog text DEFAULT 'aas')
+CREATE FUNCTION @extschema@.dcx_price_book_save(catalog text DEFAULT 'aas')
 RETURNS TABLE(book_id bigint, read_at timestamptz, changed boolean, products integer)
 AS 'MODULE_PATHNAME', 'dcx_price_book_save' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE ROWS 1;
-COMMENT ON FUNCTION dcx_price_book_save(text) IS
+COMMENT ON FUNCTION @extschema@.dcx_price_book_save(text) IS
 'Reads the catalog and stores its price book, with costs, in dcx.price_book: a new row where anything has changed (changed true), else the newest row was seen once more. A catalog that cannot be reached or has no product is ZD008, and nothing is saved. Under READ COMMITTED only. NULL in, no rows out';
-REVOKE ALL ON FUNCTION dcx_price_book_save(text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.dcx_price_book_save(text) FROM PUBLIC;
 
-CREATE FUNCTION dcx_price_book_at(at timestamptz, catalog text DEFAULT 'aas')
+CREATE FUNCTION @extschema@.dcx_price_book_at(at timestamptz, catalog text DEFAULT 'aas')
 RETURNS jsonb
 AS 'MODULE_PATHNAME', 'dcx_price_book_at' LANGUAGE C STABLE STRICT PARALLEL RESTRICTED COST 1000;
-COMMENT ON FUNCTION dcx_price_book_at(timestamptz, text) IS
+COMMENT ON FUNCTION @extschema@.dcx_price_book_at(timestamptz, text) IS
 'The saved price book that was in force at a time, as dcx_price_book has it, without costs. Between one book''s last sight and the next one''s first it is the earlier, with a warning. P0002: no book is saved from before that time. NULL in, NULL out';
 
-CREATE FUNCTION dcx_price_book_diff(before jsonb, after jsonb)
+CREATE FUNCTION @extschema@.dcx_price_book_diff(before jsonb, after jsonb)
 RETURNS TABLE(code text, title text, change text, before numeric, after numeric, percent numeric)
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE ROWS 10
 BEGIN ATOMIC
@@ -76,6 +76,6 @@ BEGIN ATOMIC
            ) AS d (key, part, low, high, change, title, before, after)
      ORDER BY 1, part <> '', low, nullif(high, 'null'), part, 3, 4, 5;
 END;
-COMMENT ON FUNCTION dcx_price_book_diff(jsonb, jsonb) IS
+COMMENT ON FUNCTION @extschema@.dcx_price_book_diff(jsonb, jsonb) IS
 'What differs between two price books, by code. change: added, removed, price, title, or of a network service provider, active (what is new is shown); of its bands the title says which one, and whether it is the fixed price or that per Mbps. before, after: prices in rand, percent: by how much the price rose, to two decimals, NULL where that has no meaning. No rows: the same prices and titles. NULL in, no rows out';
 
