@@ -43,6 +43,7 @@
  *		src/reach		whether what is attached can be read, beside it as well
  *		src/guarded		work whose failure is a result
  *		src/relation	names, owners and columns of relations
+ *		src/extension	the functions of the extension itself, nobody else's of that name
  *		src/lookup		one row by an index, without a statement
  *		src/query		the one doorway to SPI
  *

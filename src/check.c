@@ -12,6 +12,7 @@
 #include "catalog/pg_type.h"
 #include "check.h"
 #include "errcodes.h"
+#include "extension.h"
 #include "facts.h"
 #include "fmgr.h"
 #include "funcapi.h"
@@ -20,7 +21,6 @@
 #include "storage/proc.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
-#include "utils/lsyscache.h"
 
 /* What looks at an area: a function in SQL. */
 typedef struct Area
@@ -61,7 +61,7 @@ set_options(void)
 /* One look. */
 typedef struct Look
 {
-	const char	 *schema;
+	Oid			  function; /* of the extension */
 	const Area	 *area;
 	Jsonb		 *facts;
 	bool		  reached[DCX_CATALOGS];
@@ -157,15 +157,59 @@ add_book(Look *look, DcxParameters *parameters)
 	add_jsonb(parameters, book.value);
 }
 
+/* The columns of what an area's function returns. */
+enum
+{
+	SEVERITY,
+	OBJECT,
+	PROBLEM,
+	DETAIL,
+	FIX,
+	COLUMNS
+};
+
+static int
+rank(const char *severity)
+{
+	return strcmp(severity, "error") == 0 ? 0 : strcmp(severity, "warning") == 0 ? 1 : 2;
+}
+
+static int
+compare_texts(const char *a, const char *b)
+{
+	if (!a || !b)
+		return (a == NULL) - (b == NULL);
+	return strcmp(a, b);
+}
+
+/* Errors come first; otherwise in the order of object and problem. */
+static int
+compare_rows(const ListCell *a, const ListCell *b)
+{
+	char **x = lfirst(a);
+	char **y = lfirst(b);
+	int	   order = rank(x[SEVERITY]) - rank(y[SEVERITY]);
+
+	if (order == 0)
+		order = compare_texts(x[OBJECT], y[OBJECT]);
+	return order == 0 ? compare_texts(x[PROBLEM], y[PROBLEM]) : order;
+}
+
+static char *
+copy_text(Look *look, const char *text)
+{
+	return text ? MemoryContextStrdup(look->context, text) : NULL;
+}
+
 /* Calls the area's function with the facts, and what else it is to look at. */
 static void
 look_at(void *argument)
 {
-	Look		  *look = argument;
-	DcxParameters  parameters = {0};
-	StringInfoData sql;
-	uint64		   n;
-	DcxRun		   run;
+	Look		 *look = argument;
+	DcxParameters parameters = {0};
+	List		 *rows;
+	ListCell	 *lc;
+	DcxRun		  run;
 
 	add_jsonb(&parameters, look->facts);
 	if (look->area->catalog != NO_CATALOG)
@@ -175,28 +219,19 @@ look_at(void *argument)
 		add_book(look, &parameters);
 	}
 
-	initStringInfo(&sql);
-	appendStringInfo(&sql,
-					 "SELECT severity, object, problem, detail, fix FROM %s.%s($1",
-					 quote_identifier(look->schema),
-					 look->area->function);
-	for (int i = 1; i < parameters.n; i++)
-		appendStringInfo(&sql, ", $%d", i + 1);
-	appendStringInfoString(&sql,
-						   ") ORDER BY severity = 'error' DESC, severity = 'warning' DESC,"
-						   "  object COLLATE \"C\", problem COLLATE \"C\"");
-
 	dcx_run_begin(&run, InvalidOid);
-	n = dcx_query_read(NULL, sql.data, &parameters);
-	for (uint64 i = 0; i < n; i++)
+	rows = dcx_extension_rows(look->function, look->area->function, &parameters, COLUMNS);
+	list_sort(rows, compare_rows);
+	foreach(lc, rows)
 	{
+		char	  **row = lfirst(lc);
 		DcxFinding *finding = add(look);
 
-		finding->severity = dcx_query_text(i, 1);
-		finding->object = dcx_query_text(i, 2);
-		finding->problem = dcx_query_text(i, 3);
-		finding->detail = dcx_query_text(i, 4);
-		finding->fix = dcx_query_text(i, 5);
+		finding->severity = copy_text(look, row[SEVERITY]);
+		finding->object = copy_text(look, row[OBJECT]);
+		finding->problem = copy_text(look, row[PROBLEM]);
+		finding->detail = copy_text(look, row[DETAIL]);
+		finding->fix = copy_text(look, row[FIX]);
 	}
 	dcx_run_end(&run);
 }
@@ -282,9 +317,9 @@ is_area(const char *name)
 }
 
 List *
-dcx_check_area(const char *schema, const char *area)
+dcx_check_area(Oid function, const char *area)
 {
-	Look  look = {.schema = schema, .context = CurrentMemoryContext};
+	Look  look = {.function = function, .context = CurrentMemoryContext};
 	List *failures;
 	int	  guc_level;
 
@@ -334,12 +369,11 @@ Datum
 dcx_check(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
-	char		  *schema = get_namespace_name(get_func_namespace(fcinfo->flinfo->fn_oid));
 	char		  *area = PG_ARGISNULL(0) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(0));
 	ListCell	  *lc;
 
 	InitMaterializedSRF(fcinfo, 0);
-	foreach(lc, dcx_check_area(schema, area))
+	foreach(lc, dcx_check_area(fcinfo->flinfo->fn_oid, area))
 	{
 		const DcxFinding *finding = lfirst(lc);
 		Datum			  values[6];
@@ -362,7 +396,6 @@ Datum
 dcx_health(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
-	char		  *schema = get_namespace_name(get_func_namespace(fcinfo->flinfo->fn_oid));
 	DcxParameters  parameters = {0};
 	Part		   parts[] = {{.id = DCX_AAS, .number = DCX_PRODUCTS},
 							  {.id = DCX_ENETWORKS, .number = DCX_BANDWIDTH_PRICES},
@@ -371,6 +404,7 @@ dcx_health(PG_FUNCTION_ARGS)
 	List		  *failures;
 	bool		   reached[DCX_CATALOGS];
 	int			   guc_level;
+	ListCell	  *lc;
 	DcxRun		   run;
 
 	InitMaterializedSRF(fcinfo, 0);
@@ -383,10 +417,16 @@ dcx_health(PG_FUNCTION_ARGS)
 		add_jsonb(&parameters, parts[i].rows);
 	}
 	dcx_run_begin(&run, InvalidOid);
-	dcx_query_into(result,
-				   psprintf("SELECT area, name, value FROM %s.dcx_health_of($1, $2, $3, $4, $5)",
-							quote_identifier(schema)),
-				   &parameters);
+	foreach(lc, dcx_extension_rows(fcinfo->flinfo->fn_oid, "dcx_health_of", &parameters, 3))
+	{
+		char **row = lfirst(lc);
+		Datum  values[3];
+		bool   nulls[3];
+
+		for (int i = 0; i < 3; i++)
+			values[i] = text_or_null(row[i], &nulls[i]);
+		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+	}
 	dcx_run_end(&run);
 	AtEOXact_GUC(false, guc_level);
 	return (Datum) 0;

@@ -19,8 +19,8 @@ typedef struct DcxFinding
 
 /*
  * Looks at an area, or at all (NULL), and returns a list of DcxFinding, all in the current memory
- * context. schema: of the extension. An area that cannot be looked at is itself a finding.
+ * context. function: any of the extension's. An area that cannot be looked at is itself a finding.
  */
-extern List *dcx_check_area(const char *schema, const char *area);
+extern List *dcx_check_area(Oid function, const char *area);
 
 #endif /* DCX_CHECK_H */

@@ -30,7 +30,7 @@ typedef struct Task
 {
 	ReturnSetInfo *result;
 	const char	  *name;
-	const char	  *schema; /* of the extension */
+	Oid			   function; /* of the extension */
 	DcxCatalogId   id;
 	int			   part; /* of the catalog */
 	Oid			   relation;
@@ -150,7 +150,7 @@ check(void *argument)
 	int		  errors = 0;
 	ListCell *lc;
 
-	foreach(lc, dcx_check_area(task->schema, NULL))
+	foreach(lc, dcx_check_area(task->function, NULL))
 	{
 		const DcxFinding *finding = lfirst(lc);
 
@@ -169,7 +169,7 @@ Datum
 dcx_maintain(PG_FUNCTION_ARGS)
 {
 	Task task = {.result = (ReturnSetInfo *) fcinfo->resultinfo,
-				 .schema = get_namespace_name(get_func_namespace(fcinfo->flinfo->fn_oid))};
+				 .function = fcinfo->flinfo->fn_oid};
 
 	PreventCommandIfReadOnly("dcx_maintain()");
 	InitMaterializedSRF(fcinfo, 0);

@@ -1,7 +1,8 @@
 -- check: everything that can be wrong, as rows, with the SQL that fixes it
 --
 -- dcx_check() gathers the facts, with the rights that it takes, and gives them to a function per area, which only
--- looks: at what it was given, and at this database's own catalogs.
+-- looks: at what it was given, and at this database's own catalogs. Those are nobody's to call: who may execute
+-- dcx_check() needs no right on them, and they run as he does.
 
 CREATE FUNCTION @extschema@.dcx_check(area text DEFAULT NULL)
 RETURNS TABLE(area text, severity text, object text, problem text, detail text, fix text)
@@ -94,6 +95,7 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION @extschema@.dcx_check_connection(jsonb) IS
 'An area of dcx_check: how the catalogs'' servers are reached, and whether they are those that were attached';
+REVOKE ALL ON FUNCTION @extschema@.dcx_check_connection(jsonb) FROM PUBLIC;
 
 CREATE FUNCTION @extschema@.dcx_check_schema(facts jsonb)
 RETURNS TABLE(severity text, object text, problem text, detail text, fix text)
@@ -209,6 +211,7 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION @extschema@.dcx_check_schema(jsonb) IS
 'An area of dcx_check: what pricing needs, what the catalog''s tables are, and what the foreign tables say they are';
+REVOKE ALL ON FUNCTION @extschema@.dcx_check_schema(jsonb) FROM PUBLIC;
 
 CREATE FUNCTION @extschema@.dcx_check_catalog(facts jsonb, products jsonb, categories jsonb, templates jsonb, book jsonb)
 RETURNS TABLE(severity text, object text, problem text, detail text, fix text)
@@ -284,6 +287,7 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION @extschema@.dcx_check_catalog(jsonb, jsonb, jsonb, jsonb, jsonb) IS
 'An area of dcx_check: the products, categories and templates themselves';
+REVOKE ALL ON FUNCTION @extschema@.dcx_check_catalog(jsonb, jsonb, jsonb, jsonb, jsonb) FROM PUBLIC;
 
 CREATE FUNCTION @extschema@.dcx_check_network(facts jsonb, bands jsonb, services jsonb, providers jsonb, prices jsonb, book jsonb)
 RETURNS TABLE(severity text, object text, problem text, detail text, fix text)
@@ -390,6 +394,7 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION @extschema@.dcx_check_network(jsonb, jsonb, jsonb, jsonb, jsonb, jsonb) IS
 'An area of dcx_check: the network services, their providers and bands themselves';
+REVOKE ALL ON FUNCTION @extschema@.dcx_check_network(jsonb, jsonb, jsonb, jsonb, jsonb, jsonb) FROM PUBLIC;
 
 CREATE FUNCTION @extschema@.dcx_check_updated_at(facts jsonb)
 RETURNS TABLE(severity text, object text, problem text, detail text, fix text)
@@ -432,6 +437,7 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION @extschema@.dcx_check_updated_at(jsonb) IS
 'An area of dcx_check: tables whose "updatedAt" nothing keeps, here and in the catalog';
+REVOKE ALL ON FUNCTION @extschema@.dcx_check_updated_at(jsonb) FROM PUBLIC;
 
 CREATE FUNCTION @extschema@.dcx_check_wallet(facts jsonb)
 RETURNS TABLE(severity text, object text, problem text, detail text, fix text)
@@ -504,6 +510,7 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION @extschema@.dcx_check_wallet(jsonb) IS
 'An area of dcx_check: the wallet table, its ledger, and what dcx_wallet_audit() says';
+REVOKE ALL ON FUNCTION @extschema@.dcx_check_wallet(jsonb) FROM PUBLIC;
 
 CREATE FUNCTION @extschema@.dcx_check_settings(facts jsonb)
 RETURNS TABLE(severity text, object text, problem text, detail text, fix text)
@@ -546,6 +553,7 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION @extschema@.dcx_check_settings(jsonb) IS
 'An area of dcx_check: settings that do not fit together, triggers that were switched off, versions';
+REVOKE ALL ON FUNCTION @extschema@.dcx_check_settings(jsonb) FROM PUBLIC;
 
 CREATE FUNCTION @extschema@.dcx_schema(catalog text DEFAULT 'aas')
 RETURNS jsonb
@@ -622,3 +630,4 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION @extschema@.dcx_health_of(jsonb, jsonb, jsonb, jsonb, jsonb) IS
 'What dcx_health says of the facts that it has gathered';
+REVOKE ALL ON FUNCTION @extschema@.dcx_health_of(jsonb, jsonb, jsonb, jsonb, jsonb) FROM PUBLIC;

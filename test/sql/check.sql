@@ -577,10 +577,6 @@ GRANT EXECUTE ON FUNCTION dcx_wallet_audit() TO regress_dcx_watcher;
 SET ROLE regress_dcx_watcher;
 SELECT * FROM dcx_check();
 RESET ROLE;
-REVOKE EXECUTE ON FUNCTION dcx_check_settings(jsonb) FROM PUBLIC;
-SET ROLE regress_dcx_watcher;
-SELECT area, problem, detail FROM dcx_check();
-RESET ROLE;
 
 -- In a schema of its own, which is not searched, the fixes run as they stand.
 SET client_min_messages = warning;

@@ -19,11 +19,30 @@ SELECT c.relname, has_table_privilege('regress_dcx_user', c.oid, 'SELECT, INSERT
   FROM pg_class c WHERE relnamespace = 'dcx'::regnamespace AND relkind = 'r' ORDER BY 1;
 ROLLBACK;
 
--- What PUBLIC may call.
-SELECT p.oid::regprocedure AS function, has_function_privilege('regress_dcx_user', p.oid, 'EXECUTE') AS public
-  FROM pg_depend d JOIN pg_proc p ON p.oid = d.objid
- WHERE d.refobjid = (SELECT oid FROM pg_extension WHERE extname = 'dcx_pricing') AND d.classid = 'pg_proc'::regclass
+-- What PUBLIC may call, and why.
+CREATE TEMP TABLE reason (functions name[], why text);
+INSERT INTO reason VALUES
+    ('{dcx_vm_cost,dcx_vm_quote,dcx_product_cost,dcx_template_costs,dcx_network_cost,dcx_network_quote,dcx_network_offers,dcx_order_quote}',
+     'prices are for everybody, read as the owner of the catalog, without costs'),
+    ('{dcx_price_book,dcx_price_book_at}', 'the same prices at once, without costs'),
+    ('{dcx_price_book_diff,dcx_schema_diff}', 'looks at its arguments only'),
+    ('{dcx_price_book_stats}', 'counts what this session did itself'),
+    ('{dcx_inventory_costs}', 'takes SELECT on the relation of the VMs'),
+    ('{dcx_wallet_balance,dcx_wallet_available,dcx_wallet_can_afford,dcx_wallet_statement,dcx_wallet_holds,dcx_hold_verify}',
+     'takes SELECT on the wallet, and row-level security applies'),
+    ('{dcx_set_updated_at,dcx_wallet_record}', 'a trigger, which a dump makes anew as the owner of its table');
+SELECT p.oid::regprocedure AS function, has_function_privilege('regress_dcx_user', p.oid, 'EXECUTE') AS public, r.why
+  FROM pg_extension e JOIN pg_depend d ON d.refobjid = e.oid AND d.classid = 'pg_proc'::regclass AND d.deptype = 'e'
+  JOIN pg_proc p ON p.oid = d.objid LEFT JOIN reason r ON p.proname = ANY (r.functions)
+ WHERE e.extname = 'dcx_pricing'
  ORDER BY p.proname, p.oid::regprocedure::text COLLATE "C";
+-- All that PUBLIC may call has a reason, and nothing else has.
+SELECT p.oid::regprocedure AS function
+  FROM pg_extension e JOIN pg_depend d ON d.refobjid = e.oid AND d.classid = 'pg_proc'::regclass AND d.deptype = 'e'
+  JOIN pg_proc p ON p.oid = d.objid
+ WHERE e.extname = 'dcx_pricing'
+   AND has_function_privilege('regress_dcx_user', p.oid, 'EXECUTE') <> EXISTS (SELECT FROM reason WHERE p.proname = ANY (functions));
+DROP TABLE reason;
 
 -- Somebody without any right prices, and sees neither costs nor foreign tables nor bindings.
 SET ROLE regress_dcx_user;

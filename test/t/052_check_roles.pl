@@ -40,6 +40,21 @@ GRANT EXECUTE ON FUNCTION dcx_check(text), dcx_health(), dcx_schema(text), dcx_w
 SQL
 };
 
+# What dcx_check() and dcx_health() are made of needs no grant, and gets none.
+subtest 'the parts of the checks' => sub {
+	my $parts = $super->value(<<'SQL');
+SELECT oid::regprocedure FROM pg_proc WHERE proname ~ '^dcx_check_|^dcx_health_' ORDER BY 1
+SQL
+
+	is(scalar split(/\n/, $parts), 8, 'there are eight');
+	for my $part (split /\n/, $parts)
+	{
+		my $call = $part =~ s/jsonb/NULL/gr;
+
+		is($_->error("SELECT * FROM $call")->{state}, '42501', "$part: nobody's") for $operator, $watcher;
+	}
+};
+
 subtest 'what they see' => sub {
 	for my $session ($operator, $watcher)
 	{
