@@ -30,7 +30,7 @@
 /* The column where the trigger's argument names no other. */
 #define DEFAULT_COLUMN "updatedAt"
 
-/* Triggers of one kind fire in the order of their names; z's are added where this is not last. */
+/* Triggers of one kind fire in the order of their names; z's are added where this is not last, or taken. */
 #define TRIGGER_NAME	 "zzz_dcx_updated_at"
 #define TRIGGER_NAME_MAX 40
 
@@ -248,16 +248,21 @@ find_targets(Oid schema, Oid relation, Oid function)
 	values[2] = ObjectIdGetDatum(function);
 	values[3] = CStringGetTextDatum(DEFAULT_COLUMN);
 
-	/* A partition has the trigger from its parent, where that is a target too. */
+	/*
+	 * A partition has the trigger from its parent, where that is a target too. Ours is known by its
+	 * function, whatever it is called, and keeps the column in every update, as the checks have it.
+	 */
 	n = dcx_query_execute(
 		"SELECT c.oid, a.atttypid, ours.tgname, ours.tgenabled IN ('O', 'A'), others.last"
 		"  FROM pg_class c"
 		"  JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = $4 AND NOT a.attisdropped"
 		"  LEFT JOIN LATERAL (SELECT t.tgname, t.tgenabled FROM pg_trigger t"
-		"                      WHERE t.tgrelid = c.oid AND t.tgfoid = $3"
+		"                      WHERE t.tgrelid = c.oid AND t.tgfoid = $3 AND t.tgtype & 19 = 19"
+		"                        AND t.tgqual IS NULL AND t.tgattr::text = ''"
 		"                        AND (t.tgnargs = 0 OR t.tgargs ="
 		"                             convert_to($4, getdatabaseencoding()) || '\\x00'::bytea)"
-		"                      ORDER BY t.tgname LIMIT 1) ours ON true"
+		"                      ORDER BY t.tgenabled IN ('O', 'A') DESC, t.tgname DESC LIMIT 1)"
+		"            ours ON true"
 		"  LEFT JOIN LATERAL (SELECT max(t.tgname::text COLLATE \"C\") AS last FROM pg_trigger t"
 		"                      WHERE t.tgrelid = c.oid AND t.tgfoid <> $3"
 		"                        AND t.tgtype & 19 = 19) others ON true"
@@ -291,7 +296,8 @@ create_trigger(Target *target, Oid function)
 	CreateTrigStmt *statement = makeNode(CreateTrigStmt);
 
 	target->trigger = pstrdup(TRIGGER_NAME);
-	while (target->last && strcmp(target->last, target->trigger) > 0 &&
+	while (((target->last && strcmp(target->last, target->trigger) > 0) ||
+			OidIsValid(get_trigger_oid(target->relation, target->trigger, true))) &&
 		   strlen(target->trigger) < TRIGGER_NAME_MAX)
 		target->trigger = psprintf("z%s", target->trigger);
 

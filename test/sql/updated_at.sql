@@ -78,6 +78,21 @@ SELECT * FROM dcx_attach_updated_at('t.late');
 ALTER TABLE t.late DISABLE TRIGGER USER;
 SELECT * FROM dcx_attach_updated_at('t.late');
 
+-- Known by its function, whatever it is called; one that does not fire for every update keeps nothing, and may have the name.
+CREATE TABLE t.other (id int, "updatedAt" timestamptz);
+SELECT * FROM dcx_attach_updated_at('t.other');
+ALTER TRIGGER zzz_dcx_updated_at ON t.other RENAME TO own;
+SELECT * FROM dcx_attach_updated_at('t.other');
+CREATE TRIGGER off BEFORE UPDATE ON t.other FOR EACH ROW EXECUTE FUNCTION dcx_set_updated_at();
+ALTER TABLE t.other DISABLE TRIGGER own;
+SELECT * FROM dcx_attach_updated_at('t.other');
+DROP TRIGGER own ON t.other;
+DROP TRIGGER off ON t.other;
+CREATE TRIGGER zzz_dcx_updated_at BEFORE UPDATE OF id ON t.other FOR EACH ROW EXECUTE FUNCTION dcx_set_updated_at();
+CREATE TRIGGER zzzz_dcx_updated_at BEFORE UPDATE ON t.other FOR EACH ROW WHEN (false) EXECUTE FUNCTION dcx_set_updated_at();
+SELECT * FROM dcx_attach_updated_at('t.other');
+SELECT tgname FROM pg_trigger WHERE tgrelid = 't.other'::regclass ORDER BY 1;
+
 -- Partitioned tables: the parent's trigger is the partitions'.
 CREATE TABLE t.parted (id int, note text, "updatedAt" timestamptz(3)) PARTITION BY RANGE (id);
 CREATE TABLE t.parted_low PARTITION OF t.parted FOR VALUES FROM (0) TO (10);
