@@ -25,6 +25,7 @@
  *		src/inventory	prices the VMs that there are
  *		src/wallet		the platform's wallet table: read as the caller, written as its owner
  *		src/ledger		records every change of a balance, and our tables that it is in
+ *		src/recorder	which trigger on the wallet table it is that does so
  *		src/account		what an organisation can spend
  *		src/request		what a call asks for, and whether it asked before
  *		src/movement	credit and debit

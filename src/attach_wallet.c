@@ -19,18 +19,12 @@
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "parser/parse_func.h"
+#include "recorder.h"
 #include "relation.h"
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "wallet.h"
-
-/*
- * Triggers of one kind fire in the order of their names. Ours comes first, so that what other
- * triggers do to a balance in turn stands after what they react to.
- */
-#define ROW_TRIGGER		 "000_dcx_wallet"
-#define TRUNCATE_TRIGGER "000_dcx_wallet_truncate"
 
 /* Up to ten relations that have a column named like the organisation's, for a hint. */
 static char *
@@ -123,10 +117,43 @@ dcx_attach_wallet_drop_triggers(Oid relation, const char *schema)
 }
 
 /*
- * Puts the triggers on the table, and on the partitions that it has the one for TRUNCATE, which
- * those do not get by themselves. Whatever the session_replication_role, they fire. What has such a
- * name and is something else makes room.
+ * Statements that leave the table with one trigger for rows, and it and each of its partitions with
+ * one for TRUNCATE, which partitions do not get by themselves: drop, create, enable. Whatever calls
+ * our function besides, or has such a name and is something else, makes room. Whatever the
+ * session_replication_role, what stays fires.
  */
+static const char mend_triggers[] =
+	"WITH member AS (SELECT $1 AS relid UNION SELECT relid FROM pg_partition_tree($1)),"
+	" wanted AS (SELECT * FROM member,"
+	"    (VALUES ('" DCX_RECORDER_ROW "', " DCX_RECORDER_ROW_TYPE ","
+	"             'AFTER INSERT OR UPDATE OR DELETE', 'FOR EACH ROW'),"
+	"            ('" DCX_RECORDER_TRUNCATE "', " DCX_RECORDER_TRUNCATE_TYPE ","
+	"             'BEFORE TRUNCATE', 'FOR EACH STATEMENT')) AS v (name, type, event, each)"
+	"    WHERE relid = $1 OR type = " DCX_RECORDER_TRUNCATE_TYPE "),"
+	" kept AS (SELECT w.*, t.oid, t.tgenabled = 'A' AND NOT EXISTS (SELECT FROM pg_trigger c"
+	"        JOIN member m ON m.relid = c.tgrelid WHERE c.tgname = name AND c.tgparentid <> 0"
+	"         AND c.tgenabled <> 'A') AS always"
+	"    FROM wanted w LEFT JOIN pg_trigger t ON t.tgrelid = relid AND t.tgname = name"
+	"      AND t.tgfoid = $3 AND " DCX_RECORDER_SHAPE " type),"
+	" statement (step, relid, name, sql) AS ("
+	"    SELECT 1, t.tgrelid, t.tgname,"
+	"           format('DROP TRIGGER %I ON %s', t.tgname, t.tgrelid::regclass)"
+	"      FROM pg_trigger t JOIN member ON t.tgrelid = relid"
+	"     WHERE t.tgparentid = 0 AND NOT EXISTS (SELECT FROM kept k WHERE k.oid = t.oid)"
+	"       AND (t.tgfoid = $3 OR t.tgname IN ('" DCX_RECORDER_ROW "', '" DCX_RECORDER_TRUNCATE
+	"'))"
+	"    UNION ALL"
+	"    SELECT 2, relid, name,"
+	"           format('CREATE TRIGGER %I %s ON %s %s EXECUTE FUNCTION %I.dcx_wallet_record()',"
+	"                  name, event, relid::regclass, each, $2)"
+	"      FROM kept WHERE oid IS NULL"
+	"    UNION ALL"
+	"    SELECT 3, relid, name,"
+	"           format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %I', relid::regclass, name)"
+	"      FROM kept WHERE always IS NOT TRUE)"
+	" SELECT sql FROM statement ORDER BY step, relid, name";
+
+/* Puts the ledger's triggers on a table, and takes off it what is none of them but calls the same. */
 static void
 need_triggers(Oid relation, const char *schema)
 {
@@ -139,41 +166,9 @@ need_triggers(Oid relation, const char *schema)
 	values[0] = ObjectIdGetDatum(relation);
 	values[1] = CStringGetTextDatum(schema);
 	values[2] = ObjectIdGetDatum(trigger_function(schema));
-	n = dcx_query_execute(
-		"WITH member AS (SELECT $1 AS relid UNION SELECT relid FROM pg_partition_tree($1)),"
-		/* tgtype has a bit for each word of it */
-		" wanted AS (SELECT * FROM member,"
-		"    (VALUES ('" ROW_TRIGGER "', 29, 'AFTER INSERT OR UPDATE OR DELETE', 'FOR EACH ROW'),"
-		"            ('" TRUNCATE_TRIGGER "', 34, 'BEFORE TRUNCATE', 'FOR EACH STATEMENT'))"
-		"      AS v (name, type, event, each)"
-		"    WHERE relid = $1 OR type = 34),"
-		" found AS (SELECT w.*, t.oid IS NOT NULL AS there,"
-		"      t.tgfoid = $3 AND t.tgtype = type AND t.tgqual IS NULL AND t.tgattr::text = ''"
-		"        AS is_ours,"
-		"      t.tgenabled = 'A' AND NOT EXISTS (SELECT FROM pg_trigger c"
-		"        JOIN member m ON m.relid = c.tgrelid WHERE c.tgname = name AND c.tgparentid <> 0"
-		"         AND c.tgenabled <> 'A') AS always"
-		"    FROM wanted w LEFT JOIN pg_trigger t ON t.tgrelid = relid AND t.tgname = name)"
-		" SELECT CASE WHEN there AND NOT is_ours"
-		"        THEN format('DROP TRIGGER %I ON %s', name, relid::regclass) END,"
-		"        CASE WHEN is_ours IS NOT TRUE"
-		"        THEN format('CREATE TRIGGER %I %s ON %s %s EXECUTE FUNCTION %I.dcx_wallet_record()',"
-		"                    name, event, relid::regclass, each, $2) END,"
-		"        CASE WHEN (is_ours AND always) IS NOT TRUE"
-		"        THEN format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %I', relid::regclass, name) END"
-		"   FROM found ORDER BY relid, name",
-		3,
-		types,
-		values,
-		NULL);
+	n = dcx_query_execute(mend_triggers, lengthof(types), types, values, NULL);
 	for (uint64 i = 0; i < n; i++)
-		for (int column = 1; column <= 3; column++)
-		{
-			char *statement = dcx_query_text(i, column);
-
-			if (statement)
-				statements = lappend(statements, statement);
-		}
+		statements = lappend(statements, dcx_query_text(i, 1));
 	foreach(lc, statements)
 		dcx_query_execute(lfirst(lc), 0, NULL, NULL, NULL);
 }

@@ -9,6 +9,7 @@
 #include "binding.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_proc.h"
+#include "catalog/pg_trigger.h"
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
 #include "fmgr.h"
@@ -17,6 +18,7 @@
 #include "miscadmin.h"
 #include "money.h"
 #include "parser/parse_func.h"
+#include "recorder.h"
 #include "relation.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -32,9 +34,15 @@ typedef struct Guard
 {
 	const char *name;
 	const char *events; /* and when */
+	int			type;	/* the same, as pg_trigger.tgtype has it */
 	const char *detail;
 	const char *hint;
 } Guard;
+
+#define BEFORE_CHANGES \
+	(TRIGGER_TYPE_BEFORE | TRIGGER_TYPE_UPDATE | TRIGGER_TYPE_DELETE | TRIGGER_TYPE_TRUNCATE)
+#define BEFORE_DELETES		 (TRIGGER_TYPE_BEFORE | TRIGGER_TYPE_DELETE | TRIGGER_TYPE_TRUNCATE)
+#define BEFORE_UPDATE_OF_ROW (TRIGGER_TYPE_BEFORE | TRIGGER_TYPE_UPDATE | TRIGGER_TYPE_ROW)
 
 #define GUARDS_MAX 2
 
@@ -95,6 +103,7 @@ static const Table tables[] = {
 	  "afterwards. Append-only'"},
 	 {{"append_only",
 	   "BEFORE UPDATE OR DELETE OR TRUNCATE ON dcx.wallet_entry",
+	   BEFORE_CHANGES,
 	   "The ledger is append-only.",
 	   "A mistake is corrected by an entry that says so: dcx_wallet_credit() or "
 	   "dcx_wallet_debit()."}}},
@@ -125,10 +134,12 @@ static const Table tables[] = {
 	  "answered when it was made, available_then: when it was released'"},
 	 {{"no_deletes",
 	   "BEFORE DELETE OR TRUNCATE ON dcx.wallet_hold",
+	   BEFORE_DELETES,
 	   "Holds are kept.",
 	   "dcx_wallet_release() frees what an open hold holds."},
 	  {"resolved_once",
 	   "BEFORE UPDATE ON dcx.wallet_hold FOR EACH ROW WHEN (OLD.state <> 'open')",
+	   BEFORE_UPDATE_OF_ROW,
 	   "A hold that is captured, released or expired stays so.",
 	   "Money is given back by dcx_wallet_credit(); another hold takes another idempotency key."}}},
 	{"wallet_key",
@@ -142,6 +153,7 @@ static const Table tables[] = {
 	  "and what each was used for'"},
 	 {{"append_only",
 	   "BEFORE UPDATE OR DELETE OR TRUNCATE ON dcx.wallet_key",
+	   BEFORE_CHANGES,
 	   "Keys are kept.",
 	   "Another request takes another idempotency key."}}},
 };
@@ -207,24 +219,44 @@ function_owner(Oid function)
 	return owner;
 }
 
-/* Puts a guard on its table, and makes it one that nothing switches off. */
+/*
+ * Puts a guard on its table, and makes it one that nothing switches off. A trigger that guards the
+ * same under another name, or has the name and guards something else, makes room.
+ */
 static void
-need_guard(const char *table, const Guard *guard)
+need_guard(const char *table, const Guard *guard, Oid function)
 {
-	static const Oid types[] = {OIDOID, TEXTOID};
-	Datum			 values[2];
-	bool			 there;
-	bool			 always;
-	bool			 isnull;
+	static const Oid  types[] = {OIDOID, TEXTOID, OIDOID, INT4OID};
+	static const char sql[] =
+		"SELECT tgname::text, is_guard AND tgname = $2, tgenabled = 'A'"
+		"  FROM (SELECT *, tgfoid = $3 AND tgtype = $4 AND tgattr::text = '' AS is_guard"
+		"          FROM pg_trigger WHERE tgrelid = $1) t"
+		" WHERE is_guard OR tgname = $2 ORDER BY tgname";
+	Datum	  values[4];
+	List	 *others = NIL;
+	bool	  there = false;
+	bool	  always = false;
+	bool	  isnull;
+	uint64	  n;
+	ListCell *lc;
 
 	values[0] = ObjectIdGetDatum(ledger_table(table));
 	values[1] = CStringGetTextDatum(guard->name);
-	there = dcx_query_execute("SELECT tgenabled FROM pg_trigger WHERE tgrelid = $1 AND tgname = $2",
-							  lengthof(types),
-							  types,
-							  values,
-							  NULL) > 0;
-	always = there && DatumGetChar(dcx_query_value(0, 1, &isnull)) == TRIGGER_FIRES_ALWAYS;
+	values[2] = ObjectIdGetDatum(function);
+	values[3] = Int32GetDatum(guard->type);
+	n = dcx_query_execute(sql, lengthof(types), types, values, NULL);
+	for (uint64 i = 0; i < n; i++)
+	{
+		if (!DatumGetBool(dcx_query_value(i, 2, &isnull)))
+			others = lappend(others, dcx_query_text(i, 1));
+		else
+		{
+			there = true;
+			always = DatumGetBool(dcx_query_value(i, 3, &isnull));
+		}
+	}
+	foreach(lc, others)
+		execute(psprintf("DROP TRIGGER %s ON dcx.%s", quote_identifier(lfirst(lc)), table));
 	if (!there)
 		execute(psprintf("CREATE TRIGGER %s %s EXECUTE FUNCTION dcx.wallet_guard(%s, %s)",
 						 guard->name,
@@ -245,7 +277,10 @@ dcx_ledger_make(void)
 	if (OidIsValid(guard))
 		dcx_binding_check_owner(function_owner(guard), "function dcx.wallet_guard()");
 	else
+	{
 		execute(guard_sql);
+		guard = LookupFuncName(name, 0, NULL, false);
+	}
 	for (size_t i = 0; i < lengthof(tables); i++)
 	{
 		const Table *table = &tables[i];
@@ -261,7 +296,7 @@ dcx_ledger_make(void)
 			dcx_binding_make_private(ledger_table(table->name));
 		}
 		for (size_t j = 0; j < GUARDS_MAX && table->guards[j].name; j++)
-			need_guard(table->name, &table->guards[j]);
+			need_guard(table->name, &table->guards[j], guard);
 	}
 }
 
@@ -677,6 +712,8 @@ dcx_wallet_record(PG_FUNCTION_ARGS)
 				errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 				errmsg("dcx_wallet_record: must be fired after a row's change or before TRUNCATE"),
 				errhint("dcx_attach_wallet() creates the triggers."));
+	if (!dcx_recorder_is(trigger, fcinfo->flinfo->fn_oid))
+		return PointerGetDatum(NULL);
 	if (!dcx_wallet_is_bound(relation))
 	{
 		check_not_attached_meanwhile(relation);

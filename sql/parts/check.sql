@@ -448,7 +448,16 @@ BEGIN ATOMIC
                b ->> 'kind' IN ('r', 'p') AS is_table
           FROM jsonb_array_elements(facts -> 'bindings') b WHERE b ->> 'catalog' = 'wallet' AND b ->> 'kind' IS NOT NULL),
     attach AS (
-        SELECT format('SELECT * FROM %s.dcx_attach_wallet(%L, %L, %L)', '@extschema@', relation, organisation, balance) AS call FROM bound)
+        SELECT format('SELECT * FROM %s.dcx_attach_wallet(%L, %L, %L)', '@extschema@', relation, organisation, balance) AS call FROM bound),
+    -- What calls dcx_wallet_record() on the table and its partitions. Of those that fire for all rows, or for TRUNCATE, one
+    -- records: the first here, which a partition has from its parent. (src/recorder.h)
+    recorder AS (
+        SELECT t.*, whole AND row_number() OVER (PARTITION BY tgrelid, tgtype, whole ORDER BY tgparentid <> 0 DESC, tgenabled = 'A' DESC,
+                   tgname IN ('000_dcx_wallet', '000_dcx_wallet_truncate') DESC, tgname) = 1 AS records
+          FROM bound, LATERAL (SELECT bound.oid UNION SELECT relid FROM pg_partition_tree(bound.oid)) m (relid) JOIN pg_trigger t ON t.tgrelid = m.relid,
+               LATERAL (SELECT tgtype IN (29, 34) AND tgqual IS NULL AND tgattr::text = '' AND tgconstraint = 0
+                           AND tgoldtable IS NULL AND tgnewtable IS NULL) w (whole)
+         WHERE is_table AND tgfoid = '@extschema@.dcx_wallet_record()'::regprocedure)
     SELECT 'error', found.organisation, found.problem,
            format('Expected: %s. Found: %s.', coalesce(found.expected::text, 'nothing'), coalesce(found.actual::text, 'nothing')),
            CASE WHEN found.problem IN ('the balance is not what the entries add up to', 'no entry of the wallet in the ledger') THEN attach.call END
@@ -460,14 +469,19 @@ BEGIN ATOMIC
     SELECT 'error', relation, 'a trigger that writes the ledger is missing', 'No money can move.', attach.call
       FROM bound, attach
      WHERE is_table AND facts -> 'wallet' ? 'ledger'
-       AND (SELECT count(*) FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid
-             WHERE t.tgrelid = bound.oid AND p.proname = 'dcx_wallet_record') < 2
+       AND (SELECT count(*) FROM recorder WHERE tgrelid = bound.oid AND records) < 2
+    UNION ALL
+    SELECT 'warning', tgrelid::regclass::text, format('trigger %I calls dcx_wallet_record() once more', tgname), 'It records nothing: one trigger writes the ledger.',
+           format('DROP TRIGGER %I ON %s', tgname, tgrelid::regclass)
+      FROM recorder WHERE tgparentid = 0 AND NOT records
     UNION ALL
     SELECT 'error', format('dcx.%s', guard.relation), format('trigger %I is missing', guard.name), 'What is written there could be changed.', attach.call
-      FROM bound, attach, (VALUES ('wallet_entry', 'append_only'), ('wallet_hold', 'no_deletes'), ('wallet_hold', 'resolved_once'),
-                                  ('wallet_key', 'append_only')) AS guard (relation, name)
+      FROM bound, attach, (VALUES ('wallet_entry', 'append_only', 58), ('wallet_hold', 'no_deletes', 42), ('wallet_hold', 'resolved_once', 19),
+                                  ('wallet_key', 'append_only', 58)) AS guard (relation, name, type)
       JOIN pg_class c ON c.relname = guard.relation AND c.relnamespace = to_regnamespace('dcx')
-     WHERE is_table AND facts -> 'wallet' ? 'ledger' AND NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = c.oid AND t.tgname = guard.name)
+     WHERE is_table AND facts -> 'wallet' ? 'ledger'
+       AND NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = c.oid AND t.tgtype = guard.type AND t.tgfoid IN
+             (SELECT p.oid FROM pg_proc p WHERE p.pronamespace = c.relnamespace AND p.proname = 'wallet_guard'))
     UNION ALL
     -- The ledger has of a double precision what this has, and of a real only six digits.
     SELECT 'info', relation, format('balances are %s', format_type(a.atttypid, a.atttypmod)),
@@ -540,10 +554,17 @@ BEGIN ATOMIC
     SELECT 'error', t.tgrelid::regclass::text, format('trigger %I does not fire always', t.tgname),
            'It is not ENABLE ALWAYS: with session_replication_role = replica, or at all, it is passed over.',
            format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %I', t.tgrelid::regclass, t.tgname)
-      FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid
-     WHERE (p.proname = 'dcx_wallet_record' OR p.pronamespace = to_regnamespace('dcx') AND p.proname = 'wallet_guard')
+      FROM (SELECT tgrelid, tgname, tgenabled, tgparentid,
+                   row_number() OVER (PARTITION BY tgrelid, tgtype ORDER BY tgparentid <> 0 DESC, tgenabled = 'A' DESC,
+                       tgname IN ('000_dcx_wallet', '000_dcx_wallet_truncate') DESC, tgname) = 1 AS counts
+              FROM pg_trigger
+             WHERE tgfoid = '@extschema@.dcx_wallet_record()'::regprocedure AND tgtype IN (29, 34) AND tgqual IS NULL AND tgattr::text = ''
+               AND tgconstraint = 0 AND tgoldtable IS NULL AND tgnewtable IS NULL
+            UNION ALL
+            SELECT tgrelid, tgname, tgenabled, tgparentid, true FROM pg_trigger JOIN pg_proc p ON p.oid = tgfoid
+             WHERE p.pronamespace = to_regnamespace('dcx') AND p.proname = 'wallet_guard') t
        -- A partition's is as its parent's, or is one more problem.
-       AND t.tgenabled <> 'A' AND NOT EXISTS (SELECT FROM pg_trigger parent WHERE parent.oid = t.tgparentid AND parent.tgenabled <> 'A')
+     WHERE counts AND t.tgenabled <> 'A' AND NOT EXISTS (SELECT FROM pg_trigger parent WHERE parent.oid = t.tgparentid AND parent.tgenabled <> 'A')
     UNION ALL
     SELECT 'error', 'extension dcx_pricing', 'the library is of another version',
            format('The library is %s, the extension %s.', facts ->> 'library', e.extversion),
