@@ -141,9 +141,27 @@ check_limit(const DcxRequest *request, const DcxStanding *standing, Numeric cost
 					"same key or another."));
 }
 
-DcxHeld
-dcx_hold_make(const DcxRequest *request, Numeric amount, Jsonb *quote, const char *description)
+/* Refuses to hold nothing: that would promise nothing, and its capture move nothing. */
+static void
+check_costs(const DcxStanding *standing, Numeric cost, Numeric amount)
 {
+	if (dcx_money_compare(amount, int64_to_numeric(0)) > 0)
+		return;
+	dcx_account_check_snapshot(standing);
+	ereport(ERROR,
+			errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			errmsg("a cost of 0.00 cannot be held"),
+			errdetail("It costs %s, which is %s in whole cents.",
+					  dcx_money_text(cost),
+					  dcx_money_text(amount)),
+			errhint("Nothing is held. What is free needs no hold: dcx_order_quote() or "
+					"dcx_vm_quote() says what an order comes to."));
+}
+
+DcxHeld
+dcx_hold_make(const DcxRequest *request, Numeric cost, Jsonb *quote, const char *description)
+{
+	Numeric		amount = dcx_money_cents(cost);
 	DcxStanding standing = dcx_account_lock(request->organisation, request->key);
 	DcxChange	change = dcx_account_change(&standing);
 	DcxHeld		held = {.organisation = standing.organisation, .amount = amount};
@@ -155,6 +173,7 @@ dcx_hold_make(const DcxRequest *request, Numeric amount, Jsonb *quote, const cha
 		same.organisation = standing.organisation;
 		return replay(&same, standing.owner, standing.use);
 	}
+	check_costs(&standing, cost, amount);
 	check_limit(request, &standing, amount);
 	if (dcx_money_compare(standing.available, amount) < 0)
 		dcx_account_insufficient(&standing, amount);
@@ -312,6 +331,14 @@ static void
 check_capture(const Hold *hold, const DcxStanding *standing, Numeric amount)
 {
 	check_open(hold, standing);
+	/* An earlier version made such holds. */
+	if (dcx_money_compare(amount, int64_to_numeric(0)) <= 0)
+		ereport(ERROR,
+				errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				errmsg("hold " INT64_FORMAT " holds nothing", hold->hold_id),
+				errdetail("Its amount is %s.", dcx_money_text(hold->amount)),
+				errhint("Release it: SELECT * FROM dcx_wallet_release(" INT64_FORMAT ").",
+						hold->hold_id));
 	if (dcx_money_compare(amount, hold->amount) > 0)
 		ereport(ERROR,
 				errcode(ERRCODE_INVALID_PARAMETER_VALUE),

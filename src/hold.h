@@ -22,11 +22,12 @@ typedef struct DcxHeld
 extern bool dcx_hold_made(const DcxRequest *request, DcxHeld *held);
 
 /*
- * Holds an amount for the request, which nobody is known to have made before: locks the wallet,
- * looks again, decides and writes. quote: kept with the hold, or NULL; then its description is
- * this one. ZD009 where the amount is above the request's max_cost, ZD001 where it is not available.
+ * Holds a cost, rounded to cents, for the request, which nobody is known to have made before: locks
+ * the wallet, looks again, decides and writes. quote: kept with the hold, or NULL; then its
+ * description is this one. 22023 where it is 0.00, ZD009 where it is above the request's max_cost,
+ * ZD001 where it is not available.
  */
-extern DcxHeld dcx_hold_make(const DcxRequest *request, Numeric amount, Jsonb *quote,
+extern DcxHeld dcx_hold_make(const DcxRequest *request, Numeric cost, Jsonb *quote,
 							 const char *description);
 
 #endif /* DCX_HOLD_H */

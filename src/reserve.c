@@ -151,7 +151,7 @@ reserve(FunctionCallInfo fcinfo, const char *function, const char *what, DcxOrde
 		DcxOrderQuote quote = dcx_order_price(order, NULL);
 
 		held = dcx_hold_make(&request,
-							 dcx_money_cents(quote.cost),
+							 quote.cost,
 							 quote_json(&request, &quote),
 							 describe(what, &quote));
 	}

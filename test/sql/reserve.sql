@@ -47,10 +47,19 @@ UPDATE aas.products SET price = 0 WHERE code = 'RAM_GB';
 SELECT org, dcx_wallet_can_afford(org, dcx_vm_cost('FREE', 1, 1, 'FREE', 1)) AS can,
        (SELECT state FROM test.failure(format($$SELECT dcx_vm_reserve(%L, 'FREE', 1, 1, 'FREE', 1, 'free')$$, org))) AS reserved
   FROM unnest('{org-zero,org-negative}'::text[]) org;
-SELECT hold_id AS free, cost, available, replayed FROM dcx_vm_reserve('org-zero', 'FREE', 1, 1, 'FREE', 1, 'nothing') \gset
-SELECT :'cost' AS cost, :'available' AS available;
-SELECT amount, balance FROM dcx_wallet_capture(:free);
-SELECT * FROM dcx_wallet_audit();
+-- Nothing is held for nothing: prices of 0 add up to 0.00, or what there is rounds to it. The key is free, the quote can be had.
+SELECT * FROM test.failure($$SELECT dcx_vm_reserve('org-acme', 'FREE', 1, 1, 'FREE', 1, 'nothing')$$) \gx
+SELECT * FROM test.failure($$SELECT dcx_vm_reserve('org-acme', 'FREE', 1, 1, 'HALF', 0.99, 'nothing', max_cost => 0)$$) \gx
+SELECT * FROM test.failure($$SELECT dcx_order_reserve('org-acme', '[{"product": "RAM_GB", "quantity": 0}, {"product": "STORAGE_HALF", "quantity": 0.1}]', 'nothing')$$) \gx
+SELECT dcx_vm_cost('FREE', 1, 1, 'HALF', 0.99), (SELECT sum(amount) FROM dcx_order_quote('[{"product": "RAM_GB", "quantity": 0}]'));
+SELECT cost, replayed FROM dcx_vm_reserve('org-acme', 'FREE', 1, 1, 'HALF', 1, 'nothing');
+-- A hold of 0.00 that an earlier version made is answered again, and released, but nothing is captured of it.
+UPDATE dcx.wallet_hold SET amount = 0, quote = jsonb_set(quote, '{specification,gb}', '0') WHERE idempotency_key = 'nothing' RETURNING hold_id AS free \gset
+UPDATE dcx.wallet_account SET held = held - 0.01 WHERE organisation = 'org-acme';
+SELECT cost, replayed FROM dcx_vm_reserve('org-acme', 'FREE', 1, 1, 'HALF', 0, 'nothing');
+SELECT state, regexp_replace(message, '\d+', 'N') AS message, detail, regexp_replace(hint, '\d+', 'N') AS hint FROM test.failure(format('SELECT dcx_wallet_capture(%s)', :free)) \gx
+SELECT amount FROM dcx_wallet_release(:free);
+SELECT amount FROM dcx.wallet_entry WHERE amount = 0 AND kind <> 'opening';
 ROLLBACK;
 
 -- Arguments.
