@@ -45,6 +45,7 @@
  *		src/guarded		work whose failure is a result
  *		src/relation	names, owners and columns of relations
  *		src/extension	the functions of the extension itself, nobody else's of that name
+ *		src/shape		what a table has to be before it is read without a statement
  *		src/lookup		one row by an index, without a statement
  *		src/query		the one doorway to SPI
  *

@@ -16,6 +16,7 @@
 #include "miscadmin.h"
 #include "query.h"
 #include "relation.h"
+#include "shape.h"
 #include "storage/lmgr.h"
 #include "utils/acl.h"
 #include "utils/array.h"
@@ -26,14 +27,11 @@
 #include "utils/varlena.h"
 
 #define BINDING_SCHEMA "dcx"
-#define BINDING_TABLE  "binding"
 
 Oid
 dcx_binding_table(void)
 {
-	Oid schema = get_namespace_oid(BINDING_SCHEMA, true);
-
-	return OidIsValid(schema) ? get_relname_relid(BINDING_TABLE, schema) : InvalidOid;
+	return dcx_table_relation(DCX_TABLE_BINDING);
 }
 
 /*
@@ -91,37 +89,78 @@ dcx_binding_check_entitled(const char *catalog, Oid relation, Oid owner, const c
 				errhint("Attach it as its owner, or as a superuser."));
 }
 
+/*
+ * Whoever may attach something may have made the table, and has no row that counts of any other
+ * catalog.
+ */
+static bool
+may_have_made(Oid owner, const char *catalog)
+{
+	static const char *const catalogs[] = {"aas", "enetworks", "wallet"};
+
+	if (superuser_arg(owner) || may_attach(owner, catalog))
+		return true;
+	for (size_t i = 0; i < lengthof(catalogs); i++)
+		if (strcmp(catalogs[i], catalog) != 0 && may_attach(owner, catalogs[i]))
+			return true;
+	return false;
+}
+
+void
+dcx_binding_check_table(const char *catalog, Oid table)
+{
+	Oid owner = dcx_relation_owner(table);
+
+	if (!may_have_made(owner, catalog))
+		dcx_binding_check_entitled(catalog, InvalidOid, owner, "dcx.binding");
+	dcx_shape_check(DCX_TABLE_BINDING, table);
+}
+
+static void
+not_names(Oid table)
+{
+	dcx_shape_refuse(table, "It has a value in column \"columns\" that is no list of names.");
+}
+
 /* The names in a binding's array of columns; names that are not there are empty. */
 static void
-set_columns(DcxBinding *binding, Datum array, bool isnull)
+set_columns(DcxBinding *binding, Oid table, Datum array, bool isnull)
 {
 	Datum *names = NULL;
+	bool  *nulls = NULL;
 	int	   n = 0;
 
 	if (!isnull)
+	{
+		if (ARR_NDIM(DatumGetArrayTypeP(array)) > 1)
+			not_names(table);
 		deconstruct_array(DatumGetArrayTypeP(array),
 						  TEXTOID,
 						  -1,
 						  false,
 						  TYPALIGN_INT,
 						  &names,
-						  NULL,
+						  &nulls,
 						  &n);
+	}
 	for (int i = 0; i < DCX_BINDING_COLUMNS; i++)
+	{
+		if (i < n && (nulls[i] || VARSIZE_ANY_EXHDR(DatumGetPointer(names[i])) >= NAMEDATALEN))
+			not_names(table);
 		namestrcpy(&binding->columns[i], i < n ? TextDatumGetCString(names[i]) : "");
+	}
 }
 
 void
 dcx_binding_read(DcxBinding *binding)
 {
-	static const DcxColumn columns[] = {{"relation", REGCLASSOID, false},
-										{"columns", TEXTARRAYOID, true}};
-	Datum				   keys[2];
-	Datum				   values[lengthof(columns)];
-	bool				   nulls[lengthof(columns)];
-	DcxSource			   source;
-	DcxStamp			   stamp;
-	Oid					   table = dcx_binding_table();
+	static const int columns[] = {DCX_BINDING_RELATION, DCX_BINDING_COLUMN_NAMES};
+	Datum			 keys[2];
+	Datum			 values[lengthof(columns)];
+	bool			 nulls[lengthof(columns)];
+	DcxSource		 source;
+	DcxStamp		 stamp;
+	Oid				 table = dcx_binding_table();
 
 	binding->stamp.valid = false;
 	binding->attached = false;
@@ -132,19 +171,26 @@ dcx_binding_read(DcxBinding *binding)
 	if (!OidIsValid(dcx_relation_owner(table)))
 		return;
 
+	dcx_binding_check_table(binding->catalog, table);
 	source = dcx_source_of(&table, 1);
+	/* A child can come while the table is locked. */
 	if (source.kind != DCX_SOURCE_TABLES || source.nrelations != 1)
-		ereport(ERROR,
-				errcode(ERRCODE_WRONG_OBJECT_TYPE),
-				errmsg("%s.%s is not a plain table", BINDING_SCHEMA, BINDING_TABLE));
+		dcx_shape_refuse(table, "Other tables inherit from it.");
 	stamp = dcx_stamp_now(&source);
 
 	keys[0] = CStringGetTextDatum(binding->catalog);
 	keys[1] = CStringGetTextDatum(binding->part);
-	if (dcx_lookup(table, 2, keys, false, lengthof(columns), columns, values, nulls))
+	if (dcx_lookup(DCX_TABLE_BINDING,
+				   table,
+				   keys,
+				   false,
+				   lengthof(columns),
+				   columns,
+				   values,
+				   nulls))
 	{
 		binding->relation = DatumGetObjectId(values[0]);
-		set_columns(binding, values[1], nulls[1]);
+		set_columns(binding, table, values[1], nulls[1]);
 		binding->attached = true;
 		dcx_binding_check_entitled(binding->catalog,
 								   binding->relation,
@@ -227,7 +273,10 @@ need_binding_table(void)
 						  NULL);
 	}
 	if (OidIsValid(dcx_binding_table()))
+	{
+		dcx_shape_check(DCX_TABLE_BINDING, dcx_binding_table());
 		return;
+	}
 
 	dcx_query_execute("CREATE TABLE dcx.binding ("
 					  "  catalog text NOT NULL,"
@@ -330,7 +379,7 @@ dcx_binding_remove(const char *catalog)
 
 	values[0] = CStringGetTextDatum(catalog);
 	n = dcx_query_execute("WITH gone AS (DELETE FROM dcx.binding WHERE catalog = $1 RETURNING *)"
-						  " SELECT relation::oid, array_to_string(made, ',')"
+						  " SELECT relation::oid, coalesce(array_to_string(made, ','), '')"
 						  "   FROM gone ORDER BY NOT made <@ '{relation}', part",
 						  1,
 						  types,

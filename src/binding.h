@@ -45,6 +45,12 @@ dcx_binding_get(DcxBinding *binding)
 extern Oid dcx_binding_table(void);
 
 /*
+ * Refuses dcx.binding itself, before a row of it is read: 42501 where its owner may attach nothing
+ * at all, 55000 where it is not as we made it. catalog: the one that is asked for.
+ */
+extern void dcx_binding_check_table(const char *catalog, Oid table);
+
+/*
  * Refuses (42501) a table in schema dcx that nobody was entitled to write. Whoever may create a
  * schema could make one called dcx, and bind what is another's: so the table's owner must be a
  * superuser, or may attach the catalog and act as the owner of the relation. InvalidOid: none is

@@ -88,17 +88,29 @@ add_jsonb(DcxParameters *parameters, Jsonb *value)
 	dcx_parameter(parameters, JSONBOID, value ? JsonbPGetDatum(value) : (Datum) 0, !value);
 }
 
+/* Once an area: facts and rows of one thing fail for one reason. */
 static void
 report_failure(Look *look, const char *object, const ErrorData *error)
 {
-	DcxFinding	 *finding = add(look);
-	MemoryContext caller = MemoryContextSwitchTo(look->context);
+	char		 *detail = error->detail ? psprintf("%s: %s", error->message, error->detail) :
+										   psprintf("%s.", error->message);
+	DcxFinding	 *finding;
+	MemoryContext caller;
+	ListCell	 *lc;
 
+	foreach(lc, look->findings)
+	{
+		finding = lfirst(lc);
+		if (finding->area == look->area->name && finding->detail &&
+			strcmp(finding->object, object) == 0 && strcmp(finding->detail, detail) == 0)
+			return;
+	}
+	finding = add(look);
+	caller = MemoryContextSwitchTo(look->context);
 	finding->severity = "error";
 	finding->object = pstrdup(object);
 	finding->problem = "this could not be looked at";
-	finding->detail = error->detail ? psprintf("%s: %s", error->message, error->detail) :
-									  psprintf("%s.", error->message);
+	finding->detail = pstrdup(detail);
 	MemoryContextSwitchTo(caller);
 }
 

@@ -43,13 +43,11 @@
 #define pg_noreturn __attribute__((noreturn))
 #endif
 
-/* The scan of an index has a place for instrumentation, and a primary key can be deferrable, since 18. */
+/* The scan of an index has a place for instrumentation since 18. */
 #if PG_VERSION_NUM >= 180000
 #define dcx_index_beginscan(table, index, snapshot, nkeys) \
 	index_beginscan(table, index, snapshot, NULL, nkeys, 0)
-#define dcx_primary_key(table) RelationGetPrimaryKeyIndex(table, false)
 #else
-#define dcx_primary_key(table) RelationGetPrimaryKeyIndex(table)
 #define dcx_index_beginscan(table, index, snapshot, nkeys) \
 	index_beginscan(table, index, snapshot, nkeys, 0)
 #endif

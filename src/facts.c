@@ -146,7 +146,7 @@ bindings(void)
 
 	if (!OidIsValid(table))
 		return pstrdup("[]");
-	dcx_binding_check_entitled(DCX_AAS_NAME, InvalidOid, dcx_relation_owner(table), "dcx.binding");
+	dcx_binding_check_table(DCX_AAS_NAME, table);
 	return dcx_query_text_of(
 		dcx_relation_owner(table),
 		"SELECT coalesce(jsonb_agg(jsonb_build_object("

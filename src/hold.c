@@ -14,6 +14,7 @@
 #include "hold.h"
 #include "money.h"
 #include "movement.h"
+#include "shape.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 #include "wallet.h"
@@ -52,17 +53,17 @@ put_held(FunctionCallInfo fcinfo, const DcxHeld *held)
 static DcxHeld
 replay(const DcxRequest *request, Oid owner, DcxKeyUse use)
 {
-	static const DcxColumn columns[] = {{"organisation", TEXTOID, false},
-										{"amount", NUMERICOID, false},
-										{"first_expires_at", TIMESTAMPTZOID, false},
-										{"available", NUMERICOID, false}};
-	Datum				   values[lengthof(columns)];
-	bool				   nulls[lengthof(columns)];
-	DcxHeld				   held = {.hold_id = use.hold_id, .replayed = true};
+	static const int columns[] = {DCX_HOLD_ORGANISATION,
+								  DCX_HOLD_AMOUNT,
+								  DCX_HOLD_FIRST_EXPIRES_AT,
+								  DCX_HOLD_AVAILABLE};
+	Datum			 values[lengthof(columns)];
+	bool			 nulls[lengthof(columns)];
+	DcxHeld			 held = {.hold_id = use.hold_id, .replayed = true};
 
 	dcx_request_check_same(request, owner, use);
 	if (!dcx_ledger_hold(use.hold_id, true, lengthof(columns), columns, values, nulls))
-		elog(ERROR, "hold " INT64_FORMAT " is not in the ledger", use.hold_id);
+		dcx_ledger_gone("wallet_hold", "Hold", use.hold_id);
 	held.organisation = TextDatumGetCString(values[0]);
 	held.amount = DatumGetNumeric(values[1]);
 	held.expires_at = DatumGetTimestampTz(values[2]);
@@ -217,17 +218,17 @@ dcx_wallet_hold(PG_FUNCTION_ARGS)
 static Hold
 read_hold(int64 hold_id, bool latest)
 {
-	static const DcxColumn columns[] = {{"organisation", TEXTOID, false},
-										{"amount", NUMERICOID, false},
-										{"state", TEXTOID, false},
-										{"expires_at", TIMESTAMPTZOID, false},
-										{"resolved_at", TIMESTAMPTZOID, true},
-										{"captured", NUMERICOID, true},
-										{"entry_id", INT8OID, true},
-										{"available_then", NUMERICOID, true}};
-	Datum				   values[lengthof(columns)];
-	bool				   nulls[lengthof(columns)];
-	Hold				   hold = {.hold_id = hold_id};
+	static const int columns[] = {DCX_HOLD_ORGANISATION,
+								  DCX_HOLD_AMOUNT,
+								  DCX_HOLD_STATE,
+								  DCX_HOLD_EXPIRES_AT,
+								  DCX_HOLD_RESOLVED_AT,
+								  DCX_HOLD_CAPTURED,
+								  DCX_HOLD_ENTRY_ID,
+								  DCX_HOLD_AVAILABLE_THEN};
+	Datum			 values[lengthof(columns)];
+	bool			 nulls[lengthof(columns)];
+	Hold			 hold = {.hold_id = hold_id};
 
 	/* One that the statement at hand has made is not in the active snapshot yet. */
 	if (!dcx_ledger_hold(hold_id, latest, lengthof(columns), columns, values, nulls) &&

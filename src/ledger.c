@@ -20,6 +20,7 @@
 #include "parser/parse_func.h"
 #include "recorder.h"
 #include "relation.h"
+#include "shape.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -48,6 +49,7 @@ typedef struct Guard
 
 typedef struct Table
 {
+	DcxTableId	id;
 	const char *name;
 	const char *statements[3];
 	Guard		guards[GUARDS_MAX];
@@ -70,7 +72,8 @@ static const char guard_sql[] =
  * of a hold's time. Nobody but us writes here, and the audit looks at what they would have said.
  */
 static const Table tables[] = {
-	{"wallet_account",
+	{DCX_TABLE_ACCOUNT,
+	 "wallet_account",
 	 {"CREATE TABLE dcx.wallet_account ("
 	  "  " ORGANISATION " PRIMARY KEY,"
 	  "  balance numeric NOT NULL,"
@@ -82,7 +85,8 @@ static const Table tables[] = {
 	  "add up to, and what is held. held: the open holds that expire after expired_until; none "
 	  "of them expires before next_expiry'"},
 	 {{NULL}}},
-	{"wallet_entry",
+	{DCX_TABLE_ENTRY,
+	 "wallet_entry",
 	 {"CREATE TABLE dcx.wallet_entry ("
 	  "  entry_id bigint GENERATED ALWAYS AS IDENTITY,"
 	  "  " ORGANISATION ","
@@ -107,7 +111,8 @@ static const Table tables[] = {
 	   "The ledger is append-only.",
 	   "A mistake is corrected by an entry that says so: dcx_wallet_credit() or "
 	   "dcx_wallet_debit()."}}},
-	{"wallet_hold",
+	{DCX_TABLE_HOLD,
+	 "wallet_hold",
 	 {"CREATE TABLE dcx.wallet_hold ("
 	  "  hold_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,"
 	  "  " ORGANISATION ","
@@ -142,7 +147,8 @@ static const Table tables[] = {
 	   BEFORE_UPDATE_OF_ROW,
 	   "A hold that is captured, released or expired stays so.",
 	   "Money is given back by dcx_wallet_credit(); another hold takes another idempotency key."}}},
-	{"wallet_key",
+	{DCX_TABLE_KEY,
+	 "wallet_key",
 	 {"CREATE TABLE dcx.wallet_key ("
 	  "  " ORGANISATION ","
 	  "  " KEY_COLUMN ","
@@ -197,7 +203,16 @@ dcx_ledger_owner(const DcxBinding *wallets, bool missing_ok)
 		owner = table_owner;
 	}
 	dcx_binding_check_entitled(wallets->catalog, wallets->relation, owner, "dcx.wallet_entry");
+	if (!missing_ok)
+		dcx_ledger_check();
 	return owner;
+}
+
+void
+dcx_ledger_check(void)
+{
+	for (size_t i = 0; i < lengthof(tables); i++)
+		dcx_shape_check(tables[i].id, dcx_table_relation(tables[i].id));
 }
 
 static void
@@ -287,8 +302,11 @@ dcx_ledger_make(void)
 		Oid			 relation = ledger_table(table->name);
 
 		if (OidIsValid(relation))
+		{
 			dcx_binding_check_owner(dcx_relation_owner(relation),
 									psprintf("table dcx.%s", table->name));
+			dcx_shape_check(table->id, relation);
+		}
 		else
 		{
 			for (size_t j = 0; j < lengthof(table->statements) && table->statements[j]; j++)
@@ -303,16 +321,16 @@ dcx_ledger_make(void)
 bool
 dcx_ledger_account(const char *organisation, bool latest, DcxAccount *account)
 {
-	static const DcxColumn columns[] = {{"balance", NUMERICOID, false},
-										{"held", NUMERICOID, false},
-										{"next_expiry", TIMESTAMPTZOID, false},
-										{"expired_until", TIMESTAMPTZOID, false}};
-	Datum				   key = CStringGetTextDatum(organisation);
-	Datum				   values[lengthof(columns)];
-	bool				   nulls[lengthof(columns)];
+	static const int columns[] = {DCX_ACCOUNT_BALANCE,
+								  DCX_ACCOUNT_HELD,
+								  DCX_ACCOUNT_NEXT_EXPIRY,
+								  DCX_ACCOUNT_EXPIRED_UNTIL};
+	Datum			 key = CStringGetTextDatum(organisation);
+	Datum			 values[lengthof(columns)];
+	bool			 nulls[lengthof(columns)];
 
-	if (!dcx_lookup(ledger_table("wallet_account"),
-					1,
+	if (!dcx_lookup(DCX_TABLE_ACCOUNT,
+					dcx_table_relation(DCX_TABLE_ACCOUNT),
 					&key,
 					latest,
 					lengthof(columns),
@@ -330,14 +348,14 @@ dcx_ledger_account(const char *organisation, bool latest, DcxAccount *account)
 DcxKeyUse
 dcx_ledger_key(const char *organisation, const char *key, bool latest)
 {
-	static const DcxColumn columns[] = {{"entry_id", INT8OID, true}, {"hold_id", INT8OID, true}};
-	Datum				   keys[] = {CStringGetTextDatum(organisation), CStringGetTextDatum(key)};
-	Datum				   values[lengthof(columns)];
-	bool				   nulls[lengthof(columns)];
-	DcxKeyUse			   use = {0};
+	static const int columns[] = {DCX_KEY_ENTRY_ID, DCX_KEY_HOLD_ID};
+	Datum			 keys[] = {CStringGetTextDatum(organisation), CStringGetTextDatum(key)};
+	Datum			 values[lengthof(columns)];
+	bool			 nulls[lengthof(columns)];
+	DcxKeyUse		 use = {0};
 
-	if (dcx_lookup(ledger_table("wallet_key"),
-				   lengthof(keys),
+	if (dcx_lookup(DCX_TABLE_KEY,
+				   dcx_table_relation(DCX_TABLE_KEY),
 				   keys,
 				   latest,
 				   lengthof(columns),
@@ -352,13 +370,13 @@ dcx_ledger_key(const char *organisation, const char *key, bool latest)
 }
 
 bool
-dcx_ledger_hold(int64 hold_id, bool latest, int ncolumns, const DcxColumn *columns, Datum *values,
+dcx_ledger_hold(int64 hold_id, bool latest, int ncolumns, const int *columns, Datum *values,
 				bool *nulls)
 {
 	Datum key = Int64GetDatum(hold_id);
 
-	return dcx_lookup(ledger_table("wallet_hold"),
-					  1,
+	return dcx_lookup(DCX_TABLE_HOLD,
+					  dcx_table_relation(DCX_TABLE_HOLD),
 					  &key,
 					  latest,
 					  ncolumns,
@@ -419,6 +437,20 @@ dcx_ledger_changed(const char *organisation)
 			errdetail("A trigger of the wallet table moves money of the same wallet before its "
 					  "row is updated."),
 			errhint("Let it do so AFTER the update."));
+}
+
+void
+dcx_ledger_gone(const char *table, const char *what, int64 id)
+{
+	ereport(ERROR,
+			errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			errmsg("the ledger is not as dcx_pricing wrote it"),
+			errdetail("%s " INT64_FORMAT " is not in dcx.%s, where its idempotency key or its "
+					  "hold says that it is.",
+					  what,
+					  id,
+					  table),
+			errhint("Restore the ledger's tables together, of one time."));
 }
 
 /* Writes the entry of our own movement; of a capture, resolves its hold. */

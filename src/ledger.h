@@ -78,9 +78,13 @@ dcx_ledger_is_used(DcxKeyUse use)
 
 /*
  * The role that the ledger belongs to, and that everything in it is read and written as. No ledger
- * is InvalidOid where it may be missing, else 55000; one that is not to be trusted 42501.
+ * is InvalidOid where it may be missing, else 55000; one that is not to be trusted 42501. Where it may
+ * not be missing all its tables have to be as we made them, else 55000.
  */
 extern Oid dcx_ledger_owner(const DcxBinding *wallets, bool missing_ok);
+
+/* Refuses (55000) a ledger of which a table is not as we made it. */
+extern void dcx_ledger_check(void);
 
 /* Inside a run, as the caller: makes what is missing of the tables. One that is another's is 42501. */
 extern void dcx_ledger_make(void);
@@ -93,7 +97,7 @@ extern bool		 dcx_ledger_account(const char *organisation, bool latest, DcxAccou
 extern DcxKeyUse dcx_ledger_key(const char *organisation, const char *key, bool latest);
 
 /* Likewise columns of a hold, in the current memory context; false where there is none. */
-extern bool dcx_ledger_hold(int64 hold_id, bool latest, int ncolumns, const DcxColumn *columns,
+extern bool dcx_ledger_hold(int64 hold_id, bool latest, int ncolumns, const int *columns,
 							Datum *values, bool *nulls);
 
 /*
@@ -113,6 +117,9 @@ extern void dcx_ledger_check_snapshot(Oid owner, const char *organisation);
 	" WHERE organisation = $1 AND balance = $2 AND held = $3 AND expired_until = $4" \
 	" RETURNING organisation, $9::timestamptz AS at, $10::text AS role, $11::text AS session_role)"
 extern void dcx_ledger_parameters(DcxParameters *parameters, const DcxChange *change);
+
+/* Refuses (55000) a ledger that names a row which is not there. what: Hold or Entry. */
+pg_noreturn extern void dcx_ledger_gone(const char *table, const char *what, int64 id);
 
 /* Refuses (27000): the account has changed between our look and our statement. */
 pg_noreturn extern void dcx_ledger_changed(const char *organisation);

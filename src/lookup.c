@@ -6,6 +6,7 @@
 
 #include "access/genam.h"
 #include "access/htup_details.h"
+#include "access/relation.h"
 #include "access/relscan.h"
 #include "access/sysattr.h"
 #include "access/table.h"
@@ -17,7 +18,7 @@
 #include "catalog/pg_type.h"
 #include "compat.h"
 #include "lookup.h"
-#include "relation.h"
+#include "money.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
 #include "utils/fmgroids.h"
@@ -26,76 +27,61 @@
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
-static void
-not_ours(Relation table, const char *what)
-{
-	ereport(ERROR,
-			errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-			errmsg("%s is not as dcx_pricing made it", dcx_relation_name(RelationGetRelid(table))),
-			errdetail("It has no %s.", what),
-			errhint("Put it back, or move the table away and attach again."));
-}
-
-/*
- * Opens the index of a table's primary key, which has so many columns, and makes the keys for the
- * first of them to scan it with.
- */
+/* Opens the index of a table's primary key, and makes the keys to scan its first columns with. */
 static Relation
-open_key(Relation table, int ncolumns, int nkeys, const Datum *keys, ScanKey scan_keys)
+open_key(DcxTableId id, const DcxShape *shape, int nkeys, const Datum *keys, ScanKey scan_keys)
 {
-	Oid		 key = dcx_primary_key(table);
-	Relation index;
+	const DcxTable *made = &dcx_tables[id];
+	Relation		index = index_open(shape->index, AccessShareLock);
 
-	if (!OidIsValid(key))
-		not_ours(table, "primary key");
-	index = index_open(key, AccessShareLock);
-	if (IndexRelationGetNumberOfKeyAttributes(index) != ncolumns)
-		not_ours(table, psprintf("primary key of %d column%s", ncolumns, ncolumns == 1 ? "" : "s"));
 	for (int i = 0; i < nkeys; i++)
-	{
-		Oid type = TupleDescAttr(RelationGetDescr(index), i)->atttypid;
-
-		if (type != TEXTOID && type != INT8OID)
-			not_ours(table, "primary key of text or bigint");
 		ScanKeyEntryInitialize(&scan_keys[i],
 							   0,
 							   i + 1,
 							   BTEqualStrategyNumber,
 							   InvalidOid,
 							   index->rd_indcollation[i],
-							   type == TEXTOID ? F_TEXTEQ : F_INT8EQ,
+							   made->columns[made->keys[i]].type == TEXTOID ? F_TEXTEQ : F_INT8EQ,
 							   keys[i]);
-	}
 	return index;
+}
+
+/* Refuses a number that cannot be money, or is below 0 where that means nothing. */
+static void
+check_amount(const DcxShape *shape, const DcxTableColumn *column, Numeric value)
+{
+	if (numeric_is_nan(value) || numeric_is_inf(value))
+		dcx_shape_refuse(shape->relation,
+						 psprintf("It has a value in column \"%s\" that is not finite.",
+								  column->name));
+	if (column->not_negative && dcx_money_compare(value, int64_to_numeric(0)) < 0)
+		dcx_shape_refuse(shape->relation,
+						 psprintf("It has a negative value in column \"%s\".", column->name));
 }
 
 /* Copies columns out of a row. */
 static void
-copy_columns(Relation table, TupleTableSlot *row, int ncolumns, const DcxColumn *columns,
-			 Datum *values, bool *nulls)
+copy_columns(DcxTableId id, const DcxShape *shape, TupleTableSlot *row, int ncolumns,
+			 const int *columns, Datum *values, bool *nulls)
 {
 	for (int i = 0; i < ncolumns; i++)
 	{
-		const DcxColumn	 *column = &columns[i];
-		AttrNumber		  attnum = get_attnum(RelationGetRelid(table), column->name);
-		Form_pg_attribute attribute;
-		Datum			  value;
+		const DcxTableColumn *column = &dcx_tables[id].columns[columns[i]];
+		AttrNumber			  attnum = shape->attnums[columns[i]];
+		Form_pg_attribute	  attribute = TupleDescAttr(row->tts_tupleDescriptor, attnum - 1);
+		Datum				  value = slot_getattr(row, attnum, &nulls[i]);
 
-		if (attnum <= 0)
-			not_ours(table, psprintf("column \"%s\"", column->name));
-		attribute = TupleDescAttr(RelationGetDescr(table), attnum - 1);
-		if (attribute->atttypid != column->type)
-			not_ours(table,
-					 psprintf("column \"%s\" of type %s",
-							  column->name,
-							  format_type_be(column->type)));
-		value = slot_getattr(row, attnum, &nulls[i]);
-		if (nulls[i] && !column->may_be_null)
-			not_ours(table, psprintf("value in column \"%s\"", column->name));
-		values[i] = nulls[i] ? (Datum) 0 :
-					attribute->attlen == -1 ?
-							   PointerGetDatum(PG_DETOAST_DATUM_COPY(value)) :
-							   datumCopy(value, attribute->attbyval, attribute->attlen);
+		values[i] = (Datum) 0;
+		if (nulls[i] && column->not_null)
+			dcx_shape_refuse(shape->relation,
+							 psprintf("It has a NULL in column \"%s\".", column->name));
+		if (nulls[i])
+			continue;
+		values[i] = attribute->attlen == -1 ?
+						PointerGetDatum(PG_DETOAST_DATUM_COPY(value)) :
+						datumCopy(value, attribute->attbyval, attribute->attlen);
+		if (column->type == NUMERICOID)
+			check_amount(shape, column, DatumGetNumeric(values[i]));
 	}
 }
 
@@ -119,26 +105,28 @@ end_snapshot(bool latest)
 }
 
 bool
-dcx_lookup(Oid relation, int nkeys, const Datum *keys, bool latest, int ncolumns,
-		   const DcxColumn *columns, Datum *values, bool *nulls)
+dcx_lookup(DcxTableId id, Oid relation, const Datum *keys, bool latest, int ncolumns,
+		   const int *columns, Datum *values, bool *nulls)
 {
-	Relation		table = table_open(relation, AccessShareLock);
+	int				nkeys = dcx_tables[id].nkeys;
+	Relation		table = dcx_table_open(id, relation);
+	DcxShape		shape = dcx_shape_of(id, table);
 	TupleTableSlot *row = table_slot_create(table, NULL);
-	ScanKeyData		scan_keys[DCX_LOOKUP_KEYS];
-	Relation		index = open_key(table, nkeys, nkeys, keys, scan_keys);
+	ScanKeyData		scan_keys[DCX_TABLE_KEY_SIZE];
+	Relation		index = open_key(id, &shape, nkeys, keys, scan_keys);
 	IndexScanDesc	scan = dcx_index_beginscan(table, index, begin_snapshot(latest), nkeys);
 	bool			found;
 
 	index_rescan(scan, scan_keys, nkeys, NULL, 0);
 	found = index_getnext_slot(scan, ForwardScanDirection, row);
 	if (found)
-		copy_columns(table, row, ncolumns, columns, values, nulls);
+		copy_columns(id, &shape, row, ncolumns, columns, values, nulls);
 	index_endscan(scan);
 	end_snapshot(latest);
 
 	ExecDropSingleTupleTableSlot(row);
 	index_close(index, NoLock);
-	table_close(table, NoLock);
+	relation_close(table, NoLock);
 	return found;
 }
 
@@ -171,13 +159,14 @@ dcx_same_version(const DcxRowVersion *a, const DcxRowVersion *b)
 }
 
 bool
-dcx_lookup_last(Oid relation, Datum key, int ncolumns, const DcxColumn *columns, Datum *values,
-				bool *nulls, DcxRowVersion *version)
+dcx_lookup_last(DcxTableId id, Oid relation, Datum key, int ncolumns, const int *columns,
+				Datum *values, bool *nulls, DcxRowVersion *version)
 {
-	Relation		table = table_open(relation, AccessShareLock);
+	Relation		table = dcx_table_open(id, relation);
+	DcxShape		shape = dcx_shape_of(id, table);
 	TupleTableSlot *row = table_slot_create(table, NULL);
 	ScanKeyData		scan_key;
-	Relation		index = open_key(table, DCX_LOOKUP_KEYS, 1, &key, &scan_key);
+	Relation		index = open_key(id, &shape, 1, &key, &scan_key);
 	IndexScanDesc	scan = dcx_index_beginscan(table, index, GetActiveSnapshot(), 1);
 	bool			found;
 
@@ -185,7 +174,7 @@ dcx_lookup_last(Oid relation, Datum key, int ncolumns, const DcxColumn *columns,
 	found = index_getnext_slot(scan, BackwardScanDirection, row);
 	if (found)
 	{
-		copy_columns(table, row, ncolumns, columns, values, nulls);
+		copy_columns(id, &shape, row, ncolumns, columns, values, nulls);
 		*version = version_of(row);
 	}
 	index_endscan(scan);
@@ -196,56 +185,14 @@ dcx_lookup_last(Oid relation, Datum key, int ncolumns, const DcxColumn *columns,
 	return found;
 }
 
-/* Whether an index is unique over one column, for every row and at any time. */
+/* Equality in an index's first column, as the column itself has it. */
 static bool
-is_unique_over(Oid index, AttrNumber attnum)
+make_key(Relation index, Datum value, ScanKey key)
 {
-	HeapTuple	  tuple = SearchSysCache1(INDEXRELID, ObjectIdGetDatum(index));
-	Form_pg_index form;
-	bool		  is;
-
-	if (!HeapTupleIsValid(tuple))
-		return false;
-	form = (Form_pg_index) GETSTRUCT(tuple);
-	is = form->indisunique && form->indimmediate && form->indisvalid && !form->indcheckxmin &&
-		 form->indnkeyatts == 1 && form->indkey.values[0] == attnum &&
-		 heap_attisnull(tuple, Anum_pg_index_indpred, NULL);
-	ReleaseSysCache(tuple);
-	return is;
-}
-
-Oid
-dcx_lookup_index(Oid relation, const char *column)
-{
-	AttrNumber attnum = get_attnum(relation, column);
-	Relation   table;
-	List	  *indexes;
-	Oid		   found = InvalidOid;
-	ListCell  *lc;
-
-	if (attnum == InvalidAttrNumber || get_rel_relkind(relation) != RELKIND_RELATION)
-		return InvalidOid;
-	table = table_open(relation, AccessShareLock);
-	indexes = RelationGetIndexList(table);
-	foreach(lc, indexes)
-		if (!OidIsValid(found) && is_unique_over(lfirst_oid(lc), attnum))
-			found = lfirst_oid(lc);
-	list_free(indexes);
-	table_close(table, NoLock);
-	return found;
-}
-
-/* Equality in an index's first column, as the column itself has it; false where they differ. */
-static bool
-make_key(Relation table, Relation index, Datum value, ScanKey key)
-{
-	AttrNumber attnum = index->rd_index->indkey.values[0];
-	Oid		   type = index->rd_opcintype[0];
+	Oid type = index->rd_opcintype[0];
 	Oid operator= get_opfamily_member(index->rd_opfamily[0], type, type, BTEqualStrategyNumber);
 
-	if (index->rd_rel->relam != BTREE_AM_OID || !OidIsValid(operator) ||
-		index->rd_indcollation[0] !=
-			TupleDescAttr(RelationGetDescr(table), attnum - 1)->attcollation)
+	if (!OidIsValid(operator))
 		return false;
 	ScanKeyEntryInitialize(key,
 						   0,
@@ -297,7 +244,7 @@ dcx_lookup_row(Oid relation, Oid index_oid, Datum value, bool lock,
 	bool			found = false;
 	ScanKeyData		key;
 
-	if (make_key(table, index, value, &key))
+	if (make_key(index, value, &key))
 	{
 		IndexScanDesc scan = dcx_index_beginscan(table, index, begin_snapshot(lock), 1);
 

@@ -13,28 +13,19 @@
 #define DCX_LOOKUP_H
 
 #include "executor/tuptable.h"
+#include "shape.h"
 #include "storage/itemptr.h"
 #include "utils/relcache.h"
 
-#define DCX_LOOKUP_KEYS 2
-
-/* A column of a table of ours, as it is made. */
-typedef struct DcxColumn
-{
-	const char *name;
-	Oid			type;
-	bool		may_be_null;
-} DcxColumn;
-
 /*
- * Reads the row of a table of ours whose primary key has these values, of text or bigint as the
- * key's columns are: under the active snapshot, or under a new one that sees our own changes so
- * far. The values of the columns are copied into the current memory context. False where there is no
- * such row. A table without such a primary key or such columns is 55000: its owner, who may be an
- * ordinary role, can have altered it, and a value of another type would be read as an address.
+ * Reads the row of a table of ours whose primary key has these values: under the active snapshot, or
+ * under a new one that sees our own changes so far. columns: their numbers, as in shape.h; their
+ * values are copied into the current memory context. False where there is no such row. A table that
+ * is not as we made it, or has a value that cannot be ours, is 55000: its owner, who may be an
+ * ordinary role, can have altered it.
  */
-extern bool dcx_lookup(Oid table, int nkeys, const Datum *keys, bool latest, int ncolumns,
-					   const DcxColumn *columns, Datum *values, bool *nulls);
+extern bool dcx_lookup(DcxTableId id, Oid relation, const Datum *keys, bool latest, int ncolumns,
+					   const int *columns, Datum *values, bool *nulls);
 
 /*
  * One version of a row: every update makes another. Of our own transaction's the place and the
@@ -51,19 +42,14 @@ typedef struct DcxRowVersion
  * The same for the last row, in the order of the primary key, whose key begins with the value; and
  * which version of the row it is.
  */
-extern bool dcx_lookup_last(Oid table, Datum key, int ncolumns, const DcxColumn *columns,
-							Datum *values, bool *nulls, DcxRowVersion *version);
+extern bool dcx_lookup_last(DcxTableId id, Oid relation, Datum key, int ncolumns,
+							const int *columns, Datum *values, bool *nulls, DcxRowVersion *version);
 
 extern bool dcx_same_version(const DcxRowVersion *a, const DcxRowVersion *b);
 
 /*
- * An index by which a row of the platform's can be looked up: unique over just this column of a
- * plain table, and good for every query. InvalidOid where there is none.
- */
-extern Oid dcx_lookup_index(Oid table, const char *column);
-
-/*
- * Gives take() the row whose column has the value (of the index's type), under the active snapshot.
+ * Gives take() the row whose column has the value (of the column's base type), under the active snapshot;
+ * index: dcx_shape_index()'s answer about the column.
  * lock: as SELECT ... FOR NO KEY UPDATE does, under a new snapshot, the row then being the newest
  * version. False where that is not simply so: no row, or one that others changed meanwhile in a way
  * that a statement has to deal with.

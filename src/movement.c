@@ -51,7 +51,7 @@ dcx_movement_replay(FunctionCallInfo fcinfo, Oid owner, const char *organisation
 						"SELECT amount, balance, available FROM dcx.wallet_entry"
 						" WHERE organisation = $1 AND entry_id = $2",
 						&parameters) != 1)
-		elog(ERROR, "entry " INT64_FORMAT " is not in the ledger", entry_id);
+		dcx_ledger_gone("wallet_entry", "Entry", entry_id);
 	amount = dcx_query_amount(0, 1);
 	balance = dcx_query_amount(0, 2);
 	available = dcx_query_amount(0, 3);

@@ -13,6 +13,7 @@
 #include "fmgr.h"
 #include "funcapi.h"
 #include "ledger.h"
+#include "shape.h"
 #include "utils/builtins.h"
 #include "wallet.h"
 
@@ -99,9 +100,9 @@ dcx_wallet_statement(PG_FUNCTION_ARGS)
 static char *
 organisation_of_hold(int64 hold_id)
 {
-	static const DcxColumn columns[] = {{"organisation", TEXTOID, false}};
-	Datum				   value;
-	bool				   isnull;
+	static const int columns[] = {DCX_HOLD_ORGANISATION};
+	Datum			 value;
+	bool			 isnull;
 
 	/* Whose tables these are is asked before they are read. */
 	dcx_ledger_owner(dcx_wallet_bound(), false);

@@ -6,26 +6,22 @@
 
 #include "binding.h"
 #include "bookjson.h"
-#include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "query.h"
 #include "relation.h"
+#include "shape.h"
 #include "saved.h"
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/timestamp.h"
 
-#define SAVED_SCHEMA "dcx"
-#define SAVED_TABLE	 "price_book"
-#define SAVED_NAME	 SAVED_SCHEMA "." SAVED_TABLE
+#define SAVED_NAME "dcx.price_book"
 
 static Oid
 saved_table(void)
 {
-	Oid schema = get_namespace_oid(SAVED_SCHEMA, true);
-
-	return OidIsValid(schema) ? get_relname_relid(SAVED_TABLE, schema) : InvalidOid;
+	return dcx_table_relation(DCX_TABLE_PRICE_BOOK);
 }
 
 /* The table, locked; InvalidOid where there is none. One that is not to be trusted is an error. */
@@ -39,22 +35,25 @@ trusted_table(const char *catalog, LOCKMODE lock)
 		return InvalidOid;
 	LockRelationOid(table, lock);
 	owner = dcx_relation_owner(table);
-	if (OidIsValid(owner))
-		dcx_binding_check_entitled(catalog, InvalidOid, owner, SAVED_NAME);
-	return OidIsValid(owner) ? table : InvalidOid;
+	if (!OidIsValid(owner))
+		return InvalidOid;
+	dcx_binding_check_entitled(catalog, InvalidOid, owner, SAVED_NAME);
+	dcx_shape_check(DCX_TABLE_PRICE_BOOK, table);
+	return table;
 }
 
 /* Reads the newest row of a catalog under the active snapshot. */
 static void
 find_newest(DcxSaved *saved)
 {
-	static const DcxColumn columns[] = {{"book_id", INT8OID, false},
-										{"last_seen_at", TIMESTAMPTZOID, false},
-										{"products", INT4OID, false}};
-	Datum				   values[lengthof(columns)];
-	bool				   nulls[lengthof(columns)];
+	static const int columns[] = {DCX_PRICE_BOOK_BOOK_ID,
+								  DCX_PRICE_BOOK_LAST_SEEN_AT,
+								  DCX_PRICE_BOOK_PRODUCTS};
+	Datum			 values[lengthof(columns)];
+	bool			 nulls[lengthof(columns)];
 
-	saved->found = dcx_lookup_last(saved->table,
+	saved->found = dcx_lookup_last(DCX_TABLE_PRICE_BOOK,
+								   saved->table,
 								   CStringGetTextDatum(saved->catalog),
 								   lengthof(columns),
 								   columns,
@@ -83,10 +82,9 @@ dcx_saved_read(DcxSaved *saved)
 		return;
 
 	source = dcx_source_of(&table, 1);
+	/* A child can come while the table is locked. */
 	if (source.kind != DCX_SOURCE_TABLES || source.nrelations != 1)
-		ereport(ERROR,
-				errcode(ERRCODE_WRONG_OBJECT_TYPE),
-				errmsg("%s is not a plain table", SAVED_NAME));
+		dcx_shape_refuse(table, "Other tables inherit from it.");
 	stamp = dcx_stamp_now(&source);
 	saved->table = table;
 	find_newest(saved);
@@ -99,20 +97,20 @@ dcx_saved_read(DcxSaved *saved)
 DcxProductRow *
 dcx_saved_rows(const DcxSaved *saved, int *nrows)
 {
-	static const DcxColumn columns[] = {{"book", JSONBOID, false}};
-	Datum keys[] = {CStringGetTextDatum(saved->catalog), Int64GetDatum(saved->book_id)};
-	Datum values[lengthof(columns)];
-	bool  nulls[lengthof(columns)];
+	static const int columns[] = {DCX_PRICE_BOOK_BOOK};
+	Datum			 keys[] = {CStringGetTextDatum(saved->catalog), Int64GetDatum(saved->book_id)};
+	Datum			 values[lengthof(columns)];
+	bool			 nulls[lengthof(columns)];
 
-	if (!dcx_lookup(saved->table,
-					lengthof(keys),
+	if (!dcx_lookup(DCX_TABLE_PRICE_BOOK,
+					saved->table,
 					keys,
 					false,
 					lengthof(columns),
 					columns,
 					values,
 					nulls))
-		elog(ERROR, "book " INT64_FORMAT " of %s is gone", saved->book_id, SAVED_NAME);
+		dcx_shape_refuse(saved->table, psprintf("Book " INT64_FORMAT " is gone.", saved->book_id));
 	return dcx_bookjson_rows(DatumGetJsonbP(values[0]), nrows);
 }
 
@@ -124,6 +122,7 @@ dcx_saved_make(void)
 	if (OidIsValid(table))
 	{
 		dcx_binding_check_owner(dcx_relation_owner(table), "table " SAVED_NAME);
+		dcx_shape_check(DCX_TABLE_PRICE_BOOK, table);
 		return;
 	}
 	dcx_query_execute("CREATE TABLE " SAVED_NAME " ("

@@ -18,6 +18,7 @@
 #include "money.h"
 #include "query.h"
 #include "relation.h"
+#include "shape.h"
 #include "storage/lmgr.h"
 #include "utils/acl.h"
 #include "utils/array.h"
@@ -59,7 +60,8 @@ check_column(Oid relation, const char *column, bool (*accepted)(Oid), const char
 	AttrNumber attnum = get_attnum(relation, column);
 	Oid		   type;
 
-	if (attnum == InvalidAttrNumber)
+	/* Below 0 it is a system column. */
+	if (attnum <= InvalidAttrNumber)
 		ereport(ERROR,
 				errcode(ERRCODE_UNDEFINED_COLUMN),
 				errmsg("%s has no column \"%s\"", dcx_relation_name(relation), column),
@@ -328,7 +330,7 @@ column_of_row(Relation relation, TupleTableSlot *row, const char *column, Oid *t
 {
 	AttrNumber attnum = get_attnum(RelationGetRelid(relation), column);
 
-	if (attnum == InvalidAttrNumber)
+	if (attnum <= InvalidAttrNumber)
 		ereport(ERROR,
 				errcode(ERRCODE_UNDEFINED_COLUMN),
 				errmsg("%s has no column \"%s\"",
@@ -383,7 +385,7 @@ find_directly(const char *organisation, bool lock, DcxWallet *wallet)
 	dcx_wallet_bound();
 	if (lock ? XactReadOnly : !reads_freely(wallets.relation))
 		return false;
-	index = dcx_lookup_index(wallets.relation, ORGANISATION_COLUMN);
+	index = dcx_shape_index(wallets.relation, ORGANISATION_COLUMN, BALANCE_COLUMN);
 	if (!OidIsValid(index))
 		return false;
 	type = dcx_wallet_check_organisation(wallets.relation, ORGANISATION_COLUMN);
