@@ -27,7 +27,7 @@ expire(Oid owner, const char *organisation, DcxAccount *account, TimestampTz at,
 	static const char sql[] =
 		"SELECT (SELECT coalesce(sum(amount), 0) FROM dcx.wallet_hold"
 		"         WHERE organisation = $1 AND state = 'open'"
-		"           AND expires_at > $2 AND expires_at <= $3),"
+		"           AND expires_at > $2 AND expires_at <= $3) AS amount,"
 		"       (SELECT coalesce(min(expires_at), 'infinity') FROM dcx.wallet_hold"
 		"         WHERE organisation = $1 AND state = 'open' AND expires_at > $3)";
 	DcxParameters parameters = {0};
@@ -37,6 +37,7 @@ expire(Oid owner, const char *organisation, DcxAccount *account, TimestampTz at,
 	if (likely(account->next_expiry > at))
 		return;
 
+	dcx_ledger_check();
 	dcx_parameter_text(&parameters, organisation);
 	dcx_parameter_time(&parameters, account->expired_until);
 	dcx_parameter_time(&parameters, at);

@@ -224,7 +224,10 @@ check_trusted(Oid schema, Oid table)
 	Oid		  owner;
 
 	if (!HeapTupleIsValid(tuple))
-		elog(ERROR, "cache lookup failed for schema %u", schema);
+		ereport(ERROR,
+				errcode(ERRCODE_UNDEFINED_SCHEMA),
+				errmsg("schema \"%s\" has been dropped meanwhile", BINDING_SCHEMA),
+				errhint("Attach again: that makes it."));
 	owner = ((Form_pg_namespace) GETSTRUCT(tuple))->nspowner;
 	ReleaseSysCache(tuple);
 
@@ -390,7 +393,7 @@ dcx_binding_remove(const char *catalog)
 		DcxBound *bound = palloc0(sizeof(DcxBound));
 		bool	  isnull;
 
-		bound->relation = DatumGetObjectId(dcx_query_value(i, 1, &isnull));
+		bound->relation = DatumGetObjectId(dcx_query_value(i, 1, OIDOID, &isnull));
 		SplitIdentifierString(dcx_query_text(i, 2), ',', &bound->made);
 		removed = lappend(removed, bound);
 	}

@@ -450,7 +450,6 @@ int64
 dcx_catalog_count(DcxCatalogId id, Oid relation)
 {
 	int64  count;
-	bool   isnull;
 	DcxRun run;
 
 	dcx_run_begin(&run, dcx_relation_owner(relation));
@@ -459,7 +458,7 @@ dcx_catalog_count(DcxCatalogId id, Oid relation)
 					   1,
 					   psprintf("SELECT count(*) FROM %s", dcx_relation_name(relation)),
 					   NULL);
-	count = DatumGetInt64(dcx_query_value(0, 1, &isnull));
+	count = dcx_query_int64(0, 1);
 	dcx_run_end(&run);
 	return count;
 }

@@ -355,6 +355,8 @@ wallet(void)
 		dcx_remote_do(&remote, NULL, read_wallets, &json);
 	owner = dcx_ledger_owner(wallets, true);
 	if (OidIsValid(owner))
+	{
+		dcx_ledger_check();
 		append_json(&json,
 					"ledger",
 					dcx_query_text_of(
@@ -369,6 +371,7 @@ wallet(void)
 						"  FROM dcx.wallet_hold LEFT JOIN dcx.wallet_account a USING (organisation)"
 						" WHERE state = 'open'",
 						&none));
+	}
 	appendStringInfoChar(&json, '}');
 	return json.data;
 }

@@ -412,18 +412,33 @@ create_remote_catalog(const RemoteCatalog *catalog, const char *server, const ch
 							 NIL);
 }
 
+/* A name in row i of the query below. The other server may be none of PostgreSQL's. */
+static char *
+remote_name(uint64 i, int number)
+{
+	char *name = dcx_query_text(i, number);
+
+	if (!name)
+		ereport(ERROR,
+				errcode(ERRCODE_FDW_ERROR),
+				errmsg("the other server's list of tables has one without a name"),
+				errdetail("It answered with NULL for the name of a table, a column or a type."),
+				errhint("See what server it is: PostgreSQL has no such names."));
+	return name;
+}
+
 /* The column of row i of the query below; a type that is not built in is text here. */
 static DcxRemoteColumn *
 remote_column(uint64 i)
 {
 	DcxRemoteColumn *column = palloc0(sizeof(DcxRemoteColumn));
-	char			*type_name = dcx_query_text(i, 3);
+	char			*type_name = remote_name(i, 3);
 	bool			 isnull;
 
-	column->name = dcx_query_text(i, 2);
-	column->typmod = DatumGetInt32(dcx_query_value(i, 5, &isnull));
-	column->not_null = DatumGetBool(dcx_query_value(i, 6, &isnull));
-	if (DatumGetBool(dcx_query_value(i, 4, &isnull)))
+	column->name = remote_name(i, 2);
+	column->typmod = DatumGetInt32(dcx_query_value(i, 5, INT4OID, &isnull));
+	column->not_null = dcx_query_bool(i, 6);
+	if (dcx_query_bool(i, 4))
 		column->type = GetSysCacheOid2(TYPENAMENSP,
 									   Anum_pg_type_oid,
 									   CStringGetDatum(type_name),
@@ -482,7 +497,7 @@ read_remote_schema(void *argument)
 		NULL);
 	for (uint64 i = 0; i < n; i++)
 	{
-		char *name = dcx_query_text(i, 1);
+		char *name = remote_name(i, 1);
 
 		if (!table || strcmp(table->name, name) != 0)
 		{

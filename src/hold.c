@@ -214,6 +214,31 @@ dcx_wallet_hold(PG_FUNCTION_ARGS)
 	return (Datum) 0;
 }
 
+static bool
+is_open(const Hold *hold)
+{
+	return strcmp(hold->state, "open") == 0;
+}
+
+/* Refuses a hold of which nobody could say whether it is open. */
+static void
+check_state(const Hold *hold)
+{
+	static const char *const resolutions[] = {"captured", "released", "expired"};
+
+	if (is_open(hold))
+		return;
+	for (size_t i = 0; i < lengthof(resolutions); i++)
+		if (strcmp(hold->state, resolutions[i]) == 0 && hold->resolved_at != 0)
+			return;
+	dcx_shape_refuse(dcx_table_relation(DCX_TABLE_HOLD),
+					 psprintf("Hold " INT64_FORMAT " is in state \"%s\", %s.",
+							  hold->hold_id,
+							  hold->state,
+							  hold->resolved_at != 0 ? "which there is not" :
+													   "and nothing says since when"));
+}
+
 /* Reads a hold, under the active snapshot or a new one; there must be one. */
 static Hold
 read_hold(int64 hold_id, bool latest)
@@ -247,6 +272,7 @@ read_hold(int64 hold_id, bool latest)
 	hold.captured = nulls[5] ? int64_to_numeric(0) : DatumGetNumeric(values[5]);
 	hold.entry_id = DatumGetInt64(values[6]);
 	hold.available_then = nulls[7] ? int64_to_numeric(0) : DatumGetNumeric(values[7]);
+	check_state(&hold);
 	return hold;
 }
 
@@ -266,12 +292,6 @@ not_open(const Hold *hold, const char *state, TimestampTz since)
 					   errdetail("It is %s since %s.", state, timestamptz_to_str(since)),
 			errhint("A hold is captured or released once, before it expires. Another hold takes "
 					"another idempotency key."));
-}
-
-static bool
-is_open(const Hold *hold)
-{
-	return strcmp(hold->state, "open") == 0;
 }
 
 /* Refuses a hold that has been resolved. */

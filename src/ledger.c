@@ -228,7 +228,10 @@ function_owner(Oid function)
 	Oid		  owner;
 
 	if (!HeapTupleIsValid(tuple))
-		elog(ERROR, "cache lookup failed for function %u", function);
+		ereport(ERROR,
+				errcode(ERRCODE_UNDEFINED_FUNCTION),
+				errmsg("function dcx.%s() has been dropped meanwhile", guard_function),
+				errhint("Attach again: that makes it."));
 	owner = ((Form_pg_proc) GETSTRUCT(tuple))->proowner;
 	ReleaseSysCache(tuple);
 	return owner;
@@ -251,7 +254,6 @@ need_guard(const char *table, const Guard *guard, Oid function)
 	List	 *others = NIL;
 	bool	  there = false;
 	bool	  always = false;
-	bool	  isnull;
 	uint64	  n;
 	ListCell *lc;
 
@@ -262,12 +264,12 @@ need_guard(const char *table, const Guard *guard, Oid function)
 	n = dcx_query_execute(sql, lengthof(types), types, values, NULL);
 	for (uint64 i = 0; i < n; i++)
 	{
-		if (!DatumGetBool(dcx_query_value(i, 2, &isnull)))
+		if (!dcx_query_bool(i, 2))
 			others = lappend(others, dcx_query_text(i, 1));
 		else
 		{
 			there = true;
-			always = DatumGetBool(dcx_query_value(i, 3, &isnull));
+			always = dcx_query_bool(i, 3);
 		}
 	}
 	foreach(lc, others)
@@ -539,6 +541,14 @@ dcx_ledger_move(DcxMovement *movement)
 				errhint("SELECT * FROM dcx_attach_wallet(...) puts it back."));
 }
 
+/* Refuses an account from which no balance follows. */
+static void
+not_finite(void)
+{
+	dcx_shape_refuse(dcx_table_relation(DCX_TABLE_ACCOUNT),
+					 "It has a value in column \"balance\" that is not finite.");
+}
+
 void
 dcx_ledger_record(Oid owner, const char *kind, const char *operation, Datum organisations,
 				  Datum amounts, int sign)
@@ -551,12 +561,14 @@ dcx_ledger_record(Oid owner, const char *kind, const char *operation, Datum orga
 		" account AS (INSERT INTO dcx.wallet_account AS a (organisation, balance)"
 		"   SELECT organisation, amount FROM change"
 		"   ON CONFLICT (organisation) DO UPDATE SET balance = a.balance + excluded.balance"
-		"   RETURNING organisation, balance)"
-		" INSERT INTO dcx.wallet_entry"
+		"   RETURNING organisation, balance),"
+		" entry AS (INSERT INTO dcx.wallet_entry"
 		"   (organisation, kind, amount, balance, details, role, session_role)"
 		" SELECT organisation, $4, amount, balance, jsonb_build_object('operation', $5::text),"
 		"        $6, $7"
-		"   FROM change JOIN account USING (organisation) ORDER BY organisation";
+		"   FROM change JOIN account USING (organisation) ORDER BY organisation"
+		"   RETURNING balance)"
+		" SELECT FROM entry WHERE balance IN ('NaN', 'Infinity', '-Infinity')";
 	DcxParameters parameters = {0};
 	DcxRun		  run;
 
@@ -567,7 +579,8 @@ dcx_ledger_record(Oid owner, const char *kind, const char *operation, Datum orga
 	dcx_parameter_text(&parameters, kind);
 	dcx_parameter_text(&parameters, operation);
 	who_parameters(&parameters);
-	dcx_query_write(&plan, sql, &parameters);
+	if (dcx_query_write(&plan, sql, &parameters) > 0)
+		not_finite();
 	dcx_run_end(&run);
 }
 
@@ -610,7 +623,8 @@ dcx_ledger_reconcile(Oid owner, Datum organisations, Datum balances, const char 
 		&plan,
 		"SELECT coalesce(array_agg(organisation::text ORDER BY organisation), '{}'),"
 		"       coalesce(array_agg(amount ORDER BY organisation), '{}'),"
-		"       count(*), (SELECT count(*) FROM dcx.wallet_entry)"
+		"       count(*), (SELECT count(*) FROM dcx.wallet_entry),"
+		"       coalesce(bool_or(amount IN ('NaN', 'Infinity', '-Infinity')), false)"
 		"  FROM (SELECT organisation, coalesce(w.balance, 0) - coalesce(a.balance, 0) AS amount,"
 		"               a.balance IS NULL AS is_new"
 		"          FROM unnest($1::text[], $2::numeric[]) AS w (organisation, balance)"
@@ -618,11 +632,15 @@ dcx_ledger_reconcile(Oid owner, Datum organisations, Datum balances, const char 
 		" WHERE is_new OR amount <> 0",
 		&parameters);
 	run_context = MemoryContextSwitchTo(context);
-	differing = PointerGetDatum(DatumGetArrayTypePCopy(dcx_query_value(0, 1, &isnull)));
-	amounts = PointerGetDatum(DatumGetArrayTypePCopy(dcx_query_value(0, 2, &isnull)));
+	differing =
+		PointerGetDatum(DatumGetArrayTypePCopy(dcx_query_value(0, 1, TEXTARRAYOID, &isnull)));
+	amounts =
+		PointerGetDatum(DatumGetArrayTypePCopy(dcx_query_value(0, 2, NUMERICARRAYOID, &isnull)));
 	MemoryContextSwitchTo(run_context);
 	n = dcx_query_int64(0, 3);
 	*total = dcx_query_int64(0, 4);
+	if (dcx_query_bool(0, 5))
+		not_finite();
 	dcx_run_end(&run);
 
 	*kind = *total == 0 ? "opening" : "external";

@@ -129,6 +129,7 @@ mark_expired(void *task)
 		put(task, "there is no ledger");
 		return;
 	}
+	dcx_ledger_check();
 	dcx_run_begin(&run, owner);
 	marked = dcx_query_execute(
 		"UPDATE dcx.wallet_hold h SET state = 'expired', resolved_at = h.expires_at"

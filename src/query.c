@@ -207,7 +207,7 @@ dcx_query_fetch(void *cursor)
 static HeapTuple
 result_row(uint64 row)
 {
-	if (unlikely(row >= SPI_tuptable->numvals))
+	if (unlikely(!SPI_tuptable || row >= SPI_tuptable->numvals))
 		ereport(ERROR,
 				errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				errmsg("a table is not as dcx_pricing made it"),
@@ -216,22 +216,17 @@ result_row(uint64 row)
 	return SPI_tuptable->vals[row];
 }
 
-Datum
-dcx_query_value(uint64 row, int column, bool *isnull)
-{
-	return SPI_getbinval(result_row(row), SPI_tuptable->tupdesc, column, isnull);
-}
-
 char *
 dcx_query_text(uint64 row, int column)
 {
-	char *value;
+	HeapTuple tuple = result_row(row);
+	char	 *value;
 
 	/* The usual case, without finding and calling the type's output function. */
 	if (likely(SPI_gettypeid(SPI_tuptable->tupdesc, column) == TEXTOID))
 	{
 		bool  isnull;
-		Datum datum = dcx_query_value(row, column, &isnull);
+		Datum datum = SPI_getbinval(tuple, SPI_tuptable->tupdesc, column, &isnull);
 		text *packed = isnull ? NULL : DatumGetTextPP(datum);
 
 		if (!packed)
@@ -240,7 +235,7 @@ dcx_query_text(uint64 row, int column)
 		text_to_cstring_buffer(packed, value, VARSIZE_ANY_EXHDR(packed) + 1);
 		return value;
 	}
-	value = SPI_getvalue(result_row(row), SPI_tuptable->tupdesc, column);
+	value = SPI_getvalue(tuple, SPI_tuptable->tupdesc, column);
 	return value ? strcpy(SPI_palloc(strlen(value) + 1), value) : NULL;
 }
 
@@ -254,19 +249,21 @@ not_as_made(int column, const char *what)
 			errhint("Put it back, or move the table away and attach again."));
 }
 
-static Datum
-value_of_type(uint64 row, int column, Oid type, bool *isnull)
+Datum
+dcx_query_value(uint64 row, int column, Oid type, bool *isnull)
 {
+	HeapTuple tuple = result_row(row);
+
 	if (unlikely(SPI_gettypeid(SPI_tuptable->tupdesc, column) != type))
 		not_as_made(column, psprintf("is not of type %s", format_type_be(type)));
-	return dcx_query_value(row, column, isnull);
+	return SPI_getbinval(tuple, SPI_tuptable->tupdesc, column, isnull);
 }
 
 Numeric
 dcx_query_numeric(uint64 row, int column)
 {
 	bool  isnull;
-	Datum value = value_of_type(row, column, NUMERICOID, &isnull);
+	Datum value = dcx_query_value(row, column, NUMERICOID, &isnull);
 	void *unpacked;
 
 	if (isnull)
@@ -281,7 +278,7 @@ Jsonb *
 dcx_query_jsonb(uint64 row, int column)
 {
 	bool  isnull;
-	Datum value = value_of_type(row, column, JSONBOID, &isnull);
+	Datum value = dcx_query_value(row, column, JSONBOID, &isnull);
 	void *unpacked;
 
 	if (isnull)
@@ -298,14 +295,25 @@ dcx_query_amount(uint64 row, int column)
 
 	if (!value)
 		not_as_made(column, "is NULL");
+	if (numeric_is_nan(value) || numeric_is_inf(value))
+		not_as_made(column, "is not finite");
 	return value;
+}
+
+bool
+dcx_query_bool(uint64 row, int column)
+{
+	bool  isnull;
+	Datum value = dcx_query_value(row, column, BOOLOID, &isnull);
+
+	return !isnull && DatumGetBool(value);
 }
 
 int64
 dcx_query_int64(uint64 row, int column)
 {
 	bool  isnull;
-	Datum value = value_of_type(row, column, INT8OID, &isnull);
+	Datum value = dcx_query_value(row, column, INT8OID, &isnull);
 
 	return isnull ? 0 : DatumGetInt64(value);
 }
@@ -314,7 +322,7 @@ TimestampTz
 dcx_query_time(uint64 row, int column)
 {
 	bool  isnull;
-	Datum value = value_of_type(row, column, TIMESTAMPTZOID, &isnull);
+	Datum value = dcx_query_value(row, column, TIMESTAMPTZOID, &isnull);
 
 	return isnull ? 0 : DatumGetTimestampTz(value);
 }

@@ -82,25 +82,27 @@ extern uint64 dcx_query_write(DcxPlan *plan, const char *sql, DcxParameters *par
 extern void	 *dcx_query_open(DcxPlan *plan, const char *sql, DcxParameters *parameters);
 extern uint64 dcx_query_fetch(void *cursor);
 
-extern Datum dcx_query_value(uint64 row, int column, bool *isnull);
+/*
+ * A value of a type; refuses (55000) a column of another type: it may be one of a table whose owner
+ * has altered it, and its value would be read as an address. 0 for NULL. So do those below.
+ */
+extern Datum dcx_query_value(uint64 row, int column, Oid type, bool *isnull);
 
 /* The value of a text column as a C string in the caller's memory context; NULL for NULL. */
 extern char *dcx_query_text(uint64 row, int column);
 
-/*
- * The value of a numeric column, likewise. This and those below refuse (55000) a column of another type: it
- * may be one of a table whose owner has altered it, and its value would be read as an address.
- */
+/* The value of a numeric column, likewise. */
 extern Numeric dcx_query_numeric(uint64 row, int column);
 
-/* The value of a bigint or timestamptz column; 0 for NULL. */
+/* The value of a boolean, bigint or timestamptz column; 0 for NULL. */
+extern bool		   dcx_query_bool(uint64 row, int column);
 extern int64	   dcx_query_int64(uint64 row, int column);
 extern TimestampTz dcx_query_time(uint64 row, int column);
 
 /* The value of a jsonb column in the caller's memory context; NULL for NULL. */
 extern Jsonb *dcx_query_jsonb(uint64 row, int column);
 
-/* The value of a numeric column that must not be NULL (55000). */
+/* The value of a numeric column that has to be there and finite (55000). */
 extern Numeric dcx_query_amount(uint64 row, int column);
 
 /*

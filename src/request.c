@@ -209,7 +209,8 @@ dcx_request_check_same(const DcxRequest *request, Oid owner, DcxKeyUse use)
 		"     FULL JOIN (SELECT * FROM part WHERE at = 'is') AS now USING (key, n)"
 		"    WHERE was.value IS DISTINCT FROM now.value)"
 		" SELECT string_agg(text, '; ' ORDER BY nth) FILTER (WHERE nth <= 10) ||"
-		"        CASE WHEN count(*) > 10 THEN format('; and %s more', count(*) - 10) ELSE '' END"
+		"        CASE WHEN count(*) > 10 THEN format('; and %s more', count(*) - 10) ELSE '' END,"
+		"        EXISTS (SELECT FROM asked)"
 		"   FROM difference";
 	DcxParameters parameters = {0};
 	char		 *difference;
@@ -221,6 +222,9 @@ dcx_request_check_same(const DcxRequest *request, Oid owner, DcxKeyUse use)
 	dcx_parameter_text(&parameters, request_json(request));
 	dcx_run_begin(&run, owner);
 	dcx_query_write(&plan, sql, &parameters);
+	if (!dcx_query_bool(0, 2))
+		use.entry_id ? dcx_ledger_gone("wallet_entry", "Entry", use.entry_id) :
+					   dcx_ledger_gone("wallet_hold", "Hold", use.hold_id);
 	difference = dcx_query_text(0, 1);
 	dcx_run_end(&run);
 

@@ -197,7 +197,6 @@ is_same(const DcxSaved *newest, Jsonb *book)
 {
 	static DcxPlan plan;
 	DcxParameters  parameters = {0};
-	bool		   isnull;
 
 	dcx_parameter_text(&parameters, newest->catalog);
 	dcx_parameter_int64(&parameters, newest->book_id);
@@ -205,7 +204,7 @@ is_same(const DcxSaved *newest, Jsonb *book)
 	dcx_query_read(&plan,
 				   "SELECT book = $3 FROM " SAVED_NAME " WHERE catalog = $1 AND book_id = $2",
 				   &parameters);
-	return DatumGetBool(dcx_query_value(0, 1, &isnull));
+	return dcx_query_bool(0, 1);
 }
 
 bool

@@ -296,8 +296,9 @@ wrong_columns(const DcxTable *made, Relation table, DcxShape *shape)
 		if (!find_column(table, column->name, &found))
 			return psprintf("It has no column \"%s\".", column->name);
 		if (found.type != column->type || found.typmod != -1)
-			return psprintf("Column \"%s\" is not of type %s.",
+			return psprintf("Column \"%s\" is of type %s, not %s.",
 							column->name,
+							format_type_with_typemod(found.type, found.typmod),
 							format_type_be(column->type));
 		if (found.collation != column->collation)
 			return psprintf("Column \"%s\" has another collation.", column->name);

@@ -280,10 +280,10 @@ find_targets(Oid schema, Oid relation, Oid function)
 		Target *target = palloc0(sizeof(Target));
 		bool	isnull;
 
-		target->relation = DatumGetObjectId(dcx_query_value(i, 1, &isnull));
-		target->column_type = DatumGetObjectId(dcx_query_value(i, 2, &isnull));
+		target->relation = DatumGetObjectId(dcx_query_value(i, 1, OIDOID, &isnull));
+		target->column_type = DatumGetObjectId(dcx_query_value(i, 2, OIDOID, &isnull));
 		target->trigger = dcx_query_text(i, 3);
-		target->enabled = DatumGetBool(dcx_query_value(i, 4, &isnull)) && !isnull;
+		target->enabled = dcx_query_bool(i, 4);
 		target->last = dcx_query_text(i, 5);
 		targets = lappend(targets, target);
 	}

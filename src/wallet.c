@@ -570,8 +570,10 @@ dcx_wallet_totals(Oid relation, bool only, bool latest, Datum *organisations, Da
 				   dcx_relation_name(relation)),
 		  &none);
 	run_context = MemoryContextSwitchTo(context);
-	*organisations = PointerGetDatum(DatumGetArrayTypePCopy(dcx_query_value(0, 1, &isnull)));
-	*balances = PointerGetDatum(DatumGetArrayTypePCopy(dcx_query_value(0, 2, &isnull)));
+	*organisations =
+		PointerGetDatum(DatumGetArrayTypePCopy(dcx_query_value(0, 1, TEXTARRAYOID, &isnull)));
+	*balances =
+		PointerGetDatum(DatumGetArrayTypePCopy(dcx_query_value(0, 2, NUMERICARRAYOID, &isnull)));
 	MemoryContextSwitchTo(run_context);
 	dcx_run_end(&run);
 }
