@@ -7,6 +7,7 @@
  *
  *		src/attach		a URL becomes foreign tables; what is there already is adopted
  *		src/conninfo	reads the URL
+ *		src/options		says what becomes of a server's options when a URL is attached again
  *		src/foreign		makes postgres_fdw's objects
  *		src/binding		remembers which relation stands for what
  *		src/catalog		the catalogs, their parts, and how they are read

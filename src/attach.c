@@ -47,6 +47,7 @@ typedef struct Attachment
 	const char		 *database;		 /* there */
 	List			 *tables;		 /* there: DcxRemoteTable */
 	List			 *ignored;		 /* parameters of the URL that nobody took */
+	DcxOptionReport	  options;		 /* what became of those of server and mapping */
 	List			 *made;			 /* "server", "mapping", "schema" */
 	Oid				  together;		 /* the last one of what is read together */
 	int64			  items;		 /* how many rows the smallest of that has */
@@ -88,20 +89,20 @@ server_tuning(bool pgbouncer)
 {
 	List *tuning = NIL;
 
-	tuning = lappend(tuning, dcx_foreign_option("connect_timeout", "3"));
-	tuning = lappend(tuning, dcx_foreign_option("tcp_user_timeout", "5000"));
-	tuning = lappend(tuning, dcx_foreign_option("keepalives", "1"));
-	tuning = lappend(tuning, dcx_foreign_option("keepalives_idle", "5"));
-	tuning = lappend(tuning, dcx_foreign_option("keepalives_interval", "2"));
-	tuning = lappend(tuning, dcx_foreign_option("keepalives_count", "3"));
-	tuning = lappend(tuning, dcx_foreign_option("application_name", "dcx_pricing"));
-	tuning = lappend(tuning, dcx_foreign_option("fetch_size", "10000"));
+	tuning = lappend(tuning, dcx_option("connect_timeout", "3"));
+	tuning = lappend(tuning, dcx_option("tcp_user_timeout", "5000"));
+	tuning = lappend(tuning, dcx_option("keepalives", "1"));
+	tuning = lappend(tuning, dcx_option("keepalives_idle", "5"));
+	tuning = lappend(tuning, dcx_option("keepalives_interval", "2"));
+	tuning = lappend(tuning, dcx_option("keepalives_count", "3"));
+	tuning = lappend(tuning, dcx_option("application_name", "dcx_pricing"));
+	tuning = lappend(tuning, dcx_option("fetch_size", "10000"));
 	/* pgbouncer refuses a connection that brings options. */
 	if (!pgbouncer)
 		tuning = lappend(tuning,
-						 dcx_foreign_option("options",
-											"-c statement_timeout=5s"
-											" -c idle_session_timeout=10min"));
+						 dcx_option("options",
+									"-c statement_timeout=5s"
+									" -c idle_session_timeout=10min"));
 	return tuning;
 }
 
@@ -167,11 +168,14 @@ use_conninfo(Attachment *attachment, const char *source)
 	attachment->ignored = conninfo.ignored;
 	check_no_others(attachment, &conninfo);
 
+	dcx_foreign_sort_options(attachment->server, &conninfo.server_options, &conninfo.user_options);
 	if (dcx_foreign_set_server(attachment->server,
 							   conninfo.server_options,
-							   server_tuning(conninfo.pgbouncer)))
+							   server_tuning(conninfo.pgbouncer),
+							   conninfo.pgbouncer ? "options" : NULL,
+							   &attachment->options))
 		attachment->made = lappend(attachment->made, "server");
-	if (dcx_foreign_set_mapping(attachment->server, conninfo.user_options))
+	if (dcx_foreign_set_mapping(attachment->server, conninfo.user_options, &attachment->options))
 		attachment->made = lappend(attachment->made, "mapping");
 }
 
@@ -366,8 +370,8 @@ import_table(const Attachment *attachment, const DcxRemoteTable *remote, bool *m
 								 attachment->remote_schema,
 								 remote->name,
 								 remote->columns,
-								 list_make2(dcx_foreign_option("updatable", "false"),
-											dcx_foreign_option("truncatable", "false")));
+								 list_make2(dcx_option("updatable", "false"),
+											dcx_option("truncatable", "false")));
 		appendStringInfo(&note, "foreign table on server %s", attachment->server);
 	}
 	else
@@ -405,6 +409,20 @@ import_table(const Attachment *attachment, const DcxRemoteTable *remote, bool *m
 	return note.data;
 }
 
+/* What attaching has changed of how the server is reached, and what it has not. */
+static void
+append_options_note(const DcxOptionReport *options, StringInfo note)
+{
+	if (options->changed != NIL)
+		appendStringInfo(note, "; options changed: %s", join_names(options->changed, 50));
+	if (options->dropped != NIL)
+		appendStringInfo(note, "; options dropped: %s", join_names(options->dropped, 50));
+	if (options->kept != NIL)
+		appendStringInfo(note,
+						 "; %s (weakening takes ALTER SERVER)",
+						 join_names(options->kept, 50));
+}
+
 /* What goes into the note of the first table: how the remote is otherwise. */
 static void
 append_remote_note(const Attachment *attachment, StringInfo note)
@@ -427,6 +445,7 @@ append_remote_note(const Attachment *attachment, StringInfo note)
 					 attachment->database,
 					 others,
 					 others == 1 ? "" : "s");
+	append_options_note(&attachment->options, note);
 	if (attachment->ignored != NIL)
 		appendStringInfo(note, "; ignored in the URL: %s", join_names(attachment->ignored, 20));
 }

@@ -14,6 +14,7 @@
 #include "foreign/foreign.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
+#include "options.h"
 #include "query.h"
 #include "remote.h"
 #include "utils/builtins.h"
@@ -21,59 +22,6 @@
 #include "utils/syscache.h"
 
 #define FDW_NAME "postgres_fdw"
-
-DefElem *
-dcx_foreign_option(const char *name, const char *value)
-{
-	return makeDefElem(pstrdup(name), (Node *) makeString(pstrdup(value)), -1);
-}
-
-static DefElem *
-find_option(List *options, const char *name)
-{
-	ListCell *lc;
-
-	foreach(lc, options)
-	{
-		DefElem *option = lfirst_node(DefElem, lc);
-
-		if (strcmp(option->defname, name) == 0)
-			return option;
-	}
-	return NULL;
-}
-
-/*
- * What turns the options an object has into the wanted ones: SET or ADD each wanted one, and DROP
- * the others, except those in keep. NIL when all is as wanted.
- */
-static List *
-option_changes(List *have, List *want, List *keep)
-{
-	List	 *changes = NIL;
-	ListCell *lc;
-
-	foreach(lc, want)
-	{
-		DefElem *wanted = copyObject(lfirst_node(DefElem, lc));
-		DefElem *present = find_option(have, wanted->defname);
-
-		if (present && strcmp(defGetString(present), defGetString(wanted)) == 0)
-			continue;
-		wanted->defaction = present ? DEFELEM_SET : DEFELEM_ADD;
-		changes = lappend(changes, wanted);
-	}
-	foreach(lc, have)
-	{
-		DefElem *present = lfirst_node(DefElem, lc);
-
-		if (find_option(want, present->defname) || find_option(keep, present->defname))
-			continue;
-		changes =
-			lappend(changes, makeDefElemExtended(NULL, present->defname, NULL, DEFELEM_DROP, -1));
-	}
-	return changes;
-}
 
 void
 dcx_foreign_need_fdw(const char *schema)
@@ -85,7 +33,7 @@ dcx_foreign_need_fdw(const char *schema)
 
 	statement = makeNode(CreateExtensionStmt);
 	statement->extname = FDW_NAME;
-	statement->options = list_make1(dcx_foreign_option("schema", schema));
+	statement->options = list_make1(dcx_option("schema", schema));
 	dcx_query_utility((Node *) statement);
 }
 
@@ -140,23 +88,24 @@ check_not_in_use(const char *server)
 }
 
 bool
-dcx_foreign_set_server(const char *server, List *connection, List *tuning)
+dcx_foreign_set_server(const char *server, List *named, List *tuning, const char *unwanted,
+					   DcxOptionReport *report)
 {
-	Oid		  oid = dcx_foreign_server(server);
-	ListCell *lc;
+	Oid oid = dcx_foreign_server(server);
 
 	if (!OidIsValid(oid))
 	{
 		CreateForeignServerStmt *statement = makeNode(CreateForeignServerStmt);
+		ListCell				*lc;
 
 		statement->servername = pstrdup(server);
 		statement->fdwname = FDW_NAME;
-		statement->options = list_copy(connection);
+		statement->options = list_copy(named);
 		foreach(lc, tuning)
 		{
 			DefElem *option = lfirst_node(DefElem, lc);
 
-			if (!find_option(connection, option->defname))
+			if (!dcx_option_find(named, option->defname))
 				statement->options = lappend(statement->options, option);
 		}
 		dcx_query_utility((Node *) statement);
@@ -165,19 +114,10 @@ dcx_foreign_set_server(const char *server, List *connection, List *tuning)
 	else
 	{
 		AlterForeignServerStmt *statement = makeNode(AlterForeignServerStmt);
-		List				   *have = GetForeignServer(oid)->options;
-		List				   *want = list_copy(connection);
 
-		/* What was tuned by hand stays as it is. */
-		foreach(lc, tuning)
-		{
-			DefElem *option = lfirst_node(DefElem, lc);
-
-			if (!find_option(connection, option->defname) && !find_option(have, option->defname))
-				want = lappend(want, option);
-		}
 		statement->servername = pstrdup(server);
-		statement->options = option_changes(have, want, tuning);
+		statement->options =
+			dcx_option_changes(GetForeignServer(oid)->options, named, tuning, unwanted, report);
 		if (statement->options == NIL)
 			return false;
 		dcx_query_utility((Node *) statement);
@@ -197,33 +137,39 @@ role_spec(Oid role)
 	return spec;
 }
 
+/* Whether the role has a mapping of its own; InvalidOid: whether there is one for everybody. */
+static bool
+has_own_mapping(Oid server, Oid role)
+{
+	return SearchSysCacheExists2(USERMAPPINGUSERSERVER,
+								 ObjectIdGetDatum(role),
+								 ObjectIdGetDatum(server));
+}
+
 bool
-dcx_foreign_set_mapping(const char *server, List *options)
+dcx_foreign_set_mapping(const char *server, List *named, DcxOptionReport *report)
 {
 	Oid role = GetUserId();
 	Oid oid = dcx_foreign_server(server);
 
-	if (!SearchSysCacheExists2(USERMAPPINGUSERSERVER,
-							   ObjectIdGetDatum(role),
-							   ObjectIdGetDatum(oid)))
+	if (!has_own_mapping(oid, role))
 	{
 		CreateUserMappingStmt *statement = makeNode(CreateUserMappingStmt);
 
 		statement->user = role_spec(role);
 		statement->servername = pstrdup(server);
-		statement->options = options;
+		statement->options = named;
 		dcx_query_utility((Node *) statement);
 		return true;
 	}
 	else
 	{
 		AlterUserMappingStmt *statement = makeNode(AlterUserMappingStmt);
-		List *by_administrator = list_make1(dcx_foreign_option("password_required", "false"));
 
 		statement->user = role_spec(role);
 		statement->servername = pstrdup(server);
 		statement->options =
-			option_changes(GetUserMapping(role, oid)->options, options, by_administrator);
+			dcx_option_changes(GetUserMapping(role, oid)->options, named, NIL, NULL, report);
 		if (statement->options == NIL)
 			return false;
 		dcx_query_utility((Node *) statement);
@@ -232,38 +178,40 @@ dcx_foreign_set_mapping(const char *server, List *options)
 	}
 }
 
-/* Whether two lists of options agree on one, or both lack it. */
-static bool
-same_option(List *a, List *b, const char *name)
+void
+dcx_foreign_sort_options(const char *server, List **server_options, List **user_options)
 {
-	DefElem *x = find_option(a, name);
-	DefElem *y = find_option(b, name);
+	Oid		  oid = dcx_foreign_server(server);
+	List	 *have;
+	List	 *moved = NIL;
+	ListCell *lc;
 
-	return x && y ? strcmp(defGetString(x), defGetString(y)) == 0 : !x && !y;
+	if (!OidIsValid(oid) || !has_own_mapping(oid, GetUserId()))
+		return;
+	have = GetUserMapping(GetUserId(), oid)->options;
+	foreach(lc, *server_options)
+	{
+		DefElem *option = lfirst_node(DefElem, lc);
+
+		if (dcx_option_find(have, option->defname))
+			moved = lappend(moved, option);
+	}
+	*server_options = list_difference_ptr(*server_options, moved);
+	*user_options = list_concat_copy(*user_options, moved);
 }
 
 bool
 dcx_foreign_leads_elsewhere(Oid server, List *connection, List *user)
 {
-	static const char *const places[] = {"service", "host", "hostaddr", "port", "dbname"};
-	List					*have = GetForeignServer(server)->options;
-
-	for (size_t i = 0; i < lengthof(places); i++)
-		if (!same_option(have, connection, places[i]))
-			return true;
-	return !dcx_foreign_has_mapping(server, GetUserId()) ||
-		   !same_option(GetUserMapping(GetUserId(), server)->options, user, "user");
+	return dcx_options_lead_elsewhere(GetForeignServer(server)->options, connection) ||
+		   !dcx_foreign_has_mapping(server, GetUserId()) ||
+		   dcx_options_lead_elsewhere(GetUserMapping(GetUserId(), server)->options, user);
 }
 
 bool
 dcx_foreign_has_mapping(Oid server, Oid role)
 {
-	return SearchSysCacheExists2(USERMAPPINGUSERSERVER,
-								 ObjectIdGetDatum(role),
-								 ObjectIdGetDatum(server)) ||
-		   SearchSysCacheExists2(USERMAPPINGUSERSERVER,
-								 ObjectIdGetDatum(InvalidOid),
-								 ObjectIdGetDatum(server));
+	return has_own_mapping(server, role) || has_own_mapping(server, InvalidOid);
 }
 
 static ColumnDef *
@@ -296,8 +244,8 @@ dcx_foreign_create_table(const char *schema, const char *table, const char *serv
 		statement->base.tableElts = lappend(statement->base.tableElts, column_def(lfirst(lc)));
 	statement->base.oncommit = ONCOMMIT_NOOP;
 	statement->servername = pstrdup(server);
-	statement->options = list_concat(list_make2(dcx_foreign_option("schema_name", remote_schema),
-												dcx_foreign_option("table_name", remote_table)),
+	statement->options = list_concat(list_make2(dcx_option("schema_name", remote_schema),
+												dcx_option("table_name", remote_table)),
 									 options);
 	dcx_query_utility((Node *) statement);
 }
@@ -341,11 +289,12 @@ dcx_foreign_add_columns(Oid relation, List *columns)
 void
 dcx_foreign_set_table(Oid relation, const char *remote_schema, const char *remote_table)
 {
-	List *have = GetForeignTable(relation)->options;
-	List *changes = option_changes(have,
-								   list_make2(dcx_foreign_option("schema_name", remote_schema),
-											  dcx_foreign_option("table_name", remote_table)),
-								   have);
+	List *changes = dcx_option_changes(GetForeignTable(relation)->options,
+									   list_make2(dcx_option("schema_name", remote_schema),
+												  dcx_option("table_name", remote_table)),
+									   NIL,
+									   NULL,
+									   NULL);
 
 	if (changes != NIL)
 		alter_table(relation, AT_GenericOptions, (Node *) changes);

@@ -10,6 +10,7 @@
 #define DCX_FOREIGN_H
 
 #include "nodes/parsenodes.h"
+#include "options.h"
 #include "remote.h"
 
 /* A column of a remote table. */
@@ -29,9 +30,6 @@ typedef struct DcxRemoteTable
 	List *columns; /* of DcxRemoteColumn */
 } DcxRemoteTable;
 
-/* An option as the DDL takes it. */
-extern DefElem *dcx_foreign_option(const char *name, const char *value);
-
 /* Makes the extension postgres_fdw, in the given schema, where there is none. */
 extern void dcx_foreign_need_fdw(const char *schema);
 
@@ -39,14 +37,22 @@ extern void dcx_foreign_need_fdw(const char *schema);
 extern Oid dcx_foreign_server(const char *server);
 
 /*
- * Makes the server, or alters its options in place: those given are set, tuning only where the
- * server has no such option, and other options of a connection are dropped. True when it was made.
- * A server that our transaction has read from cannot be altered any more (55006).
+ * Makes the server with the named options and the tuning, or alters the one that is there by the rule
+ * in options.h, and tells the report. True when it was made. A server that our transaction has read
+ * from cannot be altered any more (55006).
  */
-extern bool dcx_foreign_set_server(const char *server, List *connection, List *tuning);
+extern bool dcx_foreign_set_server(const char *server, List *named, List *tuning,
+								   const char *unwanted, DcxOptionReport *report);
 
 /* The same for the caller's own user mapping. */
-extern bool dcx_foreign_set_mapping(const char *server, List *options);
+extern bool dcx_foreign_set_mapping(const char *server, List *named, DcxOptionReport *report);
+
+/*
+ * Moves named options of the server to those of the caller's mapping where that has one of the same
+ * name (sslcert, sslkey): the mapping's would win over the server's.
+ */
+extern void dcx_foreign_sort_options(const char *server, List **server_options,
+									 List **user_options);
 
 /*
  * Whether the two would lead a server that is there to another database, or the caller's mapping for it
