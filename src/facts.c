@@ -213,6 +213,7 @@ catalog_of(DcxCatalogId id, Oid relation, bool *reached)
 	appendStringInfoChar(&json, '{');
 	append_text(&json, "title", dcx_catalogs[id].title);
 	append_text(&json, "items", dcx_catalogs[id].items);
+	append_text(&json, "part", dcx_catalogs[id].parts[dcx_catalog_price_part(id)].name);
 	append_text(&json, "owner", GetUserNameFromId(owner, false));
 	if (dcx_reach_is_remote(relation))
 	{

@@ -5,7 +5,7 @@
  *		{"library": ...,
  *		 "bindings": [{"catalog", "part", "relation", "oid", "kind", "columns", "owner", "seen", ...}],
  *		 "needs": {catalog: {part: {"columns": {name: {"number", "needed"}}}}},
- *		 "catalogs": {catalog: null, or {"title", "items", "server", "owner", "schema", "reached",
+ *		 "catalogs": {catalog: null, or {"title", "items", "part", "server", "owner", "schema", "reached",
  *						"error", "latency_ms", "is": {...}}; of a view "behind", the server of it that is
  *						out of reach},
  *		 "books": {catalog: null, or {"book_id", "first_seen_at", "last_seen_at", "products"}},

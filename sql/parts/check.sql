@@ -18,11 +18,10 @@ BEGIN ATOMIC
     WITH bound AS (
         SELECT b AS binding, b ->> 'catalog' AS catalog, b ->> 'part' AS part, b ->> 'relation' AS relation, b ->> 'server' AS server
           FROM jsonb_array_elements(facts -> 'bindings') b),
-    -- A binding that knows who was attached is the one that a catalog's prices are read from.
+    -- The binding that a catalog's prices are read from. seen: who was attached, where attach wrote it.
     attached AS (
         SELECT a, a -> 'is' AS found, a ->> 'title' AS title, bound.catalog, binding -> 'seen' AS seen, server, relation
-          FROM bound JOIN jsonb_each(facts -> 'catalogs') c (key, a) ON c.key = bound.catalog
-         WHERE jsonb_typeof(binding -> 'seen') = 'object'),
+          FROM bound JOIN jsonb_each(facts -> 'catalogs') c (key, a) ON c.key = bound.catalog AND a ->> 'part' = bound.part),
     option AS (
         SELECT s.srvname, o.option_name, o.option_value
           FROM pg_foreign_server s, pg_options_to_table(s.srvoptions) o)

@@ -113,6 +113,31 @@ planted('the server is stopped',
 	sub { $aas->start },
 	qr/./);
 
+# Whoever wrote the binding: attach, or somebody who restores one, by hand.
+for my $seen ('NULL', q{'null'}, q{'{}'}, q{'"main"'}, q{'[]'})
+{
+	subtest "a binding that does not know who was attached, seen = $seen" => sub {
+		my $known = $super->value(q{SELECT seen FROM dcx.binding WHERE part = 'products'});
+
+		$super->value("UPDATE dcx.binding SET seen = $seen");
+		is(rows(), $healthy, 'nothing is wrong with it');
+		planted('the server is stopped',
+			sub { $aas->stop },
+			['connection|error|server dcx_aas|the server cannot be reached'],
+			sub { $aas->start },
+			qr/./);
+		$aas->stop;
+		is($super->value(q{SELECT value FROM dcx_health() WHERE (area, name) = ('aas', 'reachable')}), 'false', 'dcx_health() says so');
+		$aas->start;
+		planted('the remote role may write',
+			sub { $aas->safe_psql($Dcx::aas_db, 'GRANT INSERT ON products TO aas_reader') },
+			['connection|warning|server dcx_aas|the remote role may write'],
+			sub { $aas->safe_psql($Dcx::aas_db, 'REVOKE INSERT ON products FROM aas_reader') },
+			qr/REVOKE/);
+		$super->value("UPDATE dcx.binding SET seen = '$known' WHERE part = 'products'");
+	};
+}
+
 subtest 'a server that hangs' => sub {
 	$super->value('ALTER TABLE "OrganisationWallet" ALTER "organisationId" DROP NOT NULL');
 	for my $how ('takes connections and says nothing', 'stops in the middle of its answer')
