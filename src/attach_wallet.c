@@ -24,6 +24,7 @@
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
+#include "utils/snapmgr.h"
 #include "wallet.h"
 
 /* Up to ten relations that have a column named like the organisation's, for a hint. */
@@ -219,13 +220,52 @@ open_ledger(FunctionCallInfo fcinfo, Oid relation, const char *schema)
 									written == 1 ? "y" : "ies"));
 }
 
-/* Lets go of a table that was attached before another one. */
-static void
-let_go(const DcxBinding *bound, Oid relation, const char *schema)
+/* The name of an attached column that stands in the way of another one, or NULL. */
+static const char *
+attached_column(const DcxBinding *bound, int i, const char *column)
 {
-	if (bound->attached && bound->relation != relation &&
-		OidIsValid(dcx_relation_owner(bound->relation)))
-		dcx_attach_wallet_drop_triggers(bound->relation, schema);
+	const char *attached = NameStr(bound->columns[i]);
+
+	if (strcmp(attached, column) == 0 || get_attnum(bound->relation, attached) == InvalidAttrNumber)
+		return NULL;
+	return attached;
+}
+
+/*
+ * Refuses (55000) to attach other wallets in the place of those that are: to the ledger their money
+ * would be gone. Other wallets are another relation, or another column of the same; what has been
+ * dropped, or renamed, stands in nobody's way. Who attaches at the same time is waited for, where
+ * dcx.binding is there to wait for.
+ */
+static void
+check_no_other(Oid relation, const char *organisation_column, const char *balance_column)
+{
+	const DcxBinding *bound;
+	const char		 *column = NULL;
+	bool			  other = false;
+
+	if (OidIsValid(dcx_binding_table()))
+		LockRelationOid(dcx_binding_table(), ShareRowExclusiveLock);
+	PushActiveSnapshot(GetLatestSnapshot());
+	bound = dcx_wallet_binding();
+	if (bound->attached && OidIsValid(dcx_relation_owner(bound->relation)))
+	{
+		other = bound->relation != relation;
+		column = attached_column(bound, 0, organisation_column);
+		if (!column)
+			column = attached_column(bound, 1, balance_column);
+	}
+	PopActiveSnapshot();
+	if (other || column)
+		ereport(ERROR,
+				errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				errmsg("other wallets are attached"),
+				errdetail("They are those of %s, organisation: %s, balance: %s.",
+						  dcx_relation_name(bound->relation),
+						  quote_identifier(NameStr(bound->columns[0])),
+						  quote_identifier(NameStr(bound->columns[1]))),
+				errhint("SELECT * FROM dcx_detach('wallet') first; ledger and holds are kept. Then "
+						"attaching writes an external entry for each balance that is another."));
 }
 
 /* dcx_attach_wallet(wallets text, organisation_column text, balance_column text) */
@@ -260,9 +300,10 @@ dcx_attach_wallet(PG_FUNCTION_ARGS)
 	balance_type = dcx_wallet_check_balance(relation, balance_column);
 	table = dcx_wallet_is_table(relation);
 
+	check_no_other(relation, organisation_column, balance_column);
+
 	dcx_run_begin(&run, InvalidOid);
 	binding = dcx_wallet_binding();
-	let_go(binding, relation, schema);
 	dcx_binding_put(binding->catalog,
 					binding->part,
 					relation,

@@ -140,14 +140,39 @@ SELECT relation, note FROM dcx_attach_wallet();
 SELECT * FROM dcx_wallet_audit();
 ROLLBACK;
 
--- Another table: the old one loses its triggers, and the ledger says what became of the money.
+-- Other wallets in the place of those that are attached are refused: another table, a view of this one, another column.
 BEGIN;
-CREATE TABLE test.w (org text PRIMARY KEY, amount numeric(12, 2));
-INSERT INTO test.w VALUES ('org-acme', 1), ('org-other', 2);
+CREATE TABLE test.w (org text PRIMARY KEY, amount numeric(12, 2), other numeric(12, 2));
+INSERT INTO test.w VALUES ('org-acme', 1, 5), ('org-other', 2, 6);
+CREATE VIEW test.v AS SELECT "organisationId", balance::numeric FROM "OrganisationWallet";
+ALTER TABLE "OrganisationWallet" ADD cents bigint NOT NULL DEFAULT 7, ADD tenant text NOT NULL DEFAULT 't';
+SELECT count(*) AS entries FROM dcx.wallet_entry \gset
+SELECT * FROM test.failure($$SELECT * FROM dcx_attach_wallet('test.w', 'org', 'amount')$$) \gx
+SELECT a AS arguments, f.state, f.message FROM unnest(ARRAY[$$'test.v'$$, $$'"OrganisationWallet"', 'organisationId', 'cents'$$, $$'"OrganisationWallet"', 'tenant'$$]) a,
+    LATERAL test.failure(format('SELECT * FROM dcx_attach_wallet(%s)', a)) f;
+SELECT count(*) - :entries AS more FROM dcx.wallet_entry;
+SELECT tgrelid::regclass, tgname FROM pg_trigger WHERE tgname ~ 'dcx' ORDER BY 1, 2;
+-- A table, or a column, that is only called otherwise now is the same.
+SAVEPOINT s;
+ALTER TABLE "OrganisationWallet" RENAME balance TO amount;
+ALTER TABLE "OrganisationWallet" RENAME TO "Purse";
+SELECT relation, note FROM dcx_attach_wallet('"Purse"', 'organisationId', 'amount');
+ROLLBACK TO s;
+-- Detached, the old one has no triggers, and attaching the other the ledger says what became of the money.
+SELECT count(*) FROM dcx_detach('wallet');
 SELECT relation, note FROM dcx_attach_wallet('test.w', 'org', 'amount');
 SELECT tgrelid::regclass, tgname FROM pg_trigger WHERE tgname ~ 'dcx' ORDER BY 1, 2;
 SELECT * FROM test.last_entries(2, 'org-other');
 SELECT * FROM dcx_wallet_audit();
+SELECT count(*) FROM dcx_detach('wallet');
+SELECT relation, note FROM dcx_attach_wallet('test.w', 'org', 'other');
+SELECT * FROM test.last_entries(2, 'org-other');
+SELECT * FROM dcx_wallet_audit();
+-- A table that is gone stands in nobody's way.
+SET LOCAL client_min_messages = warning;
+DROP TABLE test.w;
+RESET client_min_messages;
+SELECT relation, note FROM dcx_attach_wallet('"OrganisationWallet"', 'organisationId', 'cents');
 ROLLBACK;
 
 -- What attaching refuses.
@@ -176,6 +201,7 @@ ROLLBACK;
 -- A view is for reading.
 BEGIN;
 CREATE VIEW test.v AS SELECT "organisationId", balance::numeric FROM "OrganisationWallet";
+SELECT count(*) FROM dcx_detach('wallet');
 SELECT * FROM dcx_attach_wallet('test.v');
 SELECT dcx_wallet_available('org-acme'), dcx_wallet_can_afford('org-acme', 1000.1);
 SELECT * FROM test.failure($$SELECT * FROM dcx_wallet_debit('org-acme', 1, 'k')$$) \gx

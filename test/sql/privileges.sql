@@ -212,6 +212,7 @@ BEGIN
 END $$;
 CREATE TRIGGER look AFTER UPDATE ON shop.wallets FOR EACH ROW EXECUTE FUNCTION shop.look();
 RESET ROLE;
+SELECT count(*) FROM dcx_detach('wallet');
 SELECT relation FROM dcx_attach_wallet('shop.wallets', 'org');
 SET ROLE regress_dcx_user;
 SELECT amount, balance FROM dcx_wallet_debit('o', 1, 'u');

@@ -85,6 +85,7 @@ BEGIN
     RETURN NEXT;
     DROP TABLE test.w;
 END $$;
+SELECT count(*) FROM dcx_detach('wallet');
 SELECT w.* FROM (VALUES ('text', 'double precision'), ('varchar(30)', 'numeric(12,2)'), ('char(10)', 'integer'), ('uuid', 'numeric'),
     ('smallint', 'smallint'), ('integer', 'real'), ('bigint', 'bigint')) v (o, b), LATERAL test.wallet_as(o, b) w;
 SELECT object ~ '^binding of relation \d+ \(dropped\)$' AS gone FROM dcx_detach('wallet');

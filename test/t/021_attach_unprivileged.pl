@@ -367,6 +367,7 @@ CREATE DOMAIN types.org_name AS text;
 CREATE DOMAIN types.money_amount AS numeric(12,2);
 SET search_path = types, public
 SQL
+	$session->value(q{SELECT * FROM dcx_detach('wallet')});
 	for my $organisation (sort keys %organisations)
 	{
 		for my $balance (sort keys %balances)

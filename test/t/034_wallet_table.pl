@@ -133,9 +133,16 @@ DELETE FROM public."OrganisationWallet" WHERE "organisationId" = 'org-tyrell';
 INSERT INTO public."OrganisationWallet" VALUES ('new', 'org-nowallet', 7, 'ZAR', now(), now())
 SQL
 	is(new_entries(), '', 'a table that is not attached is nobody\'s business');
-	is(attach(), '3 external entries written', 'attached in its place');
+	fails_with($super, 'SELECT * FROM dcx_attach_wallet()', 'in the place of one that is attached: refused',
+		state => '55000', message => 'other wallets are attached', detail => qr/^They are those of shop\.wallets, organisation: "organisationId", balance: balance\.$/,
+		hint => qr/^SELECT \* FROM dcx_detach\('wallet'\) /);
+	is(new_entries(), '', 'and nothing is written');
+	is(debit('org-acme', 1), '-1.00|994.15|694.15', 'money moves where it did');
+	new_entries();
+	$super->value(q{SELECT * FROM dcx_detach('wallet')});
+	is(attach(), '3 external entries written', 'detached, and attached in its place');
 	is( new_entries(),
-		"external|org-acme|5.00|1000.15\nexternal|org-nowallet|7.00|7.00\nexternal|org-tyrell|-3000.00|0.00",
+		"external|org-acme|6.00|1000.15\nexternal|org-nowallet|7.00|7.00\nexternal|org-tyrell|-3000.00|0.00",
 		'one entry for each wallet that is another');
 	is(triggers('shop.wallets'), '', 'the old table\'s triggers are dropped');
 	is(triggers('public."OrganisationWallet"'), $both, 'the new one has them');
@@ -161,12 +168,16 @@ SQL
 
 subtest 'a view in its place' => sub {
 	$super->value(q{CREATE VIEW shop.purses AS SELECT "organisationId" AS org, balance FROM "OrganisationWallet"});
+	fails_with($super, q{SELECT * FROM dcx_attach_wallet('shop.purses', 'org')}, 'in the place of the table: refused', state => '55000');
+	$super->value(q{SELECT * FROM dcx_detach('wallet')});
 	is( $super->value(q{SELECT relation, note FROM dcx_attach_wallet('shop.purses', 'org')}),
 		'shop.purses|organisation: org text, balance: balance numeric; to be read only: money moves in a table',
 		'is to be read only');
 	is(triggers('public."OrganisationWallet"'), '', 'and the table let go of');
+	fails_with($super, 'SELECT * FROM dcx_attach_wallet()', 'the table in the place of the view: refused', state => '55000');
 	is(debit('org-acme', 1), '42809', 'no money moves');
 	is($super->value(q{SELECT dcx_wallet_available('org-acme')}), '698.15', 'what is available is known');
+	$super->value(q{SELECT * FROM dcx_detach('wallet')});
 	is(attach(), 'the ledger has every balance', 'the table again');
 	is(debit('org-acme', 1), '-1.00|997.15|697.15', 'money moves');
 };
@@ -178,8 +189,10 @@ CREATE TABLE shop.parted (org text NOT NULL, region text NOT NULL, balance numer
 CREATE TABLE shop.jhb PARTITION OF shop.parted FOR VALUES IN ('jhb');
 INSERT INTO shop.parted VALUES ('org-acme', 'jhb', 100), ('org-globex', 'jhb', 100);
 SQL
+	$super->value(q{SELECT * FROM dcx_detach('wallet')});
 	attach(q{'shop.parted', 'org'});
 	is(triggers('shop.parted'), $both, 'the parent has both triggers');
+	fails_with($super, q{SELECT * FROM dcx_attach_wallet('shop.jhb', 'org')}, 'a partition alone has other wallets', state => '55000');
 	is(triggers('shop.jhb'), $both, 'the partition, too');
 	new_entries();
 	$super->value(q{SELECT * FROM dcx_wallet_release(1)});
