@@ -61,6 +61,7 @@ dcx_account_available(const char *organisation)
 	Oid		   owner = dcx_ledger_owner(dcx_wallet_bound(), true);
 	DcxAccount account;
 
+	dcx_wallet_check_exact(dcx_wallet_bound()->relation, &wallet);
 	if (!OidIsValid(owner) || !dcx_ledger_account(wallet.organisation, false, &account))
 		return wallet.balance;
 	expire(owner, wallet.organisation, &account, time_of(&account), false);

@@ -207,6 +207,7 @@ open_ledger(FunctionCallInfo fcinfo, Oid relation, const char *schema)
 	wallets = dcx_wallet_bound();
 	owner = dcx_ledger_owner(wallets, false);
 	dcx_wallet_totals(relation, false, true, &organisations, &balances);
+	dcx_wallet_check_all_exact(relation);
 	written = dcx_ledger_reconcile(owner, organisations, balances, &kind, &total);
 	PopActiveSnapshot();
 

@@ -300,6 +300,7 @@ read_wallets(void *argument)
 	const char		 *organisation = NameStr(wallets->columns[0]);
 	const char		 *balance = NameStr(wallets->columns[1]);
 	const char		 *table = dcx_relation_name(wallets->relation);
+	const char		 *inexact = dcx_wallet_inexact_sql(wallets->relation);
 	Oid				  table_owner = dcx_relation_owner(wallets->relation);
 
 	append_json(json,
@@ -317,6 +318,17 @@ read_wallets(void *argument)
 							 quote_identifier(organisation),
 							 table),
 					&none));
+	if (inexact)
+		append_json(json,
+					"inexact",
+					dcx_query_text_of(table_owner,
+									  psprintf("SELECT jsonb_build_object('count', count(*),"
+											   "  'first', min(%1$s::text))::text"
+											   "  FROM %2$s WHERE %1$s IS NOT NULL AND %3$s",
+											   quote_identifier(organisation),
+											   table,
+											   inexact),
+									  &none));
 	/* The columns that have a NULL. */
 	append_json(
 		json,

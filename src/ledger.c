@@ -684,9 +684,12 @@ is_expected(const DcxWallet *before, const DcxWallet *after)
 		   dcx_money_compare(expected->change.after.balance, after->balance) == 0;
 }
 
-/* Records what became of a wallet's row; a wallet without an organisation is none. */
+/*
+ * Records what became of a wallet's row; a wallet without an organisation is none. A balance that is
+ * too large for its column may stay as it is, but none becomes so.
+ */
 static void
-record_row(Oid owner, DcxWallet before, DcxWallet after)
+record_row(Oid owner, Oid relation, DcxWallet before, DcxWallet after)
 {
 	Numeric nothing = int64_to_numeric(0);
 
@@ -696,10 +699,13 @@ record_row(Oid owner, DcxWallet before, DcxWallet after)
 		if (is_expected(&before, &after))
 			write_movement(owner, expected);
 		else if (dcx_money_compare(before.balance, after.balance) != 0)
+		{
+			dcx_wallet_check_exact(relation, &after);
 			record_one(owner,
 					   "UPDATE",
 					   after.organisation,
 					   dcx_money_subtract(after.balance, before.balance));
+		}
 		return;
 	}
 	if (before.organisation)
@@ -708,10 +714,13 @@ record_row(Oid owner, DcxWallet before, DcxWallet after)
 				   before.organisation,
 				   dcx_money_subtract(nothing, before.balance));
 	if (after.organisation)
+	{
+		dcx_wallet_check_exact(relation, &after);
 		record_one(owner,
 				   before.organisation ? "UPDATE" : "INSERT",
 				   after.organisation,
 				   after.balance);
+	}
 }
 
 /*
@@ -791,6 +800,6 @@ dcx_wallet_record(PG_FUNCTION_ARGS)
 		before = dcx_wallet_of_row(relation, trigger->tg_trigslot, false);
 	if (TRIGGER_FIRED_BY_UPDATE(event))
 		after = dcx_wallet_of_row(relation, trigger->tg_newslot, true);
-	record_row(owner, before, after);
+	record_row(owner, RelationGetRelid(relation), before, after);
 	return PointerGetDatum(NULL);
 }

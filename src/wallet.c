@@ -238,6 +238,58 @@ is_floating(Oid type)
 	return type == FLOAT4OID || type == FLOAT8OID;
 }
 
+/*
+ * From where on a type has no exact cents: a double precision is good for 15 digits, a real for 6, and
+ * two of them are the cents. 0 where there is no such limit.
+ */
+static int64
+exact_below(Oid type)
+{
+	return type == FLOAT8OID ? INT64CONST(10000000000000) : type == FLOAT4OID ? 10000 : 0;
+}
+
+/* A new type for the balance column, in SQL: what a double precision is read as, a real to cents. */
+static char *
+retype_sql(Oid type)
+{
+	const char *column = quote_identifier(BALANCE_COLUMN);
+
+	return psprintf(type == FLOAT8OID ? "ALTER TABLE %1$s ALTER COLUMN %2$s TYPE numeric"
+										" USING trim_scale(round(%2$s::numeric, %3$d))" :
+										"ALTER TABLE %1$s ALTER COLUMN %2$s TYPE numeric"
+										" USING round(%2$s::double precision::numeric, 2)",
+					dcx_relation_name(wallets.relation),
+					column,
+					FLOATING_DECIMALS);
+}
+
+void
+dcx_wallet_check_exact(Oid relation, const DcxWallet *wallet)
+{
+	Oid		type = dcx_wallet_check_balance(relation, BALANCE_COLUMN);
+	Numeric limit;
+
+	if (!is_floating(type))
+		return;
+	limit = int64_to_numeric(exact_below(type));
+	if (dcx_money_compare(wallet->balance, limit) < 0 &&
+		dcx_money_compare(wallet->balance, int64_to_numeric(-exact_below(type))) > 0)
+		return;
+	ereport(ERROR,
+			errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+			errmsg("a balance of %s of organisation \"%s\" is too large for its column",
+				   dcx_money_text(wallet->balance),
+				   wallet->organisation),
+			errdetail("Column \"%s\" of %s is of type %s, which has exact cents only below %s.",
+					  BALANCE_COLUMN,
+					  dcx_relation_name(relation),
+					  format_type_be(type),
+					  dcx_numeric_text(limit)),
+			dcx_wallet_is_table(wallets.relation) ?
+				errhint("Change its type, then attach again: %s.", retype_sql(type)) :
+				errhint("Have it cast a numeric column of the table."));
+}
+
 /* The balance column of a relation as numeric, in SQL. */
 static char *
 balance_sql(Oid relation)
@@ -247,6 +299,20 @@ balance_sql(Oid relation)
 	if (is_floating(dcx_wallet_check_balance(relation, BALANCE_COLUMN)))
 		return psprintf("pg_catalog.round(%s, %d)", column, FLOATING_DECIMALS);
 	return column;
+}
+
+char *
+dcx_wallet_inexact_sql(Oid relation)
+{
+	Oid	  type = dcx_wallet_check_balance(relation, BALANCE_COLUMN);
+	char *balance = balance_sql(relation);
+
+	if (!is_floating(type))
+		return NULL;
+	return psprintf("pg_catalog.abs(%s) >= " INT64_FORMAT " AND pg_catalog.abs(%s) < 'Infinity'",
+					balance,
+					exact_below(type),
+					balance);
 }
 
 /* The SELECT of an organisation's wallet, of the bound table; type: of its parameter. */
@@ -464,6 +530,7 @@ dcx_wallet_lock(const char *organisation)
 	if (found != 1)
 		wrong_count(organisation, found > 1, false);
 	check_usable(organisation, wallet.balance);
+	dcx_wallet_check_exact(wallets.relation, &wallet);
 	return wallet;
 }
 
@@ -476,6 +543,8 @@ dcx_wallet_write(const DcxWallet *wallet)
 	Numeric		   written = NULL;
 	uint64		   rows;
 	DcxRun		   run;
+
+	dcx_wallet_check_exact(wallets.relation, wallet);
 
 	/* The table's triggers run as its owner, and are written for a search_path of his. */
 	dcx_run_begin_firing(&run,
@@ -578,6 +647,33 @@ dcx_wallet_totals(Oid relation, bool only, bool latest, Datum *organisations, Da
 	dcx_run_end(&run);
 }
 
+void
+dcx_wallet_check_all_exact(Oid relation)
+{
+	static DcxPlan plan;
+	char		  *inexact = dcx_wallet_inexact_sql(relation);
+	DcxParameters  none = {0};
+	DcxRun		   run;
+
+	if (!inexact)
+		return;
+	dcx_run_begin(&run, dcx_relation_owner(relation));
+	if (dcx_query_read(&plan,
+					   psprintf("SELECT %1$s::text, %2$s FROM %3$s"
+								" WHERE %1$s IS NOT NULL AND %4$s ORDER BY 1 LIMIT 1",
+								quote_identifier(ORGANISATION_COLUMN),
+								balance_sql(relation),
+								dcx_relation_name(relation),
+								inexact),
+					   &none) > 0)
+	{
+		DcxWallet wallet = found_wallet(1);
+
+		dcx_wallet_check_exact(relation, &wallet);
+	}
+	dcx_run_end(&run);
+}
+
 /* dcx_wallet_balance(organisation text) */
 PG_FUNCTION_INFO_V1(dcx_wallet_balance);
 Datum
@@ -585,5 +681,6 @@ dcx_wallet_balance(PG_FUNCTION_ARGS)
 {
 	DcxWallet wallet = dcx_wallet_read(text_to_cstring(PG_GETARG_TEXT_PP(0)));
 
+	dcx_wallet_check_exact(wallets.relation, &wallet);
 	PG_RETURN_NUMERIC(dcx_money_display(wallet.balance));
 }

@@ -59,12 +59,24 @@ extern char *dcx_wallet_organisation(const char *argument);
  */
 extern DcxWallet dcx_wallet_read(const char *organisation);
 
+/*
+ * Refuses (22003) a balance that is or would be too large for the type of its column in a relation:
+ * one in floating point from where that has no exact cents.
+ */
+extern void dcx_wallet_check_exact(Oid relation, const DcxWallet *wallet);
+
+/* Refuses the first such balance of all wallets, read as the table's owner under the active snapshot. */
+extern void dcx_wallet_check_all_exact(Oid relation);
+
+/* A condition for such wallets, in SQL; NULL where the type of the column has no such limit. */
+extern char *dcx_wallet_inexact_sql(Oid relation);
+
 /* Whether the caller sees a wallet of the organisation. */
 extern bool dcx_wallet_is_visible(const char *organisation);
 
 /*
  * The same as the table's owner, under a new snapshot and with the row locked until the end of the
- * transaction. A view or foreign table is 42809.
+ * transaction; the balance is exact. A view or foreign table is 42809.
  */
 extern DcxWallet dcx_wallet_lock(const char *organisation);
 

@@ -483,7 +483,10 @@ BEGIN ATOMIC
              (SELECT p.oid FROM pg_proc p WHERE p.pronamespace = c.relnamespace AND p.proname = 'wallet_guard'))
     UNION ALL
     -- The ledger has of a double precision what this has, and of a real only six digits.
-    SELECT 'info', relation, format('balances are %s', format_type(a.atttypid, a.atttypmod)),
+    SELECT severity, relation, CASE severity WHEN 'info' THEN format('balances are %s', format_type(a.atttypid, a.atttypmod)) ELSE 'balances are too large for floating point' END,
+           CASE severity WHEN 'error' THEN
+           format('%s of them, the first that of %s. From %s on a %s has no exact cents: they are refused. ', facts -> 'wallet' -> 'inexact' ->> 'count',
+                  facts -> 'wallet' -> 'inexact' ->> 'first', CASE type.base WHEN 'real'::regtype THEN '10000' ELSE '10000000000000' END, type.base) ELSE '' END ||
            concat_ws(' ', 'Floating point keeps no cents.',
                      CASE WHEN type.base = 'real'::regtype THEN 'Of a real no more than six digits are read: 12345.67 is 12345.7.' END,
                      'It is used by ' || used.by || ', which has to go before another type can come.'),
@@ -493,7 +496,8 @@ BEGIN ATOMIC
            LATERAL (SELECT string_agg(DISTINCT pg_describe_object(d.classid, d.objid, d.objsubid), ', ') FROM pg_depend d
                  WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = a.attrelid AND d.refobjsubid = a.attnum AND d.deptype = 'n'
                    AND d.classid <> 'pg_constraint'::regclass) AS used (by),
-           LATERAL (SELECT coalesce(nullif(t.typbasetype, 0), t.oid) FROM pg_type t WHERE t.oid = a.atttypid) AS type (base)
+           LATERAL (SELECT coalesce(nullif(t.typbasetype, 0), t.oid)::regtype FROM pg_type t WHERE t.oid = a.atttypid) AS type (base),
+           LATERAL (SELECT CASE WHEN (facts -> 'wallet' -> 'inexact' ->> 'count')::bigint > 0 THEN 'error' ELSE 'info' END) AS s (severity)
      WHERE is_table AND type.base IN ('real'::regtype, 'double precision'::regtype)
     UNION ALL
     SELECT 'warning', relation, format('column %I is not unique', organisation),

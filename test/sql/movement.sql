@@ -157,6 +157,72 @@ SELECT b.* FROM (VALUES ('double precision', '0'), ('real', '10'), ('numeric', '
     ('smallint', '5'), ('integer', '5'), ('bigint', '5')) v (t, s), LATERAL test.balance_as(t, s) b;
 ROLLBACK;
 
+-- From 10^13 on 15 digits are no exact cents, from 10^4 on the six of a real: what is, or would be, so large is refused.
+CREATE FUNCTION test.large_as(type text, below numeric) RETURNS TABLE(call text, state text, message text, detail text, hint text) LANGUAGE plpgsql AS $$
+BEGIN
+    EXECUTE format('CREATE TABLE test.w (org text PRIMARY KEY, balance %s NOT NULL, note text)', type);
+    EXECUTE 'INSERT INTO test.w VALUES ($1, $2), ($3, $4), ($5, 100)' USING 'rich', below, 'poor', -below, 'held';
+    PERFORM dcx_attach_wallet('test.w', 'org');
+    PERFORM dcx_wallet_hold('held', 10, 'h');
+    FOREACH call IN ARRAY ARRAY[
+        -- to the last cent, and not beyond it, up or down, whoever writes
+        $q$SELECT dcx_wallet_credit('rich', 0.01, 'k')$q$, $q$UPDATE test.w SET balance = balance + 0.01 WHERE org = 'rich'$q$,
+        $q$UPDATE test.w SET balance = balance - 0.01 WHERE org = 'poor'$q$, format($q$INSERT INTO test.w VALUES ('new', %s)$q$, below + 0.01),
+        format($q$SELECT dcx_wallet_credit('held', %s, 'k')$q$, below - 100 + 0.01), $q$SELECT dcx_wallet_debit('rich', 0.01, 'd')$q$,
+        $q$SELECT dcx_wallet_credit('rich', 0.01, 'k')$q$, $q$SELECT dcx_wallet_credit('poor', 0.01, 'k')$q$] LOOP
+        RETURN QUERY SELECT call, f.state, f.message, f.detail, f.hint FROM test.failure(call) f;
+    END LOOP;
+    RETURN QUERY SELECT 'audit', a.problem, a.expected::text, a.actual::text, NULL FROM dcx_wallet_audit() a;
+    -- What is so large already, made so behind our back.
+    ALTER TABLE test.w DISABLE TRIGGER ALL;
+    EXECUTE 'UPDATE test.w SET balance = sign(balance) * $1' USING below * 10;
+    ALTER TABLE test.w ENABLE TRIGGER ALL;
+    FOREACH call IN ARRAY ARRAY[
+        $q$SELECT dcx_wallet_balance('rich')$q$, $q$SELECT dcx_wallet_available('poor')$q$, $q$SELECT dcx_wallet_can_afford('rich', 1)$q$,
+        $q$SELECT dcx_wallet_credit('rich', 1, 'c')$q$, $q$SELECT dcx_wallet_debit('rich', 1, 'c')$q$, $q$SELECT dcx_wallet_hold('rich', 1, 'c')$q$,
+        $q$SELECT dcx_wallet_capture(1)$q$, $q$SELECT dcx_wallet_release(1)$q$, $q$SELECT dcx_wallet_extend(1, '1 day')$q$,
+        $q$SELECT dcx_attach_wallet('test.w', 'org')$q$] LOOP
+        RETURN QUERY SELECT call, f.state, f.message, NULL, NULL FROM test.failure(call) f;
+    END LOOP;
+    RETURN QUERY SELECT 'check', severity, problem, c.detail, fix FROM dcx_check('wallet') c WHERE problem ~ 'float|balances are';
+    -- It may stay so, and be brought down.
+    FOREACH call IN ARRAY ARRAY[
+        $q$SELECT count(*) FROM dcx_wallet_statement('rich')$q$, $q$UPDATE test.w SET note = 'x'$q$, $q$DELETE FROM test.w WHERE org = 'poor'$q$,
+        $q$UPDATE test.w SET balance = 5$q$, $q$SELECT dcx_attach_wallet('test.w', 'org')$q$, $q$SELECT dcx_wallet_credit('rich', 1, 'c')$q$] LOOP
+        RETURN QUERY SELECT call, f.state, f.message, NULL, NULL FROM test.failure(call) f;
+    END LOOP;
+    RETURN QUERY SELECT 'audit', a.problem, a.expected::text, a.actual::text, NULL FROM dcx_wallet_audit() a;
+    RETURN QUERY SELECT 'after check', severity, problem, c.detail, fix FROM dcx_check('wallet') c WHERE problem ~ 'balances are';
+    DROP TABLE test.w;
+    PERFORM dcx_detach('wallet');
+    SET LOCAL client_min_messages = warning;
+    DROP SCHEMA dcx CASCADE;
+END $$;
+BEGIN;
+SET LOCAL client_min_messages = warning;
+DROP SCHEMA dcx CASCADE;
+RESET client_min_messages;
+CREATE DOMAIN test.rand AS double precision;
+SELECT * FROM test.large_as('double precision', 9999999999999.99);
+SELECT * FROM test.large_as('real', 9999.99);
+SELECT state, count(*) FROM test.large_as('test.rand', 9999999999999.99) GROUP BY 1 ORDER BY 1;
+-- Other types have no such limit.
+SELECT * FROM test.large_as('numeric(20,2)', 9999999999999.99) WHERE state <> 'none';
+-- The hint is right: cents are exact from then on.
+CREATE TABLE test.w (org text PRIMARY KEY, balance double precision NOT NULL);
+INSERT INTO test.w VALUES ('o', 123456789012345.67);
+SELECT hint FROM test.failure($$SELECT dcx_attach_wallet('test.w', 'org')$$) \gset
+SELECT substring(:'hint', '(ALTER TABLE .*)\.$') AS statement \gset
+:statement;
+SELECT relation, note FROM dcx_attach_wallet('test.w', 'org');
+SELECT balance FROM dcx_wallet_credit('o', 0.01, 'c');
+-- A view that casts it is read as it says.
+SELECT count(*) FROM dcx_detach('wallet');
+CREATE VIEW test.v AS SELECT org, balance::float8 FROM test.w;
+SELECT count(*) FROM dcx_attach_wallet('test.v', 'org');
+SELECT * FROM test.failure($$SELECT dcx_wallet_balance('o')$$) \gx
+ROLLBACK;
+
 -- What the platform's own floating point leaves in the last digits is no money, and keeps no sum from being stored.
 BEGIN;
 UPDATE "OrganisationWallet" SET balance = 20.01 WHERE "organisationId" = 'org-vandelay';
