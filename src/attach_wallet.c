@@ -200,6 +200,8 @@ open_ledger(FunctionCallInfo fcinfo, Oid relation, const char *schema)
 	/* From here on nobody changes a wallet until we are done, in a partition neither. */
 	LockRelationOid(relation, ShareRowExclusiveLock);
 	find_all_inheritors(relation, ShareRowExclusiveLock, NULL);
+	dcx_wallet_binding();
+	dcx_wallet_check_partitioning(relation);
 	need_triggers(relation, schema);
 	dcx_run_end(&run);
 

@@ -531,14 +531,16 @@ dcx_ledger_move(DcxMovement *movement)
 	}
 	PG_END_TRY();
 
-	if (movement->entry_id == 0)
-		ereport(ERROR,
-				errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				errmsg("a balance changed and the ledger was not told"),
-				errdetail("The ledger's trigger on %s is missing or disabled, or another one made "
-						  "the row another organisation's.",
-						  dcx_relation_name(dcx_wallet_bound()->relation)),
-				errhint("SELECT * FROM dcx_attach_wallet(...) puts it back."));
+	if (movement->entry_id != 0)
+		return;
+	dcx_wallet_check_partitioning(dcx_wallet_bound()->relation);
+	ereport(ERROR,
+			errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			errmsg("a balance changed and the ledger was not told"),
+			errdetail("The ledger's trigger on %s is missing or disabled, or another one made "
+					  "the row another organisation's, or moved it to another partition.",
+					  dcx_relation_name(dcx_wallet_bound()->relation)),
+			errhint("SELECT * FROM dcx_attach_wallet(...) puts it back."));
 }
 
 /* Refuses an account from which no balance follows. */

@@ -126,7 +126,7 @@ pg_noreturn extern void dcx_ledger_changed(const char *organisation);
 
 /*
  * Moves a balance: writes the wallet, which is locked, and has the trigger on it write the entry.
- * A trigger that did not is 55000.
+ * A trigger that did not is 55000, or 0A000 where the table is partitioned by the balance.
  */
 extern void dcx_ledger_move(DcxMovement *movement);
 

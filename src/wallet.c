@@ -6,9 +6,12 @@
 
 #include <math.h>
 
+#include "access/sysattr.h"
+#include "access/table.h"
 #include "access/xact.h"
 #include "catalog/partition.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_inherits.h"
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_type.h"
 #include "errcodes.h"
@@ -141,6 +144,44 @@ dcx_wallet_is_table(Oid relation)
 	char kind = get_rel_relkind(relation);
 
 	return kind == RELKIND_RELATION || kind == RELKIND_PARTITIONED_TABLE;
+}
+
+/* Whether the balance column of a relation is in its partition key, as it is or in an expression. */
+static bool
+is_partitioned_by_balance(Oid relation)
+{
+	AttrNumber attnum = get_attnum(relation, BALANCE_COLUMN);
+	Relation   table;
+	bool	   in_expression;
+	bool	   is;
+
+	if (attnum == InvalidAttrNumber || get_rel_relkind(relation) != RELKIND_PARTITIONED_TABLE)
+		return false;
+	table = table_open(relation, AccessShareLock);
+	is = has_partition_attrs(table,
+							 bms_make_singleton(attnum - FirstLowInvalidHeapAttributeNumber),
+							 &in_expression);
+	table_close(table, NoLock);
+	return is;
+}
+
+void
+dcx_wallet_check_partitioning(Oid relation)
+{
+	ListCell *lc;
+
+	foreach(lc, find_all_inheritors(relation, AccessShareLock, NULL))
+		if (is_partitioned_by_balance(lfirst_oid(lc)))
+			ereport(
+				ERROR,
+				errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				errmsg("%s is partitioned by the balance", dcx_relation_name(lfirst_oid(lc))),
+				errdetail("Column \"%s\" is in its partition key: when a balance changes, the row "
+						  "can move to another partition, as one that is deleted and another "
+						  "that is inserted.",
+						  BALANCE_COLUMN),
+				errhint("Partition it by the organisation, or not at all. Through a view its "
+						"wallets can be read."));
 }
 
 /* The argument as a value of the organisation column's type. */

@@ -42,6 +42,12 @@ extern bool dcx_wallet_is_bound(Relation relation);
 /* Whether a relation can have money moved in it: a table, plain or partitioned. */
 extern bool dcx_wallet_is_table(Oid relation);
 
+/*
+ * Refuses (0A000) a table that is partitioned by the balance, itself or in one of its partitions: there
+ * a balance that changes is another row.
+ */
+extern void dcx_wallet_check_partitioning(Oid relation);
+
 /* Refuse (42703, 42804) a relation without the column, or with one of another type. */
 extern Oid dcx_wallet_check_organisation(Oid relation, const char *column);
 extern Oid dcx_wallet_check_balance(Oid relation, const char *column);

@@ -500,6 +500,14 @@ BEGIN ATOMIC
            LATERAL (SELECT CASE WHEN (facts -> 'wallet' -> 'inexact' ->> 'count')::bigint > 0 THEN 'error' ELSE 'info' END) AS s (severity)
      WHERE is_table AND type.base IN ('real'::regtype, 'double precision'::regtype)
     UNION ALL
+    -- The columns of a partition key, in an expression too, depend on their table.
+    SELECT 'error', p.partrelid::regclass::text, 'the table is partitioned by the balance',
+           'A balance that changes can move the row to another partition, as one that is deleted and another that is inserted: then no money moves.', NULL
+      FROM bound, pg_partition_tree(oid) t JOIN pg_partitioned_table p ON p.partrelid = t.relid JOIN pg_attribute a ON a.attrelid = t.relid
+     WHERE is_table AND a.attname = balance AND EXISTS
+           (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = p.partrelid AND d.objsubid = a.attnum
+               AND d.refclassid = 'pg_class'::regclass AND d.refobjid = p.partrelid AND d.refobjsubid = 0 AND d.deptype = 'i')
+    UNION ALL
     SELECT 'warning', relation, format('column %I is not unique', organisation),
            concat_ws(' ', 'An organisation could get a second wallet.',
                      CASE WHEN elsewhere THEN 'The table is partitioned by something else, which would have to be part of the index.' END),

@@ -245,6 +245,65 @@ SQL
 	adds_up();
 };
 
+subtest 'partitioned by the balance' => sub {
+	my %refused = (state => '0A000', message => qr/^shop\.\w+ is partitioned by the balance$/,
+		detail => qr/^Column "balance" is in its partition key: /, hint => qr/^Partition it by the organisation, or not at all/);
+
+	$super->value(q{SELECT * FROM dcx_detach('wallet')});
+	for my $by ('RANGE (balance)', 'RANGE (org, balance)', 'RANGE ((round(balance, -3)))', 'HASH ((balance::text || org))', 'LIST (sign(balance))')
+	{
+		my $bounds = $by =~ /^HASH/ ? 'FOR VALUES WITH (MODULUS 1, REMAINDER 0)' : 'DEFAULT';
+
+		$super->value("CREATE TABLE shop.tiers (org text NOT NULL, balance numeric NOT NULL) PARTITION BY $by;
+			CREATE TABLE shop.tier PARTITION OF shop.tiers $bounds; INSERT INTO shop.tiers VALUES ('org-acme', 5)");
+		fails_with($super, q{SELECT * FROM dcx_attach_wallet('shop.tiers', 'org')}, "attaching it is refused: $by", %refused);
+		is($super->value(q{SELECT count(*) FROM dcx.binding WHERE catalog = 'wallet'}), '0', 'and nothing is attached');
+		$super->value(q{CREATE VIEW shop.read_only AS TABLE shop.tiers; SELECT * FROM dcx_attach_wallet('shop.read_only', 'org')});
+		is($super->value(q{SELECT dcx_wallet_balance('org-acme')}), '5.00', 'read through a view');
+		$super->value(q{SELECT * FROM dcx_detach('wallet'); DROP VIEW shop.read_only; DROP TABLE shop.tiers});
+	}
+
+	# Only below, and only after it was attached.
+	$super->value(<<'SQL');
+CREATE TABLE shop.tiers (org text NOT NULL, balance numeric NOT NULL, region text NOT NULL) PARTITION BY LIST (region);
+CREATE TABLE shop.plain PARTITION OF shop.tiers FOR VALUES IN ('plain');
+INSERT INTO shop.tiers VALUES ('org-hooli', 100, 'plain')
+SQL
+	attach(q{'shop.tiers', 'org'});
+	is($super->value(q{SELECT * FROM dcx_check('wallet') WHERE problem ~ 'partitioned by the balance'}), '', 'one that is not is no problem');
+	$super->value(<<'SQL');
+CREATE TABLE shop.tier PARTITION OF shop.tiers FOR VALUES IN ('tier') PARTITION BY RANGE ((balance / 1));
+CREATE TABLE shop.low PARTITION OF shop.tier FOR VALUES FROM (-100) TO (100);
+CREATE TABLE shop.high PARTITION OF shop.tier FOR VALUES FROM (100) TO (1000);
+INSERT INTO shop.tiers VALUES ('org-acme', 100, 'tier');
+CREATE TABLE shop.untouched PARTITION OF shop.tiers FOR VALUES IN ('untouched') PARTITION BY HASH (org, balance);
+SQL
+	new_entries();
+	is(debit('org-hooli', 1), '-1.00|99.00|99.00', 'other partitions: money moves');
+	is(debit('org-acme', 1), '0A000', 'a balance whose row would move: refused');
+	fails_with($app, q{SELECT dcx_wallet_debit('org-acme', 1, 'moves')}, 'and it says why', %refused);
+	is(new_entries(), 'debit|org-hooli|-1.00|99.00', 'nothing is written of it');
+	is( $super->value(q{SELECT severity, object, problem FROM dcx_check('wallet') WHERE problem ~ 'partitioned by the balance' ORDER BY 2}),
+		join("\n", map { "error|shop.$_|the table is partitioned by the balance" } 'tier', 'untouched'), 'the check finds it');
+	$super->value(q{UPDATE shop.tiers SET balance = 99 WHERE org = 'org-acme'});
+	is(new_entries(), "external|org-acme|-100.00|0.00\nexternal|org-acme|99.00|99.00", 'the platform\'s own is what it is');
+	fails_with($super, q{SELECT * FROM dcx_attach_wallet('shop.tiers', 'org')}, 'attaching it again is refused', %refused);
+	adds_up();
+
+	# A trigger that moves the row: the error names it among what may be.
+	$super->value(<<'SQL');
+DELETE FROM shop.tier;
+DROP TABLE shop.tier, shop.untouched;
+CREATE TABLE shop.poor PARTITION OF shop.tiers FOR VALUES IN ('poor');
+CREATE FUNCTION shop.by_wealth() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN NEW.region := CASE WHEN NEW.balance < 50 THEN 'poor' ELSE 'plain' END; RETURN NEW; END$$;
+CREATE TRIGGER by_wealth BEFORE UPDATE ON shop.plain FOR EACH ROW EXECUTE FUNCTION shop.by_wealth()
+SQL
+	is(debit('org-hooli', 1), '-1.00|98.00|98.00', 'a trigger that may move the row, and does not');
+	fails_with($app, q{SELECT dcx_wallet_debit('org-hooli', 50, 'wealth')}, 'and does', state => '55000',
+		detail => qr/ or moved it to another partition\.$/);
+	adds_up();
+};
+
 $_->close for $app, $super;
 $main->stop;
 done_testing();
