@@ -7,6 +7,7 @@
  *
  *		src/attach		a URL becomes foreign tables; what is there already is adopted
  *		src/conninfo	reads the URL
+ *		src/secrecy		keeps a statement with a password out of the log
  *		src/options		says what becomes of a server's options when a URL is attached again
  *		src/foreign		makes postgres_fdw's objects
  *		src/binding		remembers which relation stands for what
@@ -56,6 +57,7 @@
 
 #include "src/compat.h"
 #include "src/pricebook.h"
+#include "src/secrecy.h"
 #include "fmgr.h"
 #include "utils/guc.h"
 
@@ -99,4 +101,6 @@ _PG_init(void)
 							 NULL,
 							 NULL);
 	MarkGUCPrefixReserved("dcx_pricing");
+
+	dcx_secrecy_init();
 }

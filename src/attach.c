@@ -24,8 +24,8 @@
 #include "nodes/makefuncs.h"
 #include "query.h"
 #include "relation.h"
+#include "secrecy.h"
 #include "utils/builtins.h"
-#include "utils/guc.h"
 #include "utils/lsyscache.h"
 
 /* A server made by attach is called this and the name of the schema. */
@@ -52,29 +52,6 @@ typedef struct Attachment
 	Oid				  together;		 /* the last one of what is read together */
 	int64			  items;		 /* how many rows the smallest of that has */
 } Attachment;
-
-/*
- * A connection string may hold a password. Until the end of the transaction no statement that
- * fails is written to the server log, where the caller may decide that: what called us may fail
- * after we are done. And no error of ours shows what called us; the caller puts back what this
- * returns.
- */
-static ErrorContextCallback *
-begin_secrecy(void)
-{
-	ErrorContextCallback *callers = error_context_stack;
-
-	(void) set_config_option("log_min_error_statement",
-							 "panic",
-							 superuser() ? PGC_SUSET : PGC_USERSET,
-							 PGC_S_SESSION,
-							 GUC_ACTION_LOCAL,
-							 true,
-							 DEBUG5,
-							 false);
-	error_context_stack = NULL;
-	return callers;
-}
 
 /* The schema in which the function that runs is, and the extension with it. */
 static char *
@@ -599,8 +576,14 @@ static Datum
 attach(FunctionCallInfo fcinfo, DcxCatalogId id)
 {
 	Attachment			  attachment = {.fcinfo = fcinfo, .id = id, .catalog = &dcx_catalogs[id]};
-	ErrorContextCallback *callers = begin_secrecy();
+	ErrorContextCallback *callers = NULL;
+	char				 *source = PG_ARGISNULL(0) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(0));
+	bool				  by_name = source && GetForeignServerByName(source, true);
 	DcxRun				  run;
+
+	/* What is no server's name may hold a password, also where it is no URL. */
+	if (source && !by_name)
+		callers = dcx_secrecy_begin();
 
 	InitMaterializedSRF(fcinfo, 0);
 	if (PG_ARGISNULL(1))
@@ -610,13 +593,11 @@ attach(FunctionCallInfo fcinfo, DcxCatalogId id)
 		attachment.view = text_to_cstring(PG_GETARG_TEXT_PP(2));
 
 	dcx_run_begin(&run, InvalidOid);
-	if (PG_ARGISNULL(0))
+	if (!source)
 		adopt_schema(&attachment);
 	else
 	{
-		char *source = text_to_cstring(PG_GETARG_TEXT_PP(0));
-
-		if (!GetForeignServerByName(source, true) && dcx_conninfo_recognize(source))
+		if (!by_name && dcx_conninfo_recognize(source))
 		{
 			dcx_foreign_need_fdw(own_schema(fcinfo));
 			use_conninfo(&attachment, source);
@@ -628,7 +609,8 @@ attach(FunctionCallInfo fcinfo, DcxCatalogId id)
 	save_book(&attachment);
 	dcx_run_end(&run);
 
-	error_context_stack = callers;
+	if (source && !by_name)
+		dcx_secrecy_end(callers);
 	return (Datum) 0;
 }
 

@@ -320,6 +320,271 @@ subtest 'attached: the password is in the user mapping, and nowhere else' => sub
 	$session->close;
 };
 
+# Keeps a source where a statement finds it that does not show it itself.
+sub keep_source
+{
+	$main->safe_psql($Dcx::main_db, "TRUNCATE kept_source; INSERT INTO kept_source VALUES ($_[0])");
+	return 'SELECT 1';
+}
+
+# Lets another role be the first one that attaches.
+sub start_anew
+{
+	$main->safe_psql($Dcx::main_db,
+		'DROP SERVER IF EXISTS dcx_target CASCADE; DROP SCHEMA IF EXISTS target CASCADE; DROP SCHEMA IF EXISTS dcx CASCADE');
+}
+
+# Everything that may log a statement, but what logs it before it runs. Each setting needs the right to set it; to try
+# it as a role that is no superuser, it is set for the database.
+my @logging = (
+	[ 'log_min_duration_statement', 'log_min_duration_statement = 0' ],
+	[ 'log_min_duration_statement and log_duration', 'log_min_duration_statement = 0', 'log_duration = on' ],
+	[ 'log_min_duration_sample', 'log_min_duration_sample = 0', 'log_statement_sample_rate = 1' ],
+	[ 'log_transaction_sample_rate', 'log_transaction_sample_rate = 1' ],
+	[ 'auto_explain', 'auto_explain.log_min_duration = 0', 'auto_explain.log_nested_statements = on' ],
+	[ 'auto_explain, as WARNING, in JSON', 'auto_explain.log_min_duration = 0',
+		'auto_explain.log_nested_statements = on', 'auto_explain.log_format = json', 'auto_explain.log_level = warning' ],
+	[ 'log_statement_stats', 'log_statement_stats = on' ],
+	[ 'all of them', 'log_min_duration_statement = 0', 'log_min_duration_sample = 0', 'log_transaction_sample_rate = 1',
+		'auto_explain.log_min_duration = 0', 'auto_explain.log_nested_statements = on', 'log_executor_stats = on' ]);
+
+# Ways to attach, each a list of what is sent to the server at a time. Where a cursor is declared, or a URL stands in
+# the text of a statement that does not attach yet, that one's text is logged before we are called.
+my %silent = (
+	(map { $_ => [ $ways{$_} ] } grep { !/cursor/ } keys %ways),
+	'in a BEGIN block' => [ sub { 'BEGIN' }, $ways{'called directly'}, sub { 'COMMIT' } ],
+	'in a BEGIN block, rolled back' => [ sub { 'BEGIN' }, $ways{'called directly'}, sub { 'ROLLBACK' } ],
+	'in a procedure that commits' => [ sub { "CALL attach_and_commit($_[0])" } ],
+	'in a function with a setting' => [ sub { "SELECT attach_with_setting($_[0])" } ],
+	'in a block that is rolled back' => [ sub { "SELECT attach_and_catch($_[0])" } ],
+	'in a function, fetched by a cursor' =>
+	  [ \&keep_source, sub { 'BEGIN' }, sub { 'SELECT plpgsql_open(source) FROM kept_source' }, sub { 'FETCH ALL FROM attached' }, sub { 'CLOSE attached' },
+		sub { 'COMMIT' } ],
+	'and fails then' => [ sub { "SELECT 1 / (rows - rows) FROM dcx_attach_aas($_[0], 'target')" } ],
+	'and fails then, in a DO block' => [ sub {
+		"DO \$do\$ BEGIN EXECUTE format('SELECT 1 / (rows - rows) FROM dcx_attach_aas(%L, %L)', $_[0], 'target'); END \$do\$"
+	} ]);
+
+$main->safe_psql($Dcx::main_db, <<'SQL');
+CREATE TABLE kept_source (source text);
+GRANT SELECT ON kept_source TO PUBLIC;
+CREATE PROCEDURE attach_and_commit(source text) LANGUAGE plpgsql AS
+	$$ BEGIN PERFORM dcx_attach_aas(source, 'target'); COMMIT; END $$;
+CREATE FUNCTION attach_with_setting(source text) RETURNS void LANGUAGE plpgsql SET work_mem = '8MB' AS
+	$$ BEGIN PERFORM dcx_attach_aas(source, 'target'); END $$;
+CREATE FUNCTION attach_and_catch(source text) RETURNS void LANGUAGE plpgsql AS
+	$$ BEGIN PERFORM dcx_attach_aas(source, 'target'); RAISE 'back'; EXCEPTION WHEN OTHERS THEN NULL; END $$;
+CREATE FUNCTION plpgsql_open(source text) RETURNS refcursor LANGUAGE plpgsql AS $$
+DECLARE c refcursor := 'attached';
+BEGIN
+	OPEN c FOR EXECUTE format('SELECT * FROM dcx_attach_aas(%L, %L)', source, 'target');
+	RETURN c;
+END $$;
+GRANT SET ON PARAMETER log_min_duration_statement, log_min_duration_sample, log_transaction_sample_rate,
+	log_error_verbosity, track_activities TO trusted;
+SQL
+
+# A setting of auto_explain can be granted, and set for a database, only where its library is loaded.
+my $load = q{LOAD 'auto_explain'; };
+my $have_auto_explain =
+  $main->psql($Dcx::main_db, "$load GRANT SET ON PARAMETER auto_explain.log_min_duration TO trusted") == 0;
+
+# Makes settings the database's, and gives a new session of a role.
+sub session_with
+{
+	my ($user, @settings) = @_;
+	my $session;
+
+	push @settings, 'session_preload_libraries = auto_explain' if $have_auto_explain;
+	$main->safe_psql($Dcx::main_db,
+		($have_auto_explain ? $load : '') . join '; ', map { "ALTER DATABASE $Dcx::main_db SET $_" } @settings);
+	$session = session($main, user => $user);
+	$main->safe_psql($Dcx::main_db, "ALTER DATABASE $Dcx::main_db RESET ALL");
+	return $session;
+}
+
+for my $caller ([ 'a superuser', undef ], [ 'a role that may set them', 'trusted' ])
+{
+	my ($who, $user) = @$caller;
+
+	start_anew();
+	for my $case (@logging)
+	{
+		my ($name, @settings) = @$case;
+
+		SKIP:
+		{
+			skip 'no auto_explain here', 1 if "@settings" =~ /auto_explain/ && !$have_auto_explain;
+
+			subtest "the log of a statement of $who with $name" => sub {
+				my $session = session_with($user, @settings);
+				my $log = -s $main->logfile;
+
+				$session->error(q{DO $$ BEGIN PERFORM 'Kq7zz' FROM pg_class LIMIT 1; END $$; SELECT 'Kq7zz'});
+				if ($name eq 'log_statement_stats')
+				{
+					# Only the STATEMENT of what it logs has the text.
+					$main->wait_for_log(qr/QUERY STATISTICS/, $log);
+				}
+				like(slurp_file($main->logfile, $log), $secret, 'the setting logs what is not ours');
+				$session->value('SELECT 1');
+
+				for my $way (sort keys %silent)
+				{
+					for my $source ($good, $failing[0][1])
+					{
+						my $what = $source eq $good ? 'succeeds' : 'fails';
+						my $state;
+
+						$log = -s $main->logfile;
+						for my $step (@{ $silent{$way} })
+						{
+							my $error = $session->error($step->(literal($source)));
+
+							$state = $error->{state} if $error->{state} ne 'none';
+						}
+						$session->error('ROLLBACK');
+						is($state, undef, "$way: $what") if $source eq $good && $way !~ /fails then/;
+						log_is_clean($main, $log, "$way, $what: the log is clean");
+						$session->error('DROP TABLE IF EXISTS t');
+						$session->error('DEALLOCATE ALL');
+					}
+				}
+				$log = -s $main->logfile;
+				$session->error(q{SELECT 'Kq7zz' FROM pg_class LIMIT 1});
+				like(slurp_file($main->logfile, $log), $secret, 'afterwards it logs as before')
+				  unless $name eq 'log_statement_stats';
+				$session->close;
+			};
+		}
+	}
+}
+
+subtest 'as a parameter, in a statement that takes long' => sub {
+	my $script = PostgreSQL::Test::Utils::tempdir() . '/attach_slowly.sql';
+
+	start_anew();
+
+	# The bind step takes no second, and its text is logged only when it does.
+	append_to_file($script, "SELECT * FROM dcx_attach_aas(:source, 'target');\n");
+	for my $setting ('log_min_duration_statement=1s', 'log_min_duration_sample=1s')
+	{
+		for my $mode ('simple', 'extended', 'prepared')
+		{
+			my $locker = session($aas, database => $Dcx::aas_db);
+			my $log = -s $main->logfile;
+			my ($out, $err, $run) = ('', '');
+
+			local $ENV{PGOPTIONS} = "-c $setting -c log_statement_sample_rate=1 -c log_parameter_max_length=-1";
+			$locker->value('BEGIN; LOCK TABLE products IN ACCESS EXCLUSIVE MODE');
+			$run = IPC::Run::start [ 'pgbench', '-n', '-t', '1', '-M', $mode,
+				'-D', 'source=' . ($mode eq 'simple' ? literal($good) : $good), '-f', $script,
+				'-h', $main->host, '-p', $main->port, $Dcx::main_db ], '>', \$out, '2>', \$err;
+			ok( $aas->poll_query_until($Dcx::aas_db, <<'SQL'), "$setting, $mode: it waits for more than a second");
+SELECT count(*) = 1 FROM pg_stat_activity WHERE application_name = 'dcx_pricing' AND wait_event_type = 'Lock'
+   AND query_start < clock_timestamp() - interval '1.2 s'
+SQL
+			is($main->safe_psql('postgres', <<'SQL'), '', 'pg_stat_activity does not show it meanwhile');
+SELECT query FROM pg_stat_activity WHERE query ~ 'Kq7zz' AND pid <> pg_backend_pid()
+SQL
+			is($main->safe_psql('postgres', q{SELECT count(*) FROM pg_stat_activity WHERE query ~ '^<dcx_attach'}),
+				'1', 'but that there is one');
+			$locker->value('ROLLBACK');
+			$run->finish;
+			like($out, qr/actually processed: 1\/1/, 'it attaches') or diag($err);
+			log_is_clean($main, $log, 'the log is clean');
+			$locker->close;
+		}
+	}
+};
+
+subtest 'whoever may not set a setting is logged as the administrator has it' => sub {
+	my $session = session_with('operator', 'log_min_duration_statement = 0');
+
+	start_anew();
+	my $log = -s $main->logfile;
+
+	$session->value($ways{'called directly'}->(literal($good)));
+	like(slurp_file($main->logfile, $log), qr/duration: .*statement: SELECT \* FROM dcx_attach_aas/, 'with its text');
+	is($main->safe_psql('postgres', "SELECT query ~ 'dcx_attach_aas' FROM pg_stat_activity WHERE pid = $session->{pid}"),
+		't', 'also in pg_stat_activity');
+	$session->close;
+	start_anew();
+};
+
+subtest 'what a trigger of somebody\'s finds as current_query()' => sub {
+	my $session = session($main);
+
+	$session->value(<<'SQL');
+CREATE TABLE queries (query text);
+CREATE FUNCTION keep_query() RETURNS event_trigger LANGUAGE plpgsql AS
+	$$ BEGIN INSERT INTO public.queries VALUES (current_query()); END $$;
+CREATE EVENT TRIGGER keep_query ON ddl_command_end EXECUTE FUNCTION keep_query();
+SQL
+	$session->value("SELECT * FROM dcx_attach_aas('$good', 'target')");
+	$session->value('DROP EVENT TRIGGER keep_query');
+	cmp_ok($session->value('SELECT count(*) FROM queries'), '>', 0, 'the event trigger has fired');
+	unlike($session->value('SELECT * FROM queries'), $secret, 'without the password');
+	$session->value(q{SELECT * FROM dcx_detach('aas')});
+	$session->close;
+};
+
+subtest 'no password in any statement: it is in a file that the server reads' => sub {
+	my $passwords = PostgreSQL::Test::Utils::tempdir() . '/pgpass';
+	my $session = session($main);
+	my $log = -s $main->logfile;
+
+	append_to_file($passwords, '127.0.0.1:*:*:aas_reader:' . ($password =~ s/([:\\])/\\$1/gr) . "\n");
+	chmod 0600, $passwords;
+	$session->value(q{SET log_statement = 'all'});
+	$session->value("SELECT * FROM dcx_attach_aas('postgresql://$reader\@$host/$Dcx::aas_db?passfile=$passwords', 'target')");
+	is($session->value("SELECT $Dcx::cost"), '376.00', 'it prices');
+	like(slurp_file($main->logfile, $log), qr/statement: SELECT \* FROM dcx_attach_aas/, 'every statement is logged');
+	log_is_clean($main, $log, 'and the log is clean');
+	is($session->value(q{SELECT count(*) FROM pg_user_mappings WHERE umoptions::text LIKE '%password%'}), '0',
+		'no user mapping has one');
+	$session->value(q{SELECT * FROM dcx_detach('aas')});
+
+	start_anew();
+	$session->value(<<"SQL");
+CREATE SERVER dcx_target FOREIGN DATA WRAPPER postgres_fdw OPTIONS (passfile '$passwords');
+ALTER SERVER dcx_target OWNER TO operator;
+CREATE USER MAPPING FOR operator SERVER dcx_target OPTIONS (user '$reader', password_required 'false')
+SQL
+	my $operator = session($main, user => 'operator');
+
+	$operator->value("SELECT * FROM dcx_attach_aas('postgresql://$reader\@$host/$Dcx::aas_db', 'target')");
+	is($operator->value("SELECT $Dcx::cost"), '376.00', 'a role that is no superuser prices, too, where one allows it');
+	$operator->close;
+	start_anew();
+	$session->close;
+};
+
+subtest 'made by hand after SET, attached by name' => sub {
+	my $session = session_with(undef, q{log_statement = 'all'}, 'log_min_duration_statement = 0',
+		'log_min_duration_sample = 0', 'log_transaction_sample_rate = 1');
+	my $log = -s $main->logfile;
+	my $port = $aas->port;
+
+	$session->value(q{SET log_statement = 'none'});
+	$session->value("SET $_") for 'log_min_duration_statement = -1', 'log_min_duration_sample = -1',
+	  'log_transaction_sample_rate = 0';
+	$session->value(<<"SQL");
+CREATE SERVER by_hand FOREIGN DATA WRAPPER postgres_fdw
+	OPTIONS (host '127.0.0.1', port '$port', dbname '$Dcx::aas_db');
+\\set password `echo '$password'`
+CREATE USER MAPPING FOR CURRENT_USER SERVER by_hand OPTIONS (user '$reader', password :'password')
+SQL
+	$session->value("RESET $_")
+	  for 'log_statement', 'log_min_duration_statement', 'log_min_duration_sample', 'log_transaction_sample_rate';
+	$session->value(q{SELECT * FROM dcx_attach_aas('by_hand', 'target')});
+	like(slurp_file($main->logfile, $log), qr/dcx_attach_aas\('by_hand'/, 'what has no secret is logged');
+	is($session->value("SELECT $Dcx::cost"), '376.00', 'it prices');
+	log_is_clean($main, $log, 'the log is clean');
+	$session->value(q{SELECT * FROM dcx_detach('aas'); DROP SERVER by_hand CASCADE});
+	$session->close;
+};
+
 SKIP:
 {
 	skip 'no pg_stat_statements here', 1
@@ -357,6 +622,10 @@ CONF
 			'>', 0, 'and what happens inside');
 		is( $session->value(q{SELECT query FROM pg_stat_statements WHERE query ~* 'Kq7zz|Vw9yy|Xt5uu|Rb3ss|Lm1nn'}),
 			'', 'and no password');
+		$session->value(q{SET pg_stat_statements.track = 'none'});
+		$session->error($ways{$_}->(literal($good))) for 'in a DO block', 'prepared', 'with CREATE TABLE AS';
+		is( $session->value(q{SELECT query FROM pg_stat_statements WHERE query ~* 'Kq7zz|Vw9yy|Xt5uu|Rb3ss|Lm1nn'}),
+			'', 'nor of a utility statement where nothing is tracked');
 		$session->close;
 	};
 }
