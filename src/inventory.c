@@ -128,7 +128,7 @@ read_inventory(Oid relation, uint64 *nrows)
 					 dcx_relation_name(relation),
 					 quote_identifier(current_column));
 
-	dcx_run_begin(&run, InvalidOid);
+	dcx_run_begin_reading(&run, dcx_relation_owner(relation));
 	*nrows = dcx_query_read(&plan, sql.data, &none);
 	rows = MemoryContextAllocHuge(context, sizeof(InventoryRow) * Max(*nrows, 1));
 	for (uint64 i = 0; i < *nrows; i++)

@@ -57,6 +57,12 @@ dcx_run_begin_firing(DcxRun *run, Oid owner, const char *schema)
 }
 
 void
+dcx_run_begin_reading(DcxRun *run, Oid owner)
+{
+	dcx_run_begin(run, superuser() ? owner : InvalidOid);
+}
+
+void
 dcx_run_end(DcxRun *run)
 {
 	SPI_finish();

@@ -38,6 +38,13 @@ extern void dcx_run_set(const char *name, const char *value);
  */
 extern void dcx_run_begin_firing(DcxRun *run, Oid owner, const char *schema);
 
+/*
+ * The same for a statement that reads a relation for the caller: as the caller, under his rights and his row-level
+ * security. A superuser, whom neither stops, reads as the relation's owner: what stands in views, casts and the
+ * expressions of indexes are that role's functions, and those of indexes run when a statement is only planned.
+ */
+extern void dcx_run_begin_reading(DcxRun *run, Oid owner);
+
 #define DCX_PLAN_PARAMETERS 24
 
 /* The parameters of a statement: $1, $2 and so on, in the order they are added. All zero: none. */

@@ -525,7 +525,10 @@ find_wallet(const char *organisation, bool lock, DcxWallet *wallet)
 
 	sql = select_wallet(lock ? " FOR NO KEY UPDATE" : "", &type);
 	dcx_parameter(&parameters, type, organisation_value(organisation, type), false);
-	dcx_run_begin(&run, lock ? dcx_relation_owner(wallets.relation) : InvalidOid);
+	if (lock)
+		dcx_run_begin(&run, dcx_relation_owner(wallets.relation));
+	else
+		dcx_run_begin_reading(&run, dcx_relation_owner(wallets.relation));
 	found = lock ? dcx_query_write(&lock_plan, sql, &parameters) :
 				   dcx_query_read(&read_plan, sql, &parameters);
 	*wallet = found_wallet(found);
