@@ -61,21 +61,25 @@ check_not_in_use(const char *server)
 {
 	static const Oid types[] = {TEXTOID};
 	Datum			 values[1];
-	char			*schema;
+	char			*call;
 
-	dcx_query_execute("SELECT quote_ident(n.nspname) FROM pg_extension e"
-					  "  JOIN pg_namespace n ON n.oid = e.extnamespace"
-					  " WHERE e.extname = 'postgres_fdw'",
-					  0,
-					  NULL,
-					  NULL,
-					  NULL);
-	schema = dcx_query_text(0, 1);
+	/* Its own: who owns the schema can have another one, with other arguments. It takes one since 18. */
+	dcx_query_execute(
+		"SELECT format('%I.%I(%s)', n.nspname, p.proname,"
+		"              CASE WHEN p.pronargs > 0 THEN 'false' END)"
+		"  FROM pg_extension e JOIN pg_depend d ON d.refclassid = 'pg_extension'::regclass"
+		"   AND d.refobjid = e.oid AND d.classid = 'pg_proc'::regclass AND d.deptype = 'e'"
+		"  JOIN pg_proc p ON p.oid = d.objid"
+		"  JOIN pg_namespace n ON n.oid = p.pronamespace"
+		" WHERE e.extname = 'postgres_fdw' AND p.proname = 'postgres_fdw_get_connections'",
+		0,
+		NULL,
+		NULL,
+		NULL);
+	call = dcx_query_text(0, 1);
 
 	values[0] = CStringGetTextDatum(server);
-	if (dcx_query_execute(psprintf("SELECT FROM %s.postgres_fdw_get_connections()"
-								   " WHERE server_name = $1 AND NOT valid",
-								   schema),
+	if (dcx_query_execute(psprintf("SELECT FROM %s WHERE server_name = $1 AND NOT valid", call),
 						  1,
 						  types,
 						  values,
