@@ -260,7 +260,7 @@ find_targets(Oid schema, Oid relation, Oid function)
 		"                      WHERE t.tgrelid = c.oid AND t.tgfoid = $3 AND t.tgtype & 19 = 19"
 		"                        AND t.tgqual IS NULL AND t.tgattr::text = ''"
 		"                        AND (t.tgnargs = 0 OR t.tgargs ="
-		"                             convert_to($4, getdatabaseencoding()) || '\\x00'::bytea)"
+		"                             convert_to($4, getdatabaseencoding()) || decode('00', 'hex'))"
 		"                      ORDER BY t.tgenabled IN ('O', 'A') DESC, t.tgname DESC LIMIT 1)"
 		"            ours ON true"
 		"  LEFT JOIN LATERAL (SELECT max(t.tgname::text COLLATE \"C\") AS last FROM pg_trigger t"
