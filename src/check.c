@@ -343,7 +343,7 @@ dcx_check_area(Oid function, const char *area)
 						"NULL is all of them."));
 
 	guc_level = set_options();
-	look.facts = dcx_facts_gather(look.reached, &failures);
+	look.facts = dcx_facts_gather(dcx_extension_schema(function), look.reached, &failures);
 	for (size_t i = 0; i < lengthof(areas); i++)
 	{
 		const char *name = areas[i].name;
@@ -421,7 +421,8 @@ dcx_health(PG_FUNCTION_ARGS)
 
 	InitMaterializedSRF(fcinfo, 0);
 	guc_level = set_options();
-	add_jsonb(&parameters, dcx_facts_gather(reached, &failures));
+	add_jsonb(&parameters,
+			  dcx_facts_gather(dcx_extension_schema(fcinfo->flinfo->fn_oid), reached, &failures));
 	for (size_t i = 0; i < lengthof(parts); i++)
 	{
 		if (reached[parts[i].id])

@@ -486,13 +486,14 @@ attempt_each(Gathering *gathering, const char *name, const char *area, void (*ad
 }
 
 Jsonb *
-dcx_facts_gather(bool reached[DCX_CATALOGS], List **failures)
+dcx_facts_gather(const char *schema, bool reached[DCX_CATALOGS], List **failures)
 {
 	Gathering gathering = {0};
 
 	initStringInfo(&gathering.json);
 	appendStringInfoChar(&gathering.json, '{');
 	append_text(&gathering.json, "library", DCX_VERSION);
+	append_text(&gathering.json, "schema", schema);
 	append_json(&gathering.json, "needs", needs());
 	attempt(&gathering, "connection", add_bindings);
 	attempt(&gathering, "schema", add_local);

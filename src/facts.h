@@ -3,6 +3,7 @@
  *		What the checks look at, as one jsonb: what is attached, how the other server is, what is here.
  *
  *		{"library": ...,
+ *		 "schema": where the extension is,
  *		 "bindings": [{"catalog", "part", "relation", "oid", "kind", "columns", "owner", "seen", ...}],
  *		 "needs": {catalog: {part: {"columns": {name: {"number", "needed"}}}}},
  *		 "catalogs": {catalog: null, or {"title", "items", "part", "server", "owner", "schema", "reached",
@@ -31,10 +32,10 @@ typedef struct DcxFactsFailure
 } DcxFactsFailure;
 
 /*
- * All of it, in the current memory context; reached: which catalogs are there to be read;
+ * All of it, in the current memory context. schema: where the extension is; reached: which catalogs are there to be read;
  * failures: a DcxFactsFailure for what is not in it, since this database is not in order.
  */
-extern Jsonb *dcx_facts_gather(bool reached[DCX_CATALOGS], List **failures);
+extern Jsonb *dcx_facts_gather(const char *schema, bool reached[DCX_CATALOGS], List **failures);
 
 /* Who this database is, and whose catalog a relation is of, as JSON text: for attaching. */
 extern char *dcx_facts_identity(DcxCatalogId id, Oid relation);

@@ -1,7 +1,8 @@
 -- check: everything that can be wrong, as rows, with the SQL that fixes it
 --
 -- dcx_check() gathers the facts, with the rights that it takes, and gives them to a function per area, which only
--- looks: at what it was given, and at this database's own catalogs. Those are nobody's to call: who may execute
+-- looks: at what it was given, and at this database's own catalogs. A fix names our schema as it is called now: its
+-- owner can rename it, and make another one of the old name. Those functions are nobody's to call: who may execute
 -- dcx_check() needs no right on them, and they run as he does.
 
 CREATE FUNCTION @extschema@.dcx_check(area text DEFAULT NULL)
@@ -27,7 +28,7 @@ BEGIN ATOMIC
           FROM pg_foreign_server s, pg_options_to_table(s.srvoptions) o)
     SELECT 'info', 'aas', 'no catalog is attached', 'Nothing can be priced.',
            CASE WHEN EXISTS (SELECT FROM pg_class c WHERE c.relname = 'products' AND c.relnamespace = to_regnamespace('aas'))
-                THEN 'SELECT * FROM @extschema@.dcx_attach_aas()' END
+                THEN format('SELECT * FROM %I.dcx_attach_aas()', facts ->> 'schema') END
      WHERE facts ? 'bindings' AND NOT EXISTS (SELECT FROM bound WHERE bound.catalog = 'aas' AND part = 'products')
     UNION ALL
     SELECT 'error', format('%s of catalog %s', part, catalog), 'the attached relation has been dropped',
@@ -279,7 +280,7 @@ BEGIN ATOMIC
            format('%s of them: %s%s', count(*),
                   string_agg(format('%s: %s, was %s', code, price, was_price), '; ' ORDER BY code) FILTER (WHERE n <= 10),
                   CASE WHEN count(*) > 10 THEN '; ...' ELSE '.' END),
-           'SELECT * FROM @extschema@.dcx_price_book_save()'
+           format('SELECT * FROM %I.dcx_price_book_save()', facts ->> 'schema')
       FROM (SELECT p.code, p.price, w.price AS was_price, row_number() OVER (ORDER BY p.code) AS n
               FROM priced p JOIN was w USING (code) WHERE p.usable AND p.price <> w.price) changed
     HAVING count(*) > 0;
@@ -385,7 +386,7 @@ BEGIN ATOMIC
            format('%s of them: %s%s', count(*),
                   string_agg(format('%s: %s and %s per Mbps, were %s and %s', name, fixed, per_mbps, was_fixed, was_per_mbps), '; ' ORDER BY name) FILTER (WHERE n <= 10),
                   CASE WHEN count(*) > 10 THEN '; ...' ELSE '.' END),
-           'SELECT * FROM @extschema@.dcx_price_book_save(''enetworks'')'
+           format('SELECT * FROM %I.dcx_price_book_save(%L)', facts ->> 'schema', 'enetworks')
       FROM (SELECT p.name, p.fixed, p.per_mbps, w.fixed AS was_fixed, w.per_mbps AS was_per_mbps, row_number() OVER (ORDER BY p.name) AS n
               FROM priced p JOIN was w ON (w.code, w.low) = (p.service, p.low) 
              WHERE (p.fixed, p.per_mbps) <> (w.fixed, w.per_mbps) AND p.fixed >= 0 AND p.fixed < 'Infinity' AND p.per_mbps >= 0 AND p.per_mbps < 'Infinity') changed
@@ -418,7 +419,7 @@ BEGIN ATOMIC
     SELECT 'warning', name, problem, nullif(concat_ws(' ', why, CASE WHEN place <> '' THEN concat(place, extension, mend, '.') END), ''),
            CASE WHEN place = '' THEN mend END
       FROM (SELECT name, place, extension, 'nothing keeps "updatedAt"' AS problem, NULL AS why,
-                   format('SELECT * FROM %sdcx_attach_updated_at(%L)', CASE WHEN place = '' THEN '@extschema@.' END, name) AS mend
+                   format('SELECT * FROM %sdcx_attach_updated_at(%L)', CASE WHEN place = '' THEN format('%I.', facts ->> 'schema') END, name) AS mend
               FROM timed WHERE trigger IS NULL
             UNION ALL
             SELECT name, place, NULL, 'nothing keeps "updatedAt"', format('Trigger %I is disabled.', trigger),
@@ -447,7 +448,7 @@ BEGIN ATOMIC
                b ->> 'kind' IN ('r', 'p') AS is_table
           FROM jsonb_array_elements(facts -> 'bindings') b WHERE b ->> 'catalog' = 'wallet' AND b ->> 'kind' IS NOT NULL),
     attach AS (
-        SELECT format('SELECT * FROM %s.dcx_attach_wallet(%L, %L, %L)', '@extschema@', relation, organisation, balance) AS call FROM bound),
+        SELECT format('SELECT * FROM %I.dcx_attach_wallet(%L, %L, %L)', facts ->> 'schema', relation, organisation, balance) AS call FROM bound),
     -- What calls dcx_wallet_record() on the table and its partitions. Of those that fire for all rows, or for TRUNCATE, one
     -- records: the first here, which a partition has from its parent. (src/recorder.h)
     recorder AS (
@@ -491,7 +492,7 @@ BEGIN ATOMIC
                      CASE WHEN type.base = 'real'::regtype THEN 'Of a real no more than six digits are read: 12345.67 is 12345.7.' END,
                      'It is used by ' || used.by || ', which has to go before another type can come.'),
            CASE WHEN type.base = 'double precision'::regtype AND used.by IS NULL
-                THEN format('ALTER TABLE %1$s ALTER COLUMN %2$I TYPE numeric USING trim_scale(round(%2$I::numeric, 6))', relation, balance) END
+                THEN format('ALTER TABLE %1$s ALTER COLUMN %2$I TYPE numeric USING pg_catalog.trim_scale(pg_catalog.round(%2$I::numeric, 6))', relation, balance) END
       FROM bound JOIN pg_attribute a ON a.attrelid = oid AND a.attname = balance,
            LATERAL (SELECT string_agg(DISTINCT pg_describe_object(d.classid, d.objid, d.objsubid), ', ') FROM pg_depend d
                  WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = a.attrelid AND d.refobjsubid = a.attnum AND d.deptype = 'n'
@@ -530,7 +531,7 @@ BEGIN ATOMIC
       FROM bound, jsonb_array_elements_text(facts -> 'wallet' -> 'doubles') o
     UNION ALL
     SELECT 'info', 'dcx.wallet_hold', 'expired holds are not marked',
-           format('%s of them, which hold nothing any more.', facts -> 'wallet' -> 'ledger' ->> 'expired'), 'SELECT * FROM @extschema@.dcx_maintain()'
+           format('%s of them, which hold nothing any more.', facts -> 'wallet' -> 'ledger' ->> 'expired'), format('SELECT * FROM %I.dcx_maintain()', facts ->> 'schema')
      WHERE (facts -> 'wallet' -> 'ledger' ->> 'expired')::bigint > 0;
 END;
 COMMENT ON FUNCTION @extschema@.dcx_check_wallet(jsonb) IS
@@ -548,7 +549,7 @@ BEGIN ATOMIC
         SELECT a ->> 'title' AS title, a ->> 'server' IS NOT NULL AS is_foreign, facts -> 'books' -> c.key ->> 'last_seen_at' AS last_seen_at,
                extract(epoch FROM now() - (facts -> 'books' -> c.key ->> 'last_seen_at')::timestamptz) AS age,
                -- saving takes a catalog that answers
-               CASE WHEN (a ->> 'reached')::boolean THEN 'SELECT * FROM @extschema@.dcx_price_book_save(' || quote_literal(c.key) || ')' END AS save
+               CASE WHEN (a ->> 'reached')::boolean THEN format('SELECT * FROM %I.dcx_price_book_save(%L)', facts ->> 'schema', c.key) END AS save
           FROM jsonb_each(facts -> 'catalogs') c (key, a) WHERE jsonb_typeof(a) = 'object')
     SELECT 'warning', 'dcx_pricing.max_price_age', 'orders are priced by another server',
            'postgres_fdw commits there as part of our COMMIT: a server that hangs just then keeps wallets locked. Save books, and let them answer.',
