@@ -143,7 +143,7 @@ SQL
 ALTER TABLE dcx.wallet_hold RENAME TO wallet_hold_kept;
 CREATE VIEW dcx.wallet_hold AS SELECT * FROM dcx.wallet_hold_kept WHERE shop.spring()
 SQL
-	like($super->value(q{SELECT count(*) FROM dcx_wallet_holds('org-globex')}), qr/^\d$/, 'the holds, behind a view');
+	is($super->error(q{SELECT count(*) FROM dcx_wallet_holds('org-globex')})->{state}, '55000', 'no holds through a view');
 	$operator->value('DROP VIEW dcx.wallet_hold; ALTER TABLE dcx.wallet_hold_kept RENAME TO wallet_hold');
 	is($operator->value('SELECT DISTINCT * FROM shop.log'), 'operator|f|42501', 'run it as operator, without success');
 	cmp_ok($operator->value('SELECT count(*) FROM shop.log'), '>', 30, 'many times');
