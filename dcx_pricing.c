@@ -42,6 +42,7 @@
  *		src/quote		the lines of a quote
  *		src/money		exact decimals
  *		src/remote		waits for another server, not for ever
+ *		src/place		a connection that postgres_fdw keeps, and giving it up
  *		src/probe		asks another server, beside the transaction
  *		src/reach		whether what is attached can be read, beside it as well
  *		src/guarded		work whose failure is a result

@@ -11,6 +11,7 @@
 #include "foreign/fdwapi.h"
 #include "miscadmin.h"
 #include "query.h"
+#include "reach.h"
 #include "relation.h"
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
@@ -372,6 +373,8 @@ start(void *argument)
 
 	if (reading->plan)
 		reading->cursor = dcx_query_open(reading->plan, reading->sql, &none);
+	else
+		dcx_query_touch(reading->sql);
 }
 
 static void
@@ -393,13 +396,16 @@ dcx_catalog_select(DcxCatalogId id, const Oid *relations, int nrelations, const 
 {
 	Reading reading = {.plan = plan, .sql = sql};
 	bool	near = true;
+	List   *places = NIL;
 
 	for (int i = 0; i < nrelations; i++)
 		near = near && is_near(relations[i]);
 	if (near)
 		return plan ? dcx_query_read(plan, sql, &none) :
 					  dcx_query_execute(sql, 0, NULL, NULL, NULL);
-	dcx_remote_do(dcx_catalog_remote(id), start, finish, &reading);
+	for (int i = 0; i < nrelations; i++)
+		places = list_concat(places, dcx_reach_places(relations[i]));
+	dcx_remote_do(dcx_catalog_remote(id), places, start, finish, &reading);
 	return reading.nrows;
 }
 

@@ -38,6 +38,9 @@
 	(pg_namespace_aclcheck(schema, role, ACL_USAGE) == ACLCHECK_OK)
 #endif
 
+/* postgres_fdw heeds a cancel while it connects, and not connect_timeout any more, since 16. */
+#define DCX_CONNECTING_IS_INTERRUPTIBLE (PG_VERSION_NUM >= 160000)
+
 /* Stands before a declaration since 18. */
 #if PG_VERSION_NUM < 180000
 #define pg_noreturn __attribute__((noreturn))

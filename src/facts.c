@@ -346,11 +346,17 @@ read_wallets(void *argument)
 						  &none));
 }
 
+static void
+connect_to_wallets(void *json)
+{
+	dcx_query_touch(psprintf("SELECT FROM %s", dcx_relation_name(dcx_wallet_binding()->relation)));
+}
+
 static char *
 wallet(void)
 {
+	static DcxRemote  remote = {.name = "wallet", .what = "database of the wallets"};
 	const DcxBinding *wallets = dcx_wallet_binding();
-	DcxRemote		  remote = {.name = "wallet", .what = "database of the wallets"};
 	DcxParameters	  none = {0};
 	StringInfoData	  json;
 	Oid				  owner;
@@ -365,7 +371,11 @@ wallet(void)
 	if (dcx_wallet_is_table(wallets->relation))
 		read_wallets(&json);
 	else
-		dcx_remote_do(&remote, NULL, read_wallets, &json);
+		dcx_remote_do(&remote,
+					  dcx_reach_places(wallets->relation),
+					  connect_to_wallets,
+					  read_wallets,
+					  &json);
 	owner = dcx_ledger_owner(wallets, true);
 	if (OidIsValid(owner))
 	{

@@ -15,6 +15,7 @@
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "options.h"
+#include "place.h"
 #include "query.h"
 #include "remote.h"
 #include "utils/builtins.h"
@@ -215,7 +216,7 @@ dcx_foreign_leads_elsewhere(Oid server, List *connection, List *user)
 bool
 dcx_foreign_has_mapping(Oid server, Oid role)
 {
-	return has_own_mapping(server, role) || has_own_mapping(server, InvalidOid);
+	return dcx_place_has_mapping(server, role);
 }
 
 static ColumnDef *
@@ -414,6 +415,19 @@ typedef struct RemoteSchema
 	List	   *tables;
 } RemoteSchema;
 
+static char *
+select_database(const RemoteSchema *remote)
+{
+	return psprintf("SELECT catalog_name::text FROM %s.dcx_remote_database",
+					quote_identifier(remote->local_schema));
+}
+
+static void
+connect_to_remote(void *argument)
+{
+	dcx_query_touch(select_database(argument));
+}
+
 static void
 read_remote_schema(void *argument)
 {
@@ -424,11 +438,7 @@ read_remote_schema(void *argument)
 	DcxRemoteTable	*table = NULL;
 	uint64			 n;
 
-	dcx_query_execute(psprintf("SELECT catalog_name::text FROM %s.dcx_remote_database", schema),
-					  0,
-					  NULL,
-					  NULL,
-					  NULL);
+	dcx_query_execute(select_database(remote), 0, NULL, NULL, NULL);
 	remote->database = dcx_query_text(0, 1);
 
 	values[0] = CStringGetTextDatum(remote->remote_schema);
@@ -470,7 +480,11 @@ dcx_foreign_remote_tables(DcxRemote *catalog, const char *server, const char *lo
 
 	for (size_t i = 0; i < lengthof(remote_catalogs); i++)
 		create_remote_catalog(&remote_catalogs[i], server, local_schema);
-	dcx_remote_do(catalog, NULL, read_remote_schema, &remote);
+	dcx_remote_do(catalog,
+				  dcx_place_list(dcx_foreign_server(server), GetUserId()),
+				  connect_to_remote,
+				  read_remote_schema,
+				  &remote);
 	for (size_t i = 0; i < lengthof(remote_catalogs); i++)
 		dcx_foreign_drop(OBJECT_FOREIGN_TABLE,
 						 list_make2(makeString(pstrdup(local_schema)),

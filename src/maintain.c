@@ -19,6 +19,7 @@
 #include "ledger.h"
 #include "miscadmin.h"
 #include "query.h"
+#include "reach.h"
 #include "relation.h"
 #include "remote.h"
 #include "utils/builtins.h"
@@ -87,6 +88,12 @@ save(void *argument)
 }
 
 static void
+connect_to_remote(void *task)
+{
+	dcx_query_touch(psprintf("SELECT FROM %s", dcx_relation_name(((Task *) task)->relation)));
+}
+
+static void
 analyze_remote(void *task)
 {
 	dcx_query_execute(psprintf("ANALYZE %s", dcx_relation_name(((Task *) task)->relation)),
@@ -106,7 +113,11 @@ analyze(void *argument)
 	if (!OidIsValid(task->relation) || get_rel_relkind(task->relation) != RELKIND_FOREIGN_TABLE)
 		return;
 	dcx_run_begin(&run, dcx_relation_owner(task->relation));
-	dcx_remote_do(dcx_catalog_remote(task->id), NULL, analyze_remote, task);
+	dcx_remote_do(dcx_catalog_remote(task->id),
+				  dcx_reach_places(task->relation),
+				  connect_to_remote,
+				  analyze_remote,
+				  task);
 	dcx_run_end(&run);
 	put(task, dcx_relation_name(task->relation));
 }

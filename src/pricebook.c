@@ -239,10 +239,25 @@ choose_for_outage(Shelf *shelf, const char *reason)
 			errdetail("%s", reason));
 }
 
+/* A transaction that had read the catalog has lost it at its end: that is an outage, too. */
+static void
+note_loss(Shelf *shelf)
+{
+	DcxRemote *from = remote(shelf);
+
+	if (from->lost_at != 0 && shelf->current.book && !shelf->current.saved)
+	{
+		shelf->outage_relation = shelf->current.relation;
+		shelf->outage_until = seconds_after(from->lost_at, RETRY_AFTER);
+	}
+	from->lost_at = 0;
+}
+
 /* Whether the catalog is left alone for now, since it could not be reached a moment ago. */
 static bool
-is_left_alone(const Shelf *shelf)
+is_left_alone(Shelf *shelf)
 {
+	note_loss(shelf);
 	return dcx_on_outage == DCX_ON_OUTAGE_SAVED &&
 		   shelf->outage_relation == shelf->priced.bindings[0]->relation &&
 		   GetCurrentTransactionStartTimestamp() < shelf->outage_until;
@@ -395,7 +410,7 @@ load_from_afar(Shelf *shelf)
 	PG_TRY();
 	{
 		if (subtransaction)
-			dcx_remote_do(remote(shelf), load, release, shelf);
+			dcx_remote_do(remote(shelf), NIL, load, release, shelf);
 		else
 			load_live(shelf);
 		shelf->outage_relation = InvalidOid;

@@ -5,13 +5,13 @@
 #include "postgres.h"
 
 #include "commands/defrem.h"
-#include "foreign.h"
 #include "foreign/foreign.h"
 #include "lib/stringinfo.h"
 #include "libpq-fe.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "pgstat.h"
+#include "place.h"
 #include "portability/instr_time.h"
 #include "probe.h"
 #include "storage/fd.h"
@@ -135,6 +135,7 @@ typedef struct Patience
 {
 	TimestampTz until;	/* the next bytes come */
 	TimestampTz in_all; /* all have come */
+	bool		over;
 } Patience;
 
 static void
@@ -142,6 +143,7 @@ start_waiting(Patience *patience)
 {
 	TimestampTz now = GetCurrentTimestamp();
 
+	patience->over = false;
 	patience->until = now + DCX_PROBE_LIMIT * USECS_PER_SEC;
 	patience->in_all = now + DCX_PROBE_LIMIT_IN_ALL * USECS_PER_SEC;
 }
@@ -155,8 +157,9 @@ wait_on(Patience *patience)
 }
 
 static char *
-too_late(const Patience *patience)
+too_late(Patience *patience)
 {
+	patience->over = true;
 	if (patience->until == patience->in_all)
 		return psprintf("no whole answer within %d s", DCX_PROBE_LIMIT_IN_ALL);
 	return psprintf("no answer within %d s", DCX_PROBE_LIMIT);
@@ -191,7 +194,7 @@ wait_for(PGconn *connection, int events, const Patience *patience, bool *ready)
 
 /* Goes on connecting until that is done; NULL, or what went wrong. */
 static char *
-finish_connecting(PGconn *connection, const Patience *patience)
+finish_connecting(PGconn *connection, Patience *patience)
 {
 	PostgresPollingStatusType status = PGRES_POLLING_WRITING;
 
@@ -326,7 +329,7 @@ dcx_probe(Oid server_oid, Oid role, const char *question, const char *parameter)
 	PGconn *volatile connection = NULL;
 	PGresult *volatile result = NULL;
 
-	if (!dcx_foreign_has_mapping(server_oid, role))
+	if (!dcx_place_has_mapping(server_oid, role))
 	{
 		probe.error = psprintf("role \"%s\" has no user mapping for server \"%s\"",
 							   GetUserNameFromId(role, false),
@@ -380,5 +383,6 @@ dcx_probe(Oid server_oid, Oid role, const char *question, const char *parameter)
 		ReleaseExternalFD();
 	}
 	PG_END_TRY();
+	probe.silent = patience.over;
 	return probe;
 }

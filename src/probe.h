@@ -16,6 +16,7 @@ typedef struct DcxProbe
 {
 	char  *answer;	   /* the first column of the rows, comma-separated; NULL: there is an error */
 	char  *error;	   /* without a password, in one line */
+	bool   silent;	   /* the error is that it did not answer in time */
 	double latency_ms; /* of the question, connected */
 } DcxProbe;
 

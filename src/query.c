@@ -209,6 +209,16 @@ dcx_query_fetch(void *cursor)
 	return nrows;
 }
 
+void
+dcx_query_touch(const char *sql)
+{
+	DcxParameters none = {0};
+	Portal		  cursor;
+
+	execute_plan(NULL, sql, &none, true, &cursor);
+	SPI_cursor_close(cursor);
+}
+
 /* A row of the result. A trigger of a table's owner can keep one away that we have just written. */
 static HeapTuple
 result_row(uint64 row)

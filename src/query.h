@@ -89,6 +89,9 @@ extern uint64 dcx_query_write(DcxPlan *plan, const char *sql, DcxParameters *par
 extern void	 *dcx_query_open(DcxPlan *plan, const char *sql, DcxParameters *parameters);
 extern uint64 dcx_query_fetch(void *cursor);
 
+/* Starts a query and reads nothing: all that does is to connect to the servers of its foreign tables. */
+extern void dcx_query_touch(const char *sql);
+
 /*
  * A value of a type; refuses (55000) a column of another type: it may be one of a table whose owner
  * has altered it, and its value would be read as an address. 0 for NULL. So do those below.

@@ -8,6 +8,7 @@
 #include "errcodes.h"
 #include "fmgr.h"
 #include "foreign/foreign.h"
+#include "place.h"
 #include "probe.h"
 #include "query.h"
 #include "reach.h"
@@ -49,26 +50,23 @@ dcx_reach_sentence(const char *error)
 	return psprintf("%s%s", error, last == '.' || last == '?' ? "" : ".");
 }
 
-/* A server of postgres_fdw that a relation is read from, and as whom. */
-typedef struct Remote
+/* Itself, through views, or by what it inherits; a function hides its own. */
+List *
+dcx_reach_places(Oid relation)
 {
-	Oid server;
-	Oid role;
-} Remote;
+	static DcxPlan plan;
+	MemoryContext  context = CurrentMemoryContext;
+	DcxParameters  parameters = {0};
+	List		  *places = NIL;
+	uint64		   n;
+	DcxRun		   run;
 
-/* All that a relation is read from, itself, through views, or by what it inherits; a function hides its own. */
-static Remote *
-remotes_of(Oid relation, int *n)
-{
-	MemoryContext context = CurrentMemoryContext;
-	DcxParameters parameters = {0};
-	Remote		 *remotes;
-	DcxRun		  run;
-
+	if (get_rel_relkind(relation) == RELKIND_FOREIGN_TABLE)
+		return dcx_place_list(GetForeignTable(relation)->serverid, dcx_relation_owner(relation));
 	dcx_parameter_int64(&parameters, relation);
 	dcx_run_begin(&run, InvalidOid);
-	*n = dcx_query_read(
-		NULL,
+	n = dcx_query_read(
+		&plan,
 		"WITH RECURSIVE read (relation, role) AS ("
 		"  SELECT oid, relowner FROM pg_class WHERE oid = $1::oid"
 		"  UNION"
@@ -88,30 +86,32 @@ remotes_of(Oid relation, int *n)
 		"   JOIN pg_foreign_data_wrapper w ON w.oid = s.srvfdw AND w.fdwname = 'postgres_fdw'"
 		"  ORDER BY 1, 2",
 		&parameters);
-	remotes = MemoryContextAlloc(context, sizeof(Remote) * Max(*n, 1));
-	for (int i = 0; i < *n; i++)
+	for (uint64 i = 0; i < n; i++)
 	{
-		remotes[i].server = (Oid) dcx_query_int64(i, 1);
-		remotes[i].role = (Oid) dcx_query_int64(i, 2);
+		MemoryContext of_spi = MemoryContextSwitchTo(context);
+
+		places =
+			list_concat(places,
+						dcx_place_list((Oid) dcx_query_int64(i, 1), (Oid) dcx_query_int64(i, 2)));
+		MemoryContextSwitchTo(of_spi);
 	}
 	dcx_run_end(&run);
-	return remotes;
+	return places;
 }
 
 bool
 dcx_reach_answers(Oid relation, char **server, char **error)
 {
-	int		n;
-	Remote *remotes = remotes_of(relation, &n);
+	ListCell *lc;
 
-	for (int i = 0; i < n; i++)
+	foreach(lc, dcx_reach_places(relation))
 	{
-		DcxProbe probe =
-			dcx_probe(remotes[i].server, remotes[i].role, "SELECT coalesce($1, 'here')", NULL);
+		const DcxPlace *place = lfirst(lc);
+		DcxProbe probe = dcx_probe(place->server, place->role, "SELECT coalesce($1, 'here')", NULL);
 
 		if (probe.error)
 		{
-			*server = GetForeignServer(remotes[i].server)->servername;
+			*server = GetForeignServer(place->server)->servername;
 			*error = probe.error;
 			return false;
 		}

@@ -8,10 +8,17 @@
 #ifndef DCX_REACH_H
 #define DCX_REACH_H
 
+#include "nodes/pg_list.h"
 #include "utils/jsonb.h"
 
 /* Whether a relation is a foreign table whose server we can ask ourselves. */
 extern bool dcx_reach_is_remote(Oid relation);
+
+/*
+ * All connections of postgres_fdw's that a relation is read through, as a list of DcxPlace: its own, or
+ * those of the foreign tables in a view or in partitions.
+ */
+extern List *dcx_reach_places(Oid relation);
 
 /* The schema that a foreign table is of, there. */
 extern const char *dcx_reach_schema(Oid relation);

@@ -1,38 +1,102 @@
 /*
  * remote.c
  *		Waits for another server: for a bounded time, and with one error when it is out of reach.
+ *
+ * Two timers. The first bounds a piece of work. The second bounds the end of a transaction, or of a
+ * subtransaction, that did such work: there postgres_fdw sends COMMIT or RELEASE from a callback, and
+ * waits for the answer without end. Callbacks are called newest first, so ours are registered again after
+ * postgres_fdw has registered its own, and arm the timer before it waits.
+ *
+ * Either way the timer cancels the statement. A connection whose COMMIT or RELEASE was cancelled is
+ * closed by postgres_fdw without more waiting; for one whose query was cancelled, see place.c.
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "common/string.h"
 #include "compat.h"
 #include "errcodes.h"
 #include "miscadmin.h"
+#include "place.h"
+#include "probe.h"
 #include "remote.h"
 #include "storage/latch.h"
+#include "utils/memutils.h"
 #include "utils/timeout.h"
+#include "utils/timestamp.h"
+#include "utils/wait_event.h"
+
+/* How long a connection is asked whether it still answers, before it is given up; in seconds. */
+#define GIVE_UP_LIMIT 2
+
+/* So many catalogs and connections a transaction can use. Of what is more the end alone is bounded. */
+#define MAX_REMOTES 4
+#define MAX_PLACES	8
 
 /* The limit's timer, registered at the first use; and whether it went off. */
 static TimeoutId			 timer = MAX_TIMEOUTS;
 static volatile sig_atomic_t expired = false;
 
+/* The same for the end of a transaction. */
+static TimeoutId			 end_timer = MAX_TIMEOUTS;
+static volatile sig_atomic_t end_expired = false;
+
 /* How far the work came, and what that made of its failure. */
 static bool connected = false;
 static bool lost = false;
+
+/* What the transaction has used so far. */
+static struct
+{
+	LocalTransactionId lxid;
+	int				   nremotes;
+	DcxRemote		  *remotes[MAX_REMOTES];
+	int				   nplaces;
+	DcxPlace		   places[MAX_PLACES];
+} used;
+
+static void
+cancel(void)
+{
+	InterruptPending = true;
+	QueryCancelPending = true;
+	SetLatch(MyLatch);
+}
 
 /* The timer's handler: a cancel, which rethrow() tells from the user's. */
 static void
 expire(void)
 {
 	expired = true;
-	InterruptPending = true;
-	QueryCancelPending = true;
-	SetLatch(MyLatch);
+	cancel();
 }
 
-/* Whether an error says that the remote server is out of reach. */
+/*
+ * The other one's. It goes off again and again, and cancels only while an extension waits and may be
+ * interrupted: a commit that goes on, or waits for a synchronous standby, is not to be cancelled. (A
+ * handler itself is called with interrupts held, once.)
+ */
+static void
+expire_at_end(void)
+{
+	uint32 waits_for = *(volatile uint32 *) my_wait_event_info;
+
+	if (InterruptHoldoffCount > 1 || (waits_for & 0xFF000000) != PG_WAIT_EXTENSION)
+		return;
+	end_expired = true;
+	cancel();
+}
+
 static bool
-is_outage(const ErrorData *error)
+is_cancel(const ErrorData *error)
+{
+	return error->sqlerrcode == ERRCODE_QUERY_CANCELED && error->funcname &&
+		   strcmp(error->funcname, "ProcessInterrupts") == 0;
+}
+
+/* Whether an error says that the remote server is out of reach. timed_out: our own timer went off. */
+static bool
+is_outage(const ErrorData *error, bool timed_out)
 {
 	if (ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_CONNECTION_EXCEPTION)
 		return true;
@@ -44,12 +108,202 @@ is_outage(const ErrorData *error)
 		case ERRCODE_CANNOT_CONNECT_NOW:
 		case ERRCODE_DATABASE_DROPPED:
 		case ERRCODE_IDLE_SESSION_TIMEOUT:
+		case ERRCODE_IDLE_IN_TRANSACTION_SESSION_TIMEOUT:
+		case MAKE_SQLSTATE('2', '5', 'P', '0', '4'): /* transaction_timeout, since 17 */
 			return true;
 		case ERRCODE_QUERY_CANCELED:
 			/* The remote's time-out or our own, unless it is this backend that was told to stop. */
-			return expired || !error->funcname || strcmp(error->funcname, "ProcessInterrupts") != 0;
+			return timed_out || !is_cancel(error);
 		default:
 			return false;
+	}
+}
+
+/* --------------------------------------------------------------------------------------------------
+ * The end of a transaction
+ * --------------------------------------------------------------------------------------------------
+ */
+
+/*
+ * An error context at the end of a transaction: makes ZD008 of what says that a server is out of reach,
+ * whatever state it has.
+ */
+static void
+explain_end(void *argument)
+{
+	MemoryContext context = MemoryContextSwitchTo(TopTransactionContext);
+	ErrorData	 *error = CopyErrorData();
+
+	MemoryContextSwitchTo(context);
+	if (error->elevel != ERROR || !is_outage(error, end_expired))
+		return;
+	for (int i = 0; i < used.nremotes; i++)
+		used.remotes[i]->lost_at = GetCurrentTimestamp();
+	errcode(DCX_ERRCODE_UNREACHABLE);
+	errmsg("another server cannot be reached any more at the end of the transaction");
+	if (end_expired)
+		errdetail("No answer to COMMIT or RELEASE within %d s.", DCX_REMOTE_END_LIMIT);
+	else
+		errdetail("%s%s", error->message, pg_str_endswith(error->message, ".") ? "" : ".");
+	errhint(
+		"Nothing of the transaction is kept, no idempotency key is used up. ROLLBACK where it is "
+		"still open, and run it again.");
+}
+
+static ErrorContextCallback at_end = {.callback = explain_end};
+
+static bool
+is_on_stack(const ErrorContextCallback *callback)
+{
+	for (const ErrorContextCallback *c = error_context_stack; c; c = c->previous)
+		if (c == callback)
+			return true;
+	return false;
+}
+
+/* The end begins. Within a piece of work its limit is the limit. */
+static void
+begin_end(void)
+{
+	if (used.lxid != DCX_MY_LXID || get_timeout_active(timer))
+		return;
+	end_expired = false;
+	if (!is_on_stack(&at_end))
+	{
+		at_end.previous = error_context_stack;
+		error_context_stack = &at_end;
+	}
+	enable_timeout_every(end_timer,
+						 TimestampTzPlusMilliseconds(GetCurrentTimestamp(),
+													 DCX_REMOTE_END_LIMIT * 1000),
+						 100);
+}
+
+/* The end is over, or has failed; an error takes the context off the stack by itself. */
+static void
+finish_end(void)
+{
+	if (end_timer < MAX_TIMEOUTS)
+		disable_timeout(end_timer, false);
+	if (error_context_stack == &at_end)
+		error_context_stack = at_end.previous;
+}
+
+static void
+at_transaction(XactEvent event, void *argument)
+{
+	if (event == XACT_EVENT_PRE_COMMIT)
+		begin_end();
+	else
+		finish_end();
+}
+
+static void
+at_subtransaction(SubXactEvent event, SubTransactionId id, SubTransactionId parent, void *argument)
+{
+	if (event == SUBXACT_EVENT_PRE_COMMIT_SUB)
+		begin_end();
+	else if (event != SUBXACT_EVENT_START_SUB)
+		finish_end();
+}
+
+/* Our callbacks become the newest ones. */
+static void
+watch_end(void)
+{
+	UnregisterXactCallback(at_transaction, NULL);
+	RegisterXactCallback(at_transaction, NULL);
+	UnregisterSubXactCallback(at_subtransaction, NULL);
+	RegisterSubXactCallback(at_subtransaction, NULL);
+}
+
+/* --------------------------------------------------------------------------------------------------
+ * A piece of work
+ * --------------------------------------------------------------------------------------------------
+ */
+
+static bool
+is_used(const DcxPlace *place)
+{
+	for (int i = 0; used.lxid == DCX_MY_LXID && i < used.nplaces; i++)
+		if (used.places[i].server == place->server && used.places[i].role == place->role)
+			return true;
+	return false;
+}
+
+static void
+remember_remote(DcxRemote *remote)
+{
+	if (used.lxid != DCX_MY_LXID)
+	{
+		used.lxid = DCX_MY_LXID;
+		used.nremotes = 0;
+		used.nplaces = 0;
+	}
+	for (int i = 0; i < used.nremotes; i++)
+		if (used.remotes[i] == remote)
+			return;
+	if (used.nremotes < MAX_REMOTES)
+		used.remotes[used.nremotes++] = remote;
+}
+
+/* The places are connected, and stay so until the end of the transaction. */
+static void
+remember_places(List *places)
+{
+	ListCell *lc;
+
+	foreach(lc, places)
+	{
+		const DcxPlace *place = lfirst(lc);
+
+		if (!is_used(place) && used.nplaces < MAX_PLACES)
+			used.places[used.nplaces++] = *place;
+	}
+}
+
+static DcxProbe
+probe(const DcxPlace *place)
+{
+	return dcx_probe(place->server, place->role, "SELECT coalesce($1, 'here')", NULL);
+}
+
+/* Refuses what nobody could interrupt: to connect to a server that does not answer. */
+static void
+check_answers(List *places)
+{
+	ListCell *lc;
+
+	foreach(lc, places)
+	{
+		const DcxPlace *place = lfirst(lc);
+		DcxProbe		answer;
+
+		if (is_used(place) || !dcx_place_connects_too_long(place))
+			continue;
+		answer = probe(place);
+		if (answer.silent)
+			ereport(ERROR,
+					errcode(ERRCODE_SQLCLIENT_UNABLE_TO_ESTABLISH_SQLCONNECTION),
+					errmsg("could not connect"),
+					errdetail_internal("%s", answer.error));
+	}
+}
+
+/*
+ * After a cancel: gives up the connections that postgres_fdw would wait for when it cleans up. After our
+ * own limit, those that do not answer at once; after the user's, those whose server is silent.
+ */
+static void
+give_up(bool by_limit)
+{
+	for (int i = 0; used.lxid == DCX_MY_LXID && i < used.nplaces; i++)
+	{
+		if (!by_limit && !probe(&used.places[i]).silent)
+			continue;
+		enable_timeout_after(timer, GIVE_UP_LIMIT * 1000);
+		dcx_place_give_up(&used.places[i]);
+		disable_timeout(timer, false);
 	}
 }
 
@@ -58,23 +312,28 @@ static void
 rethrow(MemoryContext context, const DcxRemote *remote)
 {
 	ErrorData *error;
+	bool	   timed_out = expired;
 
 	MemoryContextSwitchTo(context);
 	error = CopyErrorData();
+	FlushErrorState();
+	if (is_cancel(error))
+		give_up(timed_out);
+	else if (timed_out)
+		QueryCancelPending = false; /* nobody took notice: it is not for what comes next */
 
-	if (is_outage(error))
+	if (is_outage(error, timed_out))
 	{
-		FlushErrorState();
 		/*
 		 * What times out at the remote leaves the connection as it was. A connection that breaks
 		 * before our work began was perhaps in use already, by a statement of the user's.
 		 */
 		if (connected)
-			lost = expired || error->sqlerrcode != ERRCODE_QUERY_CANCELED;
+			lost = timed_out || error->sqlerrcode != ERRCODE_QUERY_CANCELED;
 		else
-			lost = !expired &&
+			lost = !timed_out &&
 				   error->sqlerrcode != ERRCODE_SQLCLIENT_UNABLE_TO_ESTABLISH_SQLCONNECTION;
-		if (expired)
+		if (timed_out)
 			error->detail = psprintf("No answer within %d s.", DCX_REMOTE_LIMIT);
 		else if (error->detail)
 			error->detail = psprintf("%s: %s", error->message, error->detail);
@@ -86,53 +345,62 @@ rethrow(MemoryContext context, const DcxRemote *remote)
 							   "dcx_attach_%s() with another URL changes them.",
 							   remote->name);
 		error->sqlerrcode = DCX_ERRCODE_UNREACHABLE;
-		ReThrowError(error);
 	}
-	PG_RE_THROW();
+	ReThrowError(error);
 }
 
 static void
-connect_and_work(DcxRemote *remote, void (*connect)(void *argument), void (*work)(void *argument),
-				 void	   *argument)
+connect_and_work(DcxRemote *remote, List			*places, void (*connect)(void *argument),
+				 void (*work)(void *argument), void *argument)
 {
-	if (connect)
-		connect(argument);
+	check_answers(places);
+	connect(argument);
 	connected = true;
 	remote->reached_by = DCX_MY_LXID;
+	remember_places(places);
+	watch_end();
 	work(argument);
 }
 
 void
-dcx_remote_do(DcxRemote *remote, void (*connect)(void *argument), void (*work)(void *argument),
-			  void		*argument)
+dcx_remote_do(DcxRemote *remote, List			 *places, void (*connect)(void *argument),
+			  void (*work)(void *argument), void *argument)
 {
 	MemoryContext context = CurrentMemoryContext;
 
 	if (timer == MAX_TIMEOUTS)
+	{
 		timer = RegisterTimeout(USER_TIMEOUT, expire);
+		end_timer = RegisterTimeout(USER_TIMEOUT, expire_at_end);
+	}
+	remember_remote(remote);
 
 	/* A view that itself prices brings us here again: the outer limit is the limit. */
 	if (get_timeout_active(timer))
 	{
-		connect_and_work(remote, connect, work, argument);
+		connect_and_work(remote, places, connect, work, argument);
 		return;
 	}
 
 	connected = false;
 	lost = false;
 	expired = false;
+	dcx_place_bound_connecting(true);
 	enable_timeout_after(timer, DCX_REMOTE_LIMIT * 1000);
 	PG_TRY();
 	{
-		connect_and_work(remote, connect, work, argument);
+		connect_and_work(remote, places, connect, work, argument);
 	}
 	PG_CATCH();
 	{
 		disable_timeout(timer, false);
+		dcx_place_bound_connecting(false);
+		watch_end();
 		rethrow(context, remote);
 	}
 	PG_END_TRY();
 	disable_timeout(timer, false);
+	dcx_place_bound_connecting(false);
 
 	/* It went off when the work was done: that cancel is not for what comes next. */
 	if (expired)

@@ -225,7 +225,7 @@ subtest 'a transaction whose commit fails in AAS' => sub {
 	$app->value('BEGIN');
 	is($app->value(reserve('lost')), '376.00|f', 'held');
 	$aas->stop;
-	fails_with($app, 'COMMIT', 'AAS goes before the commit, which fails', state => qr/^08/);
+	fails_with($app, 'COMMIT', 'AAS goes before the commit, which fails', state => 'ZD008', hint => qr/^Nothing of the transaction is kept/);
 	is(ledger(), $ledger, 'nothing is held');
 	$aas->start;
 	is($app->value(reserve('lost', gb => 50)), '394.00|f', 'and the key is free');

@@ -57,7 +57,8 @@ sub pass { return $_[0]->ask('pass') }
 sub mute { return $_[0]->ask('mute') }
 
 # From the time-th client message on that has the text: so many bytes of the server's come through, and then, how:
-# 'cut' ends the connection, 'stall' keeps it open. Without a number of bytes the message itself does not arrive.
+# 'cut' ends the connection, 'stall' keeps it open, 'silence' does so with all there are and all to come, as a host that
+# has stopped. Without a number of bytes the message itself does not arrive.
 sub at
 {
 	my ($self, $text, $time, $bytes, $how) = @_;
@@ -186,6 +187,9 @@ sub strike
 	$struck++;
 	return end_link($link) if $link->{how} eq 'cut';
 	$link->{stalled} = 1;
+	return if $link->{how} ne 'silence';
+	$mute = 1;
+	$_->{stalled} = 1 for values %links;
 }
 
 # Passes on what has arrived at one end.

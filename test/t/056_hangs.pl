@@ -1,0 +1,294 @@
+# AAS stops, at each step of what is said to it: everything ends in a bounded time, nothing is held, and what is asked again
+# is answered. The host takes connections and says nothing any more, which is the worst that it can do.
+#
+# DCX_HANGS=all tries every step with every call; without it each step is tried with some.
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::RealBin/lib";
+use Dcx;
+use Dcx::Proxy;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+my $all = ($ENV{DCX_HANGS} // '') eq 'all';
+my $aas = new_aas('aas', conf => "max_connections = 300\n");
+my $main = new_main('main', conf => "max_connections = 300\nautovacuum = off\nmax_prepared_transactions = 5\n");
+my $major = $main->safe_psql('postgres', 'SHOW server_version_num') / 10000;
+
+# E-Networks is on the same host, which stops with both. Each case has a database of MAIN's and a proxy of its own, so that
+# all can wait at the same time.
+$aas->safe_psql('postgres', "CREATE ROLE enetworks_reader LOGIN PASSWORD '$Dcx::enetworks_password'");
+Dcx::load($aas, $Dcx::enetworks_db, 'enetworks.sql');
+$aas->safe_psql($Dcx::enetworks_db, 'GRANT SELECT ON ALL TABLES IN SCHEMA public TO enetworks_reader');
+$main->safe_psql($Dcx::main_db, <<"SQL");
+UPDATE "OrganisationWallet" SET balance = 100000 WHERE "organisationId" = 'org-acme';
+SELECT * FROM dcx_attach_wallet();
+SELECT * FROM dcx_attach_aas('@{[ aas_url($aas) ]}');
+SELECT * FROM dcx_attach_enetworks('@{[ enetworks_url($aas) ]}');
+CREATE SCHEMA viewed;
+CREATE VIEW viewed.products AS SELECT code, title, price FROM aas.products;
+SQL
+
+# 376.00 in the saved book, 576.00 in AAS from now on.
+$aas->safe_psql($Dcx::aas_db, q{UPDATE products SET price = 178 WHERE code = 'CPU_1GHZ'});
+
+my $items = '[{"vm": {"cpu_type": "1GHZ", "cpus": 2, "ram_gb": 4, "storage_type": "STANDARD", "gb": 40}}]';
+my $price = "SELECT $Dcx::cost";
+my $order = "SELECT cost, replayed FROM dcx_order_reserve('org-acme', '$items', 'order')";
+my $dear = q{SELECT * FROM dcx_order_reserve('org-acme', '[{"product": "CPU_1GHZ", "quantity": 99999}]', 'dear')};
+
+# The steps: what is said, in which transaction it is (%s: the call), and how many seconds it may take. The limits are those
+# of the documentation, and some more for a busy machine. postgres_fdw's clean-up cannot be interrupted: its 30 s.
+my $plain = '%s';
+my $savepoint = "BEGIN;\nSAVEPOINT a;\n%s;\nRELEASE a;\nCOMMIT";
+my @steps = (
+	[ 'connect', '', $plain, 25 ],
+	[ 'start-up', 'aas_reader', $plain, 25 ],
+	[ 'authentication', 'SCRAM-SHA-256', $plain, 25 ],
+	[ 'session set-up', 'SET search_path', $plain, 25 ],
+	[ 'START TRANSACTION', 'START TRANSACTION', $plain, 25 ],
+	[ 'SAVEPOINT', 'SAVEPOINT', $savepoint, 25 ],
+	[ 'DECLARE', 'DECLARE', $plain, 25 ],
+	[ 'FETCH', 'FETCH', $plain, 25 ],
+	[ 'CLOSE', 'CLOSE', $plain, 25 ],
+	[ 'COMMIT', 'COMMIT TRANSACTION', $plain, 11 ],
+	[ 'RELEASE', 'RELEASE SAVEPOINT', $savepoint, 25 ],
+	[ 'ROLLBACK TO', 'ROLLBACK TO', "BEGIN;\nSAVEPOINT a;\n%s;\nROLLBACK TO a;\nROLLBACK", 35 ],
+	[ 'clean-up', 'ABORT TRANSACTION', "BEGIN;\n%s;\nROLLBACK", 35 ]);
+my @check_steps = (@steps[ 0 .. 2 ], [ 'its BEGIN', 'BEGIN TRANSACTION READ ONLY', $plain ], [ 'its question', 'jsonb_build_object', $plain ]);
+
+my $databases = 0;
+
+# A database that is attached to AAS by a proxy.
+sub place
+{
+	my ($how, $options) = @_;
+	my %place = (database => 'main' . ++$databases, proxy => Dcx::Proxy->new($aas), how => $how);
+
+	$main->safe_psql('postgres', "CREATE DATABASE $place{database} TEMPLATE $Dcx::main_db");
+	$main->safe_psql($place{database}, <<SQL);
+ALTER DATABASE $place{database} SET dcx_pricing.on_outage = $how;
+ALTER SERVER dcx_aas OPTIONS (SET port '@{[ $place{proxy}->port ]}');
+ALTER SERVER dcx_enetworks OPTIONS (SET port '@{[ $place{proxy}->port ]}');
+@{[ $options // '' ]}
+SQL
+	return \%place;
+}
+
+# Sends the statements of a case, whose seconds psql measures.
+sub start
+{
+	my ($place, $statements) = @_;
+
+	$place->{session} = session($main, database => $place->{database});
+	$place->{session}->start("\\timing on\n$statements;\n\\timing off\n");
+}
+
+# The seconds of the statement that took longest.
+sub seconds
+{
+	my ($place) = @_;
+
+	$place->{error} = $place->{session}->finish_error;
+	my ($longest) = sort { $b <=> $a } $place->{error}{text} =~ /^Time: ([\d.]+) ms/mg;
+	$place->{state} = $place->{error}{text} =~ /ERROR:  (\w{5}): / ? $1 : 'ok';
+	return $longest / 1000;
+}
+
+my @cases;
+for my $how ('error', 'saved')
+{
+	for my $step (@steps)
+	{
+		for my $what ('price', 'order')
+		{
+			next if !$all && $what eq ($how eq 'error' ? 'price' : 'order') && $step->[0] !~ /^(?:connect|FETCH|COMMIT)$/;
+			push @cases, { %{ place($how) }, step => $step, what => $what };
+		}
+	}
+}
+push @cases, { %{ place('error') }, step => [ @$_[ 0 .. 2 ], 15 ], what => 'check' } for @check_steps;
+
+# What else waits, where the server is as somebody has altered it, and two catalogs at once.
+sub option
+{
+	return "ALTER SERVER dcx_aas OPTIONS ($_[0]);";
+}
+
+my $both = q{SELECT cost, replayed FROM dcx_order_reserve('org-acme', '} . ($items =~ s/\]$//r) .
+  q{, {"network": {"service": "PV_FIBRE_BUSINESS", "mbps": 100}}]', 'order')};
+# Which saves the book of now.
+my $viewed = q{SELECT count(*) FROM dcx_attach_aas(NULL, 'viewed');};
+my @others = (
+	[ 'connect_timeout 0', option(q{SET connect_timeout '0'}), '', $price, 25, qr/^376\.00$/m, 'saved' ],
+	[ 'connect_timeout 300', option(q{SET connect_timeout '300'}), '', $price, 25, qr/^376\.00$/m, 'saved' ],
+	[ 'no connect_timeout', option('DROP connect_timeout'), '', $price, 25, qr/^376\.00$/m, 'saved' ],
+	[ 'connect_timeout 300, midway', option(q{SET connect_timeout '300'}), 'SCRAM-SHA-256', $price, 25, qr/^376\.00$/m, 'saved' ],
+	[ 'several hosts', '', '', $price, 25, qr/^(?:376|576)\.00$/m, 'saved' ],
+	[ 'statement_timeout', '', 'FETCH', "SET statement_timeout = '1s';\n$price", 12, qr/57014: canceling statement due to statement timeout/ ],
+	[ 'a view', $viewed, 'FETCH', $price, 25, qr/ZD008/ ],
+	[ 'a view, connect_timeout 0', option(q{SET connect_timeout '0'}) . $viewed, '', $price, 25, qr/^576\.00$/m, 'saved' ],
+	[ 'two catalogs: FETCH', '', [ 'FETCH', 2 ], $both, 30, qr/ZD008: the network catalog/ ],
+	[ 'attach: connect', '', '', "SELECT count(*) FROM dcx_attach_aas('%s')", 25, qr/ZD008/ ],
+	[ 'attach: FETCH', '', 'FETCH', "SELECT count(*) FROM dcx_attach_aas('%s')", 25, qr/ZD008/ ],
+	[ 'attach: COMMIT', '', 'COMMIT', "SELECT count(*) FROM dcx_attach_aas('%s')", 11, qr/ZD008/ ],
+	[ 'save: FETCH', '', 'FETCH', 'SELECT count(*) FROM dcx_price_book_save()', 25, qr/ZD008/ ],
+	[ 'save: COMMIT', '', 'COMMIT', 'SELECT count(*) FROM dcx_price_book_save()', 11, qr/ZD008/ ],
+	[ 'maintain: FETCH', '', 'FETCH', 'SELECT count(*) FROM dcx_maintain()', 75, qr/ZD008/ ],
+	[ 'maintain: ANALYZE', '', [ 'FETCH', 2 ], 'SELECT count(*) FROM dcx_maintain()', 75, qr/ZD008/ ],
+	[ 'a procedure', '', 'COMMIT', "DO \$\$ BEGIN PERFORM $Dcx::cost; COMMIT; END \$\$", 11, qr/ZD008/ ],
+	[ 'a block', '', 'RELEASE', "DO \$\$ BEGIN BEGIN PERFORM $Dcx::cost; EXCEPTION WHEN division_by_zero THEN NULL; END; END \$\$", 11, qr/ZD008/ ],
+	[ 'PREPARE TRANSACTION', '', 'ABORT', "BEGIN;\n$price;\nPREPARE TRANSACTION 'a'", 35, qr/0A000/ ]);
+for my $other (@others)
+{
+	my ($name, $prepare, $text, $statements, $limit, $expected, $how) = @$other;
+
+	push @cases, { %{ place($how // 'error', $prepare) }, what => 'other', step => [ $name, $text, $statements, $limit ], expected => $expected };
+}
+for my $case (grep { $_->{step}[0] eq 'several hosts' } @cases)
+{
+	my ($port, $good) = ($case->{proxy}->port, $aas->port);
+
+	$main->safe_psql($case->{database}, option("SET host '127.0.0.1,127.0.0.1,127.0.0.1', SET port '$port,$port,$good'"));
+}
+
+# --------------------------------------------------------------------------------------------------
+# The table
+# --------------------------------------------------------------------------------------------------
+
+for my $case (@cases)
+{
+	my ($name, $text, $transaction, $limit) = @{ $case->{step} };
+
+	$text ? $case->{proxy}->at(ref $text ? @$text : ($text, 1), undef, 'silence') : $case->{proxy}->mute;
+	start($case, sprintf $transaction, { other => aas_url($aas, port => $case->{proxy}->port), price => $price, order => $name eq 'clean-up' ? $dear : $order, check => 'SELECT count(*) FROM dcx_check()' }->{ $case->{what} });
+}
+
+my %table;
+for my $case (@cases)
+{
+	my ($name, $text, $transaction, $limit) = @{ $case->{step} };
+	my $column = $case->{what} eq 'check' ? 'check' : "$case->{how} $case->{what}";
+	my $seconds = seconds($case);
+
+	$table{$name}{$column} = sprintf '%.1f %s', $seconds, $case->{state};
+	cmp_ok($seconds, '<', $limit, "$column: $name") or diag($case->{error}{text});
+	is($case->{proxy}->struck, 1, 'where it was meant to') if $text;
+	if ($case->{what} eq 'other')
+	{
+		$table{$name} = $table{$name}{$column};
+		like($case->{error}{text}, $case->{expected}, 'and it says so');
+		next;
+	}
+	like($case->{state}, qr/^(?:ok|ZD008|ZD001)$/, 'one of the states') or diag($case->{error}{text});
+}
+
+# The same is asked again. The host is still silent: the wallet is not locked, and a saved book answers.
+for my $case (grep { $_->{what} =~ /price|order/ } @cases)
+{
+	my $other = session($main, database => $case->{database});
+	my $name = "$case->{how} $case->{what}: $case->{step}[0]";
+
+	$case->{done} = $case->{state} eq 'ok' && $case->{step}[0] !~ /ROLLBACK|clean-up/;
+	$other->value(q{SET lock_timeout = '2s'});
+	is($other->value(q{SELECT amount FROM dcx_wallet_debit('org-acme', 1, 'debit')}), '-1.00', "$name: the wallet is free");
+	is($other->value('SELECT count(*) FROM dcx.wallet_hold'), $case->{done} && $case->{what} eq 'order' ? 1 : 0, 'and nothing held that should not be');
+	$other->close;
+	$case->{session}->value('ROLLBACK');
+	if ($case->{how} eq 'saved')
+	{
+		start($case, $case->{what} eq 'price' ? $price : $order);
+	}
+	else
+	{
+		$case->{proxy}->pass;
+		is($case->{session}->value($case->{what} eq 'price' ? $price : $order), $case->{what} eq 'price' ? '576.00' : '576.00|f', 'and it goes on when the host does');
+	}
+}
+for my $case (grep { $_->{what} =~ /price|order/ && $_->{how} eq 'saved' } @cases)
+{
+	my $seconds = seconds($case);
+	my $name = "$case->{how} $case->{what}: $case->{step}[0]";
+	my $replayed = $case->{done} ? 't' : 'f';
+
+	like($case->{error}{text}, $case->{what} eq 'price' ? qr/^[35]76\.00$/m : qr/^[35]76\.00\|$replayed$/m, "$name: answered");
+	cmp_ok($seconds, '<', 25, 'in a bounded time');
+	$case->{again} = $seconds;
+	$case->{proxy}->pass;
+}
+
+note sprintf '%-18s %-12s %-12s %-12s %-12s %-12s', 'the host stops at', 'error price', 'error order', 'saved price', 'saved order', 'check';
+for my $step (@steps, @check_steps[ 3, 4 ])
+{
+	note sprintf '%-18s %-12s %-12s %-12s %-12s %-12s', $step->[0],
+	  map { $table{ $step->[0] }{$_} // '' } 'error price', 'error order', 'saved price', 'saved order', 'check';
+}
+note sprintf '%-30s %s', $_->[0], $table{ $_->[0] } for @others;
+
+# --------------------------------------------------------------------------------------------------
+# Somebody who cannot wait
+# --------------------------------------------------------------------------------------------------
+
+subtest 'told to stop at COMMIT' => sub {
+	for my $how ('cancel', 'terminate')
+	{
+		my $place = place('error');
+		my $app = session($main, database => $place->{database});
+		my $other = session($main, database => $place->{database});
+		my $began;
+
+		$place->{proxy}->at('COMMIT', 1, undef, 'silence');
+		$app->value('SELECT 1');
+		$app->start($order);
+		sleep 0.05 until $place->{proxy}->struck;
+		$began = time;
+		$other->value("SELECT pg_${how}_backend($app->{pid})");
+		is($app->finish_error->{state}, $how eq 'cancel' ? '57014' : '57P01', "pg_${how}_backend");
+		$other->value(q{SELECT amount FROM dcx_wallet_debit('org-acme', 1, 'debit')});
+		cmp_ok(time - $began, '<', 5, 'is obeyed, and the wallet free');
+		is($other->value('SELECT count(*) FROM dcx.wallet_hold'), 0, 'nothing is held');
+		$place->{proxy}->stop;
+	}
+};
+
+# Every way for the connection to go at COMMIT. What the other server says last, if anything, has a state of its own.
+subtest 'broken at COMMIT' => sub {
+	my $place = place('saved');
+	my $super = session($aas, database => $Dcx::aas_db);
+	my $of = q{FROM pg_stat_activity WHERE application_name = 'dcx_pricing' AND state = 'idle in transaction'};
+	my %ways = (
+		'the network' => sub { $place->{proxy}->at('COMMIT', 1, undef, 'cut') },
+		'after the COMMIT' => sub { $place->{proxy}->at('COMMIT', 1, 3, 'cut') },
+		'an administrator' => sub { $super->value("SELECT pg_terminate_backend(pid) $of") },
+		'idle for too long' => sub {
+			$super->value("ALTER ROLE aas_reader SET idle_in_transaction_session_timeout = '200ms'");
+		});
+
+	for my $way (sort keys %ways)
+	{
+		my $app = session($main, database => $place->{database});
+		my $key = $way =~ tr/ /-/r;
+		my $mine = $order =~ s/'order'/'$key'/r;
+
+		$ways{$way}->() if $way =~ /idle/;
+		$app->value("BEGIN; $mine");
+		$ways{$way}->() if $way !~ /idle/;
+		sleep 0.05 while $way =~ /idle|administrator/ && $super->value("SELECT count(*) $of");
+		fails_with($app, 'COMMIT', $way, state => 'ZD008',
+			message => 'another server cannot be reached any more at the end of the transaction', hint => qr/^Nothing of the transaction is kept/);
+		$super->value('ALTER ROLE aas_reader RESET ALL');
+		is($app->value($mine), '376.00|f', 'again: the saved book answers, at once');
+		$place->{proxy}->pass;
+		$app->close;
+	}
+	$place->{proxy}->stop;
+};
+
+$_->{session}->close, $_->{proxy}->stop for @cases;
+
+$aas->stop;
+$main->stop;
+done_testing();
