@@ -352,12 +352,22 @@ test('the README: an order', async () => {
   assert.deepEqual(await run(orders.replace('order-1044', 'order-1046').replace('ram: 4', 'ram: 8'), 'order', { main }),
     { order: { newPrice: 'It costs 524.00, max_cost is 376.00.' } });
 
-  for (const state of ['40001', '40P01']) {
+  await main.query(`UPDATE "OrganisationWallet" SET balance = 5000 WHERE "organisationId" = 'org-acme'`);
+  for (const state of ['40001', '40P01', 'ZD008']) {
     const pool = faulty(/dcx_vm_reserve/, failsWith(state));
     const { hold_id } = await placeWith(pool, `after ${state}`, 'org-acme', vm, '376.00');
     assert.equal(pool.connections, 2);
     assert.deepEqual(await holdsOf(`after ${state}`), [{ hold_id, state: 'open' }]);
   }
+
+  // AAS is lost at COMMIT, which then is a rollback.
+  const undone = faulty(/COMMIT/, async (client) => {
+    await client.query('ROLLBACK');
+    throw Object.assign(new Error('a failure of the test'), { code: 'ZD008' });
+  });
+  const again = await placeWith(undone, 'undone', 'org-acme', vm, '376.00');
+  assert.equal(undone.connections, 2);
+  assert.deepEqual(await holdsOf('undone'), [{ hold_id: again.hold_id, state: 'open' }]);
 
   await assert.rejects(placeWith(faulty(/INSERT/, failsWith('23503')), 'refused', 'org-acme', vm, '376.00'),
     { code: '23503' });
