@@ -12,6 +12,7 @@
 #include "catalog.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
+#include "commands/defrem.h"
 #include "conninfo.h"
 #include "errcodes.h"
 #include "fmgr.h"
@@ -22,6 +23,7 @@
 #include "history.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
+#include "place.h"
 #include "query.h"
 #include "relation.h"
 #include "secrecy.h"
@@ -48,6 +50,7 @@ typedef struct Attachment
 	List			 *tables;		 /* there: DcxRemoteTable */
 	List			 *ignored;		 /* parameters of the URL that nobody took */
 	DcxOptionReport	  options;		 /* what became of those of server and mapping */
+	const char		 *capped;		 /* the URL's connect_timeout, where that is too long */
 	List			 *made;			 /* "server", "mapping", "schema" */
 	Oid				  together;		 /* the last one of what is read together */
 	int64			  items;		 /* how many rows the smallest of that has */
@@ -74,6 +77,8 @@ server_tuning(bool pgbouncer)
 	tuning = lappend(tuning, dcx_option("keepalives_count", "3"));
 	tuning = lappend(tuning, dcx_option("application_name", "dcx_pricing"));
 	tuning = lappend(tuning, dcx_option("fetch_size", "10000"));
+	/* Else a host that stops at our COMMIT is waited for again, for the second catalog there. */
+	tuning = lappend(tuning, dcx_option("parallel_commit", "true"));
 	/* pgbouncer refuses a connection that brings options. */
 	if (!pgbouncer)
 		tuning = lappend(tuning,
@@ -81,6 +86,29 @@ server_tuning(bool pgbouncer)
 									"-c statement_timeout=5s"
 									" -c idle_session_timeout=10min"));
 	return tuning;
+}
+
+/* A connect_timeout of the URL's that is 0, which is without end, or too long becomes the longest one. */
+static void
+cap_connect_timeout(Attachment *attachment, List *options)
+{
+	ListCell *lc;
+
+	foreach(lc, options)
+	{
+		DefElem *option = lfirst(lc);
+		char	*end;
+		long	 seconds;
+
+		if (strcmp(option->defname, "connect_timeout") != 0)
+			continue;
+		seconds = strtol(defGetString(option), &end, 10);
+		if (*end == '\0' && (seconds <= 0 || seconds > DCX_PLACE_MOST_TIMEOUT))
+		{
+			attachment->capped = defGetString(option);
+			option->arg = (Node *) makeString(CppAsString2(DCX_PLACE_MOST_TIMEOUT));
+		}
+	}
 }
 
 static void
@@ -144,6 +172,7 @@ use_conninfo(Attachment *attachment, const char *source)
 	attachment->remote_schema = conninfo.schema ? conninfo.schema : REMOTE_SCHEMA;
 	attachment->ignored = conninfo.ignored;
 	check_no_others(attachment, &conninfo);
+	cap_connect_timeout(attachment, conninfo.server_options);
 
 	dcx_foreign_sort_options(attachment->server, &conninfo.server_options, &conninfo.user_options);
 	if (dcx_foreign_set_server(attachment->server,
@@ -425,6 +454,11 @@ append_remote_note(const Attachment *attachment, StringInfo note)
 	append_options_note(&attachment->options, note);
 	if (attachment->ignored != NIL)
 		appendStringInfo(note, "; ignored in the URL: %s", join_names(attachment->ignored, 20));
+	if (attachment->capped)
+		appendStringInfo(note,
+						 "; connect_timeout %s of the URL is %d here",
+						 attachment->capped,
+						 DCX_PLACE_MOST_TIMEOUT);
 }
 
 /* Binds a relation after seeing that it can be read, and reports it. */

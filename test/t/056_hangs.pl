@@ -132,6 +132,7 @@ my @others = (
 	[ 'a view', $viewed, 'FETCH', $price, 25, qr/ZD008/ ],
 	[ 'a view, connect_timeout 0', option(q{SET connect_timeout '0'}) . $viewed, '', $price, 25, qr/^576\.00$/m, 'saved' ],
 	[ 'two catalogs: FETCH', '', [ 'FETCH', 2 ], $both, 30, qr/ZD008: the network catalog/ ],
+	[ 'two catalogs: COMMIT', '', 'COMMIT', $both, 11, qr/ZD008.*No answer to COMMIT/s ],
 	[ 'attach: connect', '', '', "SELECT count(*) FROM dcx_attach_aas('%s')", 25, qr/ZD008/ ],
 	[ 'attach: FETCH', '', 'FETCH', "SELECT count(*) FROM dcx_attach_aas('%s')", 25, qr/ZD008/ ],
 	[ 'attach: COMMIT', '', 'COMMIT', "SELECT count(*) FROM dcx_attach_aas('%s')", 11, qr/ZD008/ ],
@@ -284,6 +285,27 @@ subtest 'broken at COMMIT' => sub {
 		$place->{proxy}->pass;
 		$app->close;
 	}
+	$place->{proxy}->stop;
+};
+
+subtest 'attach caps what the URL says' => sub {
+	my $place = place('error');
+	my $super = session($main, database => $place->{database});
+	my $connect_timeout = q{SELECT option_value FROM pg_foreign_server, pg_options_to_table(srvoptions)
+		WHERE srvname = 'dcx_aas' AND option_name = 'connect_timeout'};
+
+	for my $seconds ('0', '-1', '11', '300', '10', '3')
+	{
+		my $url = aas_url($aas, parameters => "connect_timeout=$seconds");
+		my $note = $super->value("SELECT note FROM dcx_attach_aas('$url') LIMIT 1");
+		my $capped = $seconds =~ /^(?:10|3)$/ ? $seconds : 10;
+
+		is($super->value($connect_timeout), $capped, "$seconds is $capped");
+		is($note =~ /; connect_timeout (.*) of the URL is 10 here$/ ? $1 : $capped, $seconds, 'which the note says');
+	}
+	$super->value(option(q{SET connect_timeout '300'}));
+	$super->value("SELECT note FROM dcx_attach_aas('@{[ aas_url($aas) ]}')");
+	is($super->value($connect_timeout), '300', 'what ALTER SERVER has set stays');
 	$place->{proxy}->stop;
 };
 
