@@ -50,6 +50,8 @@ static const char question[] =
 	"  'system', " SYSTEM ","
 	"  'role', current_user,"
 	"  'superuser', (SELECT rolsuper FROM pg_roles WHERE rolname = current_user),"
+	"  'statement_timeout', (SELECT reset_val::bigint FROM pg_settings"
+	"    WHERE name = 'statement_timeout'),"
 	"  'tables', coalesce(jsonb_object_agg("
 	"    CASE WHEN $1::text IS NULL THEN format('%I.%I', n.nspname, c.relname)"
 	"      ELSE c.relname END,"
@@ -264,13 +266,14 @@ dcx_facts_identity(DcxCatalogId id, Oid relation)
 	bool		  reached;
 
 	dcx_parameter_text(&parameters, catalog_of(id, relation, &reached));
-	return dcx_query_text_of(InvalidOid,
-							 "SELECT jsonb_build_object('main', jsonb_build_object("
-							 "    'database', current_database(),"
-							 "    'system', " SYSTEM "),"
-							 "  'catalog', CASE WHEN jsonb_typeof($1::jsonb -> 'is') = 'object'"
-							 "    THEN ($1::jsonb -> 'is') - 'tables' END)::text",
-							 &parameters);
+	return dcx_query_text_of(
+		InvalidOid,
+		"SELECT jsonb_build_object('main', jsonb_build_object("
+		"    'database', current_database(),"
+		"    'system', " SYSTEM "),"
+		"  'catalog', CASE WHEN jsonb_typeof($1::jsonb -> 'is') = 'object'"
+		"    THEN ($1::jsonb -> 'is') - 'tables' - 'statement_timeout' END)::text",
+		&parameters);
 }
 
 /* The newest saved book of a catalog. */

@@ -77,6 +77,28 @@ BEGIN ATOMIC
      WHERE server IS NOT NULL
        AND NOT EXISTS (SELECT FROM option WHERE option.srvname = server AND option.option_name = o.name)
     UNION ALL
+    SELECT 'warning', format('server %I', server), format('the server''s %s is %s', o.name, option.option_value), concat_ws(' ', o.why, CASE WHEN o.most > 1 THEN format('From 1 to %s.', o.most) END),
+           format('ALTER SERVER %I OPTIONS (SET %s %L)', server, o.name, o.value)
+      FROM (SELECT DISTINCT server FROM attached) s, (VALUES ('connect_timeout', '3', 10, 'So many seconds a host that does not answer is waited for; 0: as long as the network likes.'),
+                        ('tcp_user_timeout', '5000', 30000, 'So many milliseconds a network is waited for that loses what is sent; 0: minutes.'),
+                        ('keepalives', '1', 1, 'Without them nobody notices a connection that the network has dropped.'),
+                        ('keepalives_idle', '5', 60, 'After so many seconds of silence a connection is looked at; 0: after hours.'),
+                        ('keepalives_interval', '2', 30, 'After so many seconds it is looked at again; 0: as the system has it.'),
+                        ('keepalives_count', '3', 10, 'After so many times it is given up; 0: as the system has it.'))
+             AS o (name, value, most, why), option
+     WHERE server IS NOT NULL AND option.srvname = server AND option.option_name = o.name
+       AND option.option_value ~ '^\s*[-+]?[0-9]+\s*$' AND NOT option.option_value::numeric BETWEEN 1 AND o.most
+    UNION ALL
+    -- What counts there, whoever has set it: the server's options, the role's settings, or a pooler in between.
+    SELECT 'warning', format('server %I', server), format('statement_timeout there is %s', CASE v.ms WHEN 0 THEN '0' ELSE v.ms || ' ms' END),
+           format('What is asked there goes on after nobody waits for it any more; %s. Behind pgbouncer, in %s: ALTER ROLE %I SET statement_timeout = ''5s''.',
+                  CASE v.ms WHEN 0 THEN '0 is without end' ELSE 'up to 60 s is enough' END, title, found ->> 'role'),
+           format('ALTER SERVER %I OPTIONS (%s options %L)', server, CASE WHEN option.option_value IS NULL THEN 'ADD' ELSE 'SET' END,
+                  concat_ws(' ', option.option_value, '-c statement_timeout=5s'))
+      FROM attached CROSS JOIN LATERAL (SELECT (found ->> 'statement_timeout')::bigint) AS v (ms)
+      LEFT JOIN option ON option.srvname = server AND option.option_name = 'options'
+     WHERE v.ms = 0 OR v.ms > 60000
+    UNION ALL
     SELECT 'error', format('server %I', server), format('role %I has no user mapping', binding ->> 'owner'),
            format('%s is read as its owner.', string_agg(relation, ', ' ORDER BY relation)), NULL
       FROM bound

@@ -309,6 +309,28 @@ subtest 'attach caps what the URL says' => sub {
 	$place->{proxy}->stop;
 };
 
+subtest 'what dcx_check says of it' => sub {
+	my $place = place('error');
+	my $super = session($main, database => $place->{database});
+	my $found = q{SELECT problem FROM dcx_check('connection') WHERE problem ~ 'timeout|keepalives' ORDER BY 1};
+
+	is($super->value($found), '', 'nothing of what attach has made');
+	$super->value("SELECT FROM dcx_attach_aas('@{[ aas_url($aas, parameters => 'options=-c%20work_mem%3D4MB') ]}')");
+	is($super->value($found), 'statement_timeout there is 0', 'options in the URL are in the place of ours');
+	is($super->value(q{SELECT fix FROM dcx_check('connection') WHERE problem ~ 'statement_timeout'}),
+		q{ALTER SERVER dcx_aas OPTIONS (SET options '-c work_mem=4MB -c statement_timeout=5s')}, 'the fix keeps them');
+	$super->value(option(q{SET connect_timeout '0', SET tcp_user_timeout '600000', SET keepalives '0', SET keepalives_idle '7200', SET options '-c statement_timeout=1h'}));
+	is($super->value($found), join("\n", 'statement_timeout there is 3600000 ms', "the server's connect_timeout is 0", "the server's keepalives is 0",
+			"the server's keepalives_idle is 7200", "the server's tcp_user_timeout is 600000"), 'values that are 0 or large');
+	$super->value($_) for split /\n/, $super->value(q{SELECT fix FROM dcx_check('connection') WHERE problem ~ 'timeout|keepalives'});
+	is($super->value($found), '', 'the fixes mend them');
+	$super->value(option('DROP options'));
+	$aas->safe_psql('postgres', q{ALTER ROLE aas_reader SET statement_timeout = '5s'});
+	is($super->value($found), '', 'the role may have it there, as behind pgbouncer');
+	$aas->safe_psql('postgres', 'ALTER ROLE aas_reader RESET ALL');
+	$place->{proxy}->stop;
+};
+
 $_->{session}->close, $_->{proxy}->stop for @cases;
 
 $aas->stop;
