@@ -171,7 +171,10 @@ need_triggers(Oid relation, const char *schema)
 	for (uint64 i = 0; i < n; i++)
 		statements = lappend(statements, dcx_query_text(i, 1));
 	foreach(lc, statements)
+	{
+		dcx_run_partition_keys(relation, ShareRowExclusiveLock);
 		dcx_query_execute(lfirst(lc), 0, NULL, NULL, NULL);
+	}
 }
 
 /* Makes the ledger of a table, or finds it, and reports what there was to write into it. */

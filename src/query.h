@@ -12,6 +12,7 @@
 #include "datatype/timestamp.h"
 #include "nodes/execnodes.h"
 #include "nodes/parsenodes.h"
+#include "storage/lockdefs.h"
 #include "utils/jsonb.h"
 #include "utils/numeric.h"
 
@@ -44,6 +45,13 @@ extern void dcx_run_begin_firing(DcxRun *run, Oid owner, const char *schema);
  * expressions of indexes are that role's functions, and those of indexes run when a statement is only planned.
  */
 extern void dcx_run_begin_reading(DcxRun *run, Oid owner);
+
+/*
+ * Before each statement that puts a trigger on a table, or alters one: has the server work out the partition keys of the
+ * table and its partitions, each as its owner, since it would otherwise run the functions in them as the caller. Takes
+ * the lock, as long as which, and until the next such statement, they are kept. Only a superuser needs that.
+ */
+extern void dcx_run_partition_keys(Oid table, LOCKMODE lock);
 
 #define DCX_PLAN_PARAMETERS 24
 

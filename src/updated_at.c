@@ -295,6 +295,7 @@ create_trigger(Target *target, Oid function)
 {
 	CreateTrigStmt *statement = makeNode(CreateTrigStmt);
 
+	dcx_run_partition_keys(target->relation, ShareRowExclusiveLock);
 	target->trigger = pstrdup(TRIGGER_NAME);
 	while (((target->last && strcmp(target->last, target->trigger) > 0) ||
 			OidIsValid(get_trigger_oid(target->relation, target->trigger, true))) &&

@@ -291,6 +291,11 @@ CREATE TABLE vms (identity_instance_uuid text, identity_name text, vcenter_name 
 	cpu_count integer, memory_size_mib integer, is_current yes);
 INSERT INTO vms VALUES ('u', 'n', 'v', 'r', 'p', 2, 4096, 'yes');
 CREATE INDEX ON vms ((shop.indexed(2)));
+CREATE FUNCTION keyed(integer) RETURNS integer LANGUAGE plpgsql IMMUTABLE AS
+$$BEGIN RAISE LOG 'captured: keyed as %', current_user; RETURN $1; END$$;
+CREATE TABLE keyed (org text, amount numeric, "updatedAt" timestamptz) PARTITION BY RANGE ((length(org) + shop.keyed(1)));
+CREATE TABLE keyed_part PARTITION OF keyed DEFAULT PARTITION BY RANGE ((length(org) + shop.keyed(2)));
+CREATE TABLE keyed_leaf PARTITION OF keyed_part DEFAULT;
 CREATE SCHEMA aas;
 CREATE TABLE aas.products (code text, title text, price numeric);
 INSERT INTO aas.products VALUES ('CPU_1GHZ', 'c', 1), ('RAM_GB', 'r', 1), ('STORAGE_STANDARD', 's', 1);
@@ -306,16 +311,17 @@ SQL
 	$session->value(q{SELECT * FROM dcx_detach('wallet')});
 	$session->value(q{SELECT * FROM dcx_attach_wallet('shop.parted', 'org', 'amount')});
 	$session->close;
-	# What an index's expression is, a session remembers.
-	for my $call (q{dcx_wallet_balance('o')}, q{dcx_inventory_costs('1GHZ', 'shop.vms')}, q{dcx_wallet_statement('o')}, 'dcx_check()',
-		q{dcx_wallet_debit('o', 1, 'k')})
+	# What the expressions of indexes and partition keys are, a session remembers.
+	for my $call (q{dcx_attach_updated_at('shop.keyed')}, q{dcx_wallet_balance('o')}, q{dcx_inventory_costs('1GHZ', 'shop.vms')}, q{dcx_wallet_statement('o')}, 'dcx_check()',
+		q{dcx_wallet_debit('o', 1, 'k')}, q{dcx_detach('wallet')}, q{dcx_attach_wallet('shop.keyed', 'org', 'amount')}, 'dcx_check()',
+		q{dcx_wallet_audit()}, q{dcx_detach('wallet')})
 	{
 		$session = session($main, database => 'relations');
 		$session->value("SELECT * FROM $call");
 		$session->close;
 	}
 	$ran = captured($main, $offset);
-	like($ran, qr/captured: $_ as owner/, "$_ ran as the owner") for qw(seen indexed cast);
+	like($ran, qr/captured: $_ as owner/, "$_ ran as the owner") for qw(seen indexed cast keyed);
 	unlike($ran, qr/as postgres/, 'and none as the superuser');
 };
 
