@@ -129,6 +129,9 @@ my @others = (
 	[ 'connect_timeout 300, midway', option(q{SET connect_timeout '300'}), 'SCRAM-SHA-256', $price, 25, qr/^376\.00$/m, 'saved' ],
 	[ 'several hosts', '', '', $price, 25, qr/^(?:376|576)\.00$/m, 'saved' ],
 	[ 'statement_timeout', '', 'FETCH', "SET statement_timeout = '1s';\n$price", 12, qr/57014: canceling statement due to statement timeout/ ],
+	[ 'the connection alone: FETCH', '', [ 'FETCH', 1, 'stall' ], $price, 25, qr/ZD008/ ],
+	[ 'the connection alone: COMMIT', '', [ 'COMMIT', 1, 'stall' ], $price, 11, qr/ZD008/ ],
+	[ 'the connection alone: cancelled', '', [ 'FETCH', 1, 'stall' ], "SET statement_timeout = '1s';\n$price", 36, qr/57014: canceling statement due to statement timeout/ ],
 	[ 'a view', $viewed, 'FETCH', $price, 25, qr/ZD008/ ],
 	[ 'a view, connect_timeout 0', option(q{SET connect_timeout '0'}) . $viewed, '', $price, 25, qr/^576\.00$/m, 'saved' ],
 	[ 'two catalogs: FETCH', '', [ 'FETCH', 2 ], $both, 30, qr/ZD008: the network catalog/ ],
@@ -164,7 +167,9 @@ for my $case (@cases)
 {
 	my ($name, $text, $transaction, $limit) = @{ $case->{step} };
 
-	$text ? $case->{proxy}->at(ref $text ? @$text : ($text, 1), undef, 'silence') : $case->{proxy}->mute;
+	my ($message, $time, $mode) = ref $text ? @$text : ($text, 1);
+
+	$text ? $case->{proxy}->at($message, $time, undef, $mode // 'silence') : $case->{proxy}->mute;
 	start($case, sprintf $transaction, { other => aas_url($aas, port => $case->{proxy}->port), price => $price, order => $name eq 'clean-up' ? $dear : $order, check => 'SELECT count(*) FROM dcx_check()' }->{ $case->{what} });
 }
 
