@@ -48,6 +48,7 @@
  *		src/guarded		work whose failure is a result
  *		src/relation	names, owners and columns of relations
  *		src/extension	the functions of the extension itself, nobody else's of that name
+ *		src/tables		our own tables: what they are, how they are made and brought along
  *		src/shape		what a table has to be before it is read without a statement
  *		src/lookup		one row by an index, without a statement
  *		src/query		the one doorway to SPI

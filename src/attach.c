@@ -627,6 +627,7 @@ attach(FunctionCallInfo fcinfo, DcxCatalogId id)
 		attachment.view = text_to_cstring(PG_GETARG_TEXT_PP(2));
 
 	dcx_run_begin(&run, InvalidOid);
+	dcx_binding_prepare();
 	if (!source)
 		adopt_schema(&attachment);
 	else

@@ -177,6 +177,17 @@ need_triggers(Oid relation, const char *schema)
 	}
 }
 
+/*
+ * From here on nobody changes a wallet until we are done, in a partition neither. Before any table of
+ * ours is altered: whoever changes a wallet has locked it when he comes to them.
+ */
+static void
+lock_wallets(Oid relation)
+{
+	LockRelationOid(relation, ShareRowExclusiveLock);
+	find_all_inheritors(relation, ShareRowExclusiveLock, NULL);
+}
+
 /* Makes the ledger of a table, or finds it, and reports what there was to write into it. */
 static void
 open_ledger(FunctionCallInfo fcinfo, Oid relation, const char *schema)
@@ -200,9 +211,6 @@ open_ledger(FunctionCallInfo fcinfo, Oid relation, const char *schema)
 
 	dcx_run_begin(&run, InvalidOid);
 	dcx_ledger_make();
-	/* From here on nobody changes a wallet until we are done, in a partition neither. */
-	LockRelationOid(relation, ShareRowExclusiveLock);
-	find_all_inheritors(relation, ShareRowExclusiveLock, NULL);
 	dcx_wallet_binding();
 	dcx_wallet_check_partitioning(relation);
 	need_triggers(relation, schema);
@@ -305,10 +313,12 @@ dcx_attach_wallet(PG_FUNCTION_ARGS)
 	organisation_type = dcx_wallet_check_organisation(relation, organisation_column);
 	balance_type = dcx_wallet_check_balance(relation, balance_column);
 	table = dcx_wallet_is_table(relation);
-
-	check_no_other(relation, organisation_column, balance_column);
+	if (table)
+		lock_wallets(relation);
 
 	dcx_run_begin(&run, InvalidOid);
+	dcx_binding_prepare();
+	check_no_other(relation, organisation_column, balance_column);
 	binding = dcx_wallet_binding();
 	dcx_binding_put(binding->catalog,
 					binding->part,

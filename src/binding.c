@@ -151,10 +151,30 @@ set_columns(DcxBinding *binding, Oid table, Datum array, bool isnull)
 	}
 }
 
+/* Refuses what a later library has attached: it counts on more than this one knows of. */
+static void
+check_version(const char *catalog, int32 version)
+{
+	if (version <= DCX_TABLES_VERSION)
+		return;
+	ereport(ERROR,
+			errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			errmsg("the tables in schema dcx are of a later version than the library"),
+			errdetail("What was attached as \"%s\" is of version %d, and the library that this "
+					  "session has loaded knows version %d.",
+					  catalog,
+					  version,
+					  DCX_TABLES_VERSION),
+			errhint("Connect again. If that does not help, the server has an older dcx_pricing "
+					"installed than the one that attached."));
+}
+
 void
 dcx_binding_read(DcxBinding *binding)
 {
-	static const int columns[] = {DCX_BINDING_RELATION, DCX_BINDING_COLUMN_NAMES};
+	static const int columns[] = {DCX_BINDING_RELATION,
+								  DCX_BINDING_COLUMN_NAMES,
+								  DCX_BINDING_VERSION};
 	Datum			 keys[2];
 	Datum			 values[lengthof(columns)];
 	bool			 nulls[lengthof(columns)];
@@ -189,6 +209,8 @@ dcx_binding_read(DcxBinding *binding)
 				   values,
 				   nulls))
 	{
+		if (!nulls[2])
+			check_version(binding->catalog, DatumGetInt32(values[2]));
 		binding->relation = DatumGetObjectId(values[0]);
 		set_columns(binding, table, values[1], nulls[1]);
 		binding->attached = true;
@@ -204,108 +226,6 @@ dcx_binding_read(DcxBinding *binding)
 	binding->stamp = stamp;
 }
 
-void
-dcx_binding_check_owner(Oid owner, const char *what)
-{
-	if (owner != GetUserId() && !superuser_arg(owner))
-		ereport(ERROR,
-				errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				errmsg("%s belongs to role \"%s\"", what, GetUserNameFromId(owner, false)),
-				errdetail("It has to belong to you or to a superuser, since prices and money are "
-						  "looked up through it."),
-				errhint("Attach as that role, or have a superuser take it over."));
-}
-
-/* Refuses schema dcx, and the table in it, where they are there and not to be trusted. */
-static void
-check_trusted(Oid schema, Oid table)
-{
-	HeapTuple tuple = SearchSysCache1(NAMESPACEOID, ObjectIdGetDatum(schema));
-	Oid		  owner;
-
-	if (!HeapTupleIsValid(tuple))
-		ereport(ERROR,
-				errcode(ERRCODE_UNDEFINED_SCHEMA),
-				errmsg("schema \"%s\" has been dropped meanwhile", BINDING_SCHEMA),
-				errhint("Attach again: that makes it."));
-	owner = ((Form_pg_namespace) GETSTRUCT(tuple))->nspowner;
-	ReleaseSysCache(tuple);
-
-	dcx_binding_check_owner(owner, "schema \"dcx\"");
-	if (OidIsValid(table))
-		dcx_binding_check_owner(dcx_relation_owner(table), "table dcx.binding");
-}
-
-void
-dcx_binding_make_private(Oid table)
-{
-	static const Oid types[] = {OIDOID};
-	Datum			 values[1];
-	char			*revoke = NULL;
-
-	values[0] = ObjectIdGetDatum(table);
-	if (dcx_query_execute("SELECT format('REVOKE ALL ON %s FROM ', c.oid::regclass) ||"
-						  "       string_agg(DISTINCT CASE grantee WHEN 0 THEN 'PUBLIC'"
-						  "         ELSE quote_ident(pg_get_userbyid(grantee)) END, ', ')"
-						  "  FROM pg_class c, aclexplode(c.relacl)"
-						  " WHERE c.oid = $1 AND grantee <> relowner GROUP BY c.oid",
-						  1,
-						  types,
-						  values,
-						  NULL) > 0)
-		revoke = dcx_query_text(0, 1);
-	if (revoke)
-		dcx_query_execute(revoke, 0, NULL, NULL, NULL);
-}
-
-/* dcx.binding, made where it is missing. */
-static void
-need_binding_table(void)
-{
-	Oid schema = get_namespace_oid(BINDING_SCHEMA, true);
-
-	if (OidIsValid(schema))
-		check_trusted(schema, dcx_binding_table());
-	else
-	{
-		dcx_query_execute("CREATE SCHEMA dcx", 0, NULL, NULL, NULL);
-		dcx_query_execute("COMMENT ON SCHEMA dcx IS 'dcx_pricing: what is attached'",
-						  0,
-						  NULL,
-						  NULL,
-						  NULL);
-	}
-	if (OidIsValid(dcx_binding_table()))
-	{
-		dcx_shape_check(DCX_TABLE_BINDING, dcx_binding_table());
-		return;
-	}
-
-	dcx_query_execute("CREATE TABLE dcx.binding ("
-					  "  catalog text NOT NULL,"
-					  "  part text NOT NULL,"
-					  "  relation regclass NOT NULL,"
-					  "  columns text[],"
-					  "  made text[] NOT NULL,"
-					  "  seen jsonb,"
-					  "  attached_by text NOT NULL DEFAULT current_user,"
-					  "  attached_at timestamptz NOT NULL DEFAULT clock_timestamp(),"
-					  "  PRIMARY KEY (catalog, part))",
-					  0,
-					  NULL,
-					  NULL,
-					  NULL);
-	dcx_query_execute(
-		"COMMENT ON TABLE dcx.binding IS 'dcx_pricing: which relation stands for "
-		"what, written by dcx_attach_aas() and dcx_attach_wallet(); made: what "
-		"attach created, and dcx_detach() drops; seen: which database attached which'",
-		0,
-		NULL,
-		NULL,
-		NULL);
-	dcx_binding_make_private(dcx_binding_table());
-}
-
 static Datum
 text_array(List *strings)
 {
@@ -319,13 +239,37 @@ text_array(List *strings)
 }
 
 void
+dcx_binding_prepare(void)
+{
+	Oid			  table = dcx_binding_table();
+	DcxParameters parameters = {0};
+	DcxRun		  run;
+
+	if (!OidIsValid(table))
+		return;
+	dcx_table_make(DCX_TABLE_BINDING);
+	dcx_shape_check(DCX_TABLE_BINDING, table);
+
+	dcx_parameter(&parameters, INT4OID, Int32GetDatum(DCX_TABLES_VERSION), false);
+	dcx_run_begin(&run, dcx_relation_owner(table));
+	if (dcx_query_write(NULL,
+						"SELECT catalog, version::bigint FROM dcx.binding WHERE version > $1"
+						" ORDER BY catalog, part LIMIT 1",
+						&parameters) > 0)
+		check_version(dcx_query_text(0, 1), (int32) dcx_query_int64(0, 2));
+	dcx_run_end(&run);
+}
+
+void
 dcx_binding_put(const char *catalog, const char *part, Oid relation, List *columns, List *made,
 				const char *seen)
 {
-	static const Oid types[] = {TEXTOID, TEXTOID, OIDOID, TEXTARRAYOID, TEXTARRAYOID, TEXTOID};
-	Datum			 values[6];
+	static const Oid types[] =
+		{TEXTOID, TEXTOID, OIDOID, TEXTARRAYOID, TEXTARRAYOID, TEXTOID, INT4OID};
+	Datum values[lengthof(types)];
 
-	need_binding_table();
+	dcx_table_make(DCX_TABLE_BINDING);
+	dcx_shape_check(DCX_TABLE_BINDING, dcx_binding_table());
 
 	values[0] = CStringGetTextDatum(catalog);
 	values[1] = CStringGetTextDatum(part);
@@ -333,22 +277,24 @@ dcx_binding_put(const char *catalog, const char *part, Oid relation, List *colum
 	values[3] = text_array(columns);
 	values[4] = text_array(made);
 	values[5] = seen ? CStringGetTextDatum(seen) : (Datum) 0;
+	values[6] = Int32GetDatum(DCX_TABLES_VERSION);
 
 	/* What attach made once remains its own, when it is attached again or merely adopted. */
-	dcx_query_execute("INSERT INTO dcx.binding AS b (catalog, part, relation, columns, made, seen)"
-					  " VALUES ($1, $2, $3, nullif($4, '{}'), $5, $6::jsonb)"
+	dcx_query_execute("INSERT INTO dcx.binding AS b (catalog, part, relation, columns, made, seen,"
+					  "   version)"
+					  " VALUES ($1, $2, $3, nullif($4, '{}'), $5, $6::jsonb, $7)"
 					  " ON CONFLICT (catalog, part) DO UPDATE"
 					  "    SET relation = excluded.relation, columns = excluded.columns,"
-					  "        seen = excluded.seen,"
+					  "        seen = excluded.seen, version = excluded.version,"
 					  "        attached_by = excluded.attached_by,"
 					  "        attached_at = excluded.attached_at,"
 					  "        made = CASE WHEN b.relation <> excluded.relation THEN excluded.made"
 					  "               ELSE ARRAY(SELECT unnest(b.made) UNION"
 					  "                          SELECT unnest(excluded.made)) END",
-					  6,
+					  lengthof(types),
 					  types,
 					  values,
-					  seen ? NULL : "     n");
+					  seen ? NULL : "     n ");
 }
 
 void
@@ -378,7 +324,7 @@ dcx_binding_remove(const char *catalog)
 
 	if (!OidIsValid(dcx_binding_table()))
 		return NIL;
-	check_trusted(get_namespace_oid(BINDING_SCHEMA, false), dcx_binding_table());
+	dcx_table_check_trusted(DCX_TABLE_BINDING);
 
 	values[0] = CStringGetTextDatum(catalog);
 	n = dcx_query_execute("WITH gone AS (DELETE FROM dcx.binding WHERE catalog = $1 RETURNING *)"

@@ -60,20 +60,15 @@ extern void dcx_binding_check_entitled(const char *catalog, Oid relation, Oid ow
 									   const char *table);
 
 /*
- * Refuses (42501), when attaching, what belongs to neither the caller nor a superuser: its owner
- * could change what we trust, or be the one we run as.
+ * Inside a run, as the caller, before attaching: brings dcx.binding along, where it is there. 42501
+ * where it belongs to neither the caller nor a superuser, 55000 where a later library has attached
+ * something.
  */
-extern void dcx_binding_check_owner(Oid owner, const char *what);
+extern void dcx_binding_prepare(void);
 
 /*
- * Inside a run, as the caller: takes back what default privileges have granted on a table of ours
- * that was just made. What is to be granted on it is its owner's business, and later.
- */
-extern void dcx_binding_make_private(Oid table);
-
-/*
- * Inside a run, as the caller: writes a binding, after making dcx.binding where it is missing.
- * A schema or a table that belongs to neither the caller nor a superuser is refused (42501).
+ * Inside a run, as the caller: writes a binding, with the version of our tables that attach
+ * leaves behind, after making dcx.binding where it is missing.
  * columns: names of columns, or NIL. made: what attach made of it, as dcx.binding.made. seen: who was
  * attached to whom, as JSON, or NULL.
  */

@@ -20,6 +20,7 @@
 #include "relation.h"
 #include "remote.h"
 #include "saved.h"
+#include "tables.h"
 #include "utils/builtins.h"
 #include "utils/json.h"
 #include "utils/lsyscache.h"
@@ -156,6 +157,7 @@ bindings(void)
 		"  'relation', b.relation::oid::regclass::text,"
 		"  'oid', b.relation::oid::bigint, 'kind', c.relkind, 'columns', b.columns,"
 		"  'owner', pg_get_userbyid(c.relowner), 'seen', b.seen,"
+		"  'version', coalesce((to_jsonb(b) ->> 'version')::integer, 1),"
 		"  'server', s.srvname,"
 		"  'remote_schema', coalesce((SELECT option_value"
 		"     FROM pg_options_to_table(f.ftoptions) WHERE option_name = 'schema_name'),"
@@ -168,6 +170,38 @@ bindings(void)
 		"    JOIN pg_foreign_data_wrapper w ON w.oid = s.srvfdw AND w.fdwname = 'postgres_fdw')"
 		"    ON f.ftrelid = c.oid",
 		&none);
+}
+
+/* Our tables: the version that this library makes, and what they lack of it. */
+static char *
+tables(void)
+{
+	StringInfoData json;
+
+	initStringInfo(&json);
+	appendStringInfo(&json, "{\"version\": %d, \"lacks\": [", DCX_TABLES_VERSION);
+	for (int id = 0; id < DCX_TABLES; id++)
+	{
+		List	 *lacks = dcx_table_lacks(id);
+		ListCell *lc;
+
+		foreach(lc, lacks)
+		{
+			const DcxTableColumn *column = lfirst(lc);
+
+			appendStringInfo(&json,
+							 "%s{\"table\": \"%s\", \"column\": \"%s\", \"since\": %d,"
+							 " \"may_add\": %s, \"catalog\": \"%s\"}",
+							 json.data[json.len - 1] == '[' ? "" : ", ",
+							 dcx_tables[id].name,
+							 column->name,
+							 column->since,
+							 dcx_table_may_add(column) ? "true" : "false",
+							 dcx_tables[id].catalog);
+		}
+	}
+	appendStringInfoString(&json, "]}");
+	return json.data;
 }
 
 /* What pricing needs of the catalogs. */
@@ -508,6 +542,7 @@ dcx_facts_gather(const char *schema, bool reached[DCX_CATALOGS], List **failures
 	append_text(&gathering.json, "library", DCX_VERSION);
 	append_text(&gathering.json, "schema", schema);
 	append_json(&gathering.json, "needs", needs());
+	append_json(&gathering.json, "tables", tables());
 	attempt(&gathering, "connection", add_bindings);
 	attempt(&gathering, "schema", add_local);
 	attempt_each(&gathering, "catalogs", "connection", add_catalog);

@@ -4,6 +4,7 @@
  *
  *		{"library": ...,
  *		 "schema": where the extension is,
+ *		 "tables": {"version": n, "lacks": [{"table", "column", "since", "may_add", "catalog"}]},
  *		 "bindings": [{"catalog", "part", "relation", "oid", "kind", "columns", "owner", "seen", ...}],
  *		 "needs": {catalog: {part: {"columns": {name: {"number", "needed"}}}}},
  *		 "catalogs": {catalog: null, or {"title", "items", "part", "server", "owner", "schema", "reached",

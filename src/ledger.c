@@ -49,10 +49,8 @@ typedef struct Guard
 
 typedef struct Table
 {
-	DcxTableId	id;
-	const char *name;
-	const char *statements[3];
-	Guard		guards[GUARDS_MAX];
+	DcxTableId id;
+	Guard	   guards[GUARDS_MAX];
 } Table;
 
 static const char guard_function[] = "wallet_guard";
@@ -64,47 +62,9 @@ static const char guard_sql[] =
 	"        USING ERRCODE = 'insufficient_privilege', DETAIL = TG_ARGV[0], HINT = TG_ARGV[1];\n"
 	"END $$";
 
-#define ORGANISATION "organisation text COLLATE \"C\" NOT NULL"
-#define KEY_COLUMN	 "idempotency_key text COLLATE \"C\""
-
-/*
- * There are no CHECK constraints: each statement would read their text anew, and they took a tenth
- * of a hold's time. Nobody but us writes here, and the audit looks at what they would have said.
- */
 static const Table tables[] = {
-	{DCX_TABLE_ACCOUNT,
-	 "wallet_account",
-	 {"CREATE TABLE dcx.wallet_account ("
-	  "  " ORGANISATION " PRIMARY KEY,"
-	  "  balance numeric NOT NULL,"
-	  "  held numeric NOT NULL DEFAULT 0,"
-	  "  next_expiry timestamptz NOT NULL DEFAULT 'infinity',"
-	  "  expired_until timestamptz NOT NULL DEFAULT '-infinity'"
-	  ") WITH (fillfactor = 50)",
-	  "COMMENT ON TABLE dcx.wallet_account IS 'dcx_pricing: what the entries of an organisation "
-	  "add up to, and what is held. held: the open holds that expire after expired_until; none "
-	  "of them expires before next_expiry'"},
-	 {{NULL}}},
+	{DCX_TABLE_ACCOUNT, {{NULL}}},
 	{DCX_TABLE_ENTRY,
-	 "wallet_entry",
-	 {"CREATE TABLE dcx.wallet_entry ("
-	  "  entry_id bigint GENERATED ALWAYS AS IDENTITY,"
-	  "  " ORGANISATION ","
-	  "  recorded_at timestamptz NOT NULL DEFAULT clock_timestamp(),"
-	  "  kind text NOT NULL,"
-	  "  amount numeric NOT NULL,"
-	  "  balance numeric NOT NULL,"
-	  "  available numeric,"
-	  "  hold_id bigint,"
-	  "  " KEY_COLUMN ","
-	  "  description text,"
-	  "  details jsonb,"
-	  "  role text NOT NULL,"
-	  "  session_role text NOT NULL,"
-	  "  PRIMARY KEY (organisation, entry_id))",
-	  "COMMENT ON TABLE dcx.wallet_entry IS 'dcx_pricing: the ledger. Every change of a balance, "
-	  "in the order of entry_id; amount is what it changed by, balance what the organisation had "
-	  "afterwards. Append-only'"},
 	 {{"append_only",
 	   "BEFORE UPDATE OR DELETE OR TRUNCATE ON dcx.wallet_entry",
 	   BEFORE_CHANGES,
@@ -112,31 +72,6 @@ static const Table tables[] = {
 	   "A mistake is corrected by an entry that says so: dcx_wallet_credit() or "
 	   "dcx_wallet_debit()."}}},
 	{DCX_TABLE_HOLD,
-	 "wallet_hold",
-	 {"CREATE TABLE dcx.wallet_hold ("
-	  "  hold_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,"
-	  "  " ORGANISATION ","
-	  "  amount numeric NOT NULL,"
-	  "  state text NOT NULL DEFAULT 'open',"
-	  "  held_at timestamptz NOT NULL,"
-	  "  expires_in interval NOT NULL,"
-	  "  first_expires_at timestamptz NOT NULL,"
-	  "  expires_at timestamptz NOT NULL,"
-	  "  available numeric NOT NULL,"
-	  "  resolved_at timestamptz,"
-	  "  captured numeric,"
-	  "  entry_id bigint,"
-	  "  available_then numeric,"
-	  "  " KEY_COLUMN " NOT NULL,"
-	  "  description text,"
-	  "  details jsonb,"
-	  "  quote jsonb,"
-	  "  role text NOT NULL,"
-	  "  session_role text NOT NULL)",
-	  "CREATE INDEX wallet_hold_expiry ON dcx.wallet_hold (organisation, state, expires_at)",
-	  "COMMENT ON TABLE dcx.wallet_hold IS 'dcx_pricing: money held for an order. An open hold "
-	  "whose expires_at has passed has expired, whether or not it is marked so. available: as "
-	  "answered when it was made, available_then: when it was released'"},
 	 {{"no_deletes",
 	   "BEFORE DELETE OR TRUNCATE ON dcx.wallet_hold",
 	   BEFORE_DELETES,
@@ -148,15 +83,6 @@ static const Table tables[] = {
 	   "A hold that is captured, released or expired stays so.",
 	   "Money is given back by dcx_wallet_credit(); another hold takes another idempotency key."}}},
 	{DCX_TABLE_KEY,
-	 "wallet_key",
-	 {"CREATE TABLE dcx.wallet_key ("
-	  "  " ORGANISATION ","
-	  "  " KEY_COLUMN ","
-	  "  entry_id bigint,"
-	  "  hold_id bigint,"
-	  "  PRIMARY KEY (organisation, idempotency_key))",
-	  "COMMENT ON TABLE dcx.wallet_key IS 'dcx_pricing: the idempotency keys of an organisation, "
-	  "and what each was used for'"},
 	 {{"append_only",
 	   "BEFORE UPDATE OR DELETE OR TRUNCATE ON dcx.wallet_key",
 	   BEFORE_CHANGES,
@@ -167,28 +93,19 @@ static const Table tables[] = {
 /* The movement whose UPDATE of a wallet is under way; the trigger knows it by its balances. */
 static DcxMovement *expected = NULL;
 
-static Oid
-ledger_table(const char *name)
-{
-	Oid schema = get_namespace_oid(LEDGER_SCHEMA, true);
-
-	return OidIsValid(schema) ? get_relname_relid(name, schema) : InvalidOid;
-}
-
 Oid
 dcx_ledger_owner(const DcxBinding *wallets, bool missing_ok)
 {
-	Oid schema = get_namespace_oid(LEDGER_SCHEMA, true);
 	Oid owner = InvalidOid;
 
 	for (size_t i = 0; i < lengthof(tables); i++)
 	{
-		Oid table = OidIsValid(schema) ? get_relname_relid(tables[i].name, schema) : InvalidOid;
+		Oid table = dcx_table_relation(tables[i].id);
 		Oid table_owner = OidIsValid(table) ? dcx_relation_owner(table) : InvalidOid;
 
 		/* One table of several that is missing is damage, which no answer may overlook. */
 		if (i == 0 && missing_ok && !OidIsValid(table_owner) &&
-			!OidIsValid(ledger_table("wallet_hold")))
+			!OidIsValid(dcx_table_relation(DCX_TABLE_HOLD)))
 			return InvalidOid;
 		if (!OidIsValid(table_owner) || (OidIsValid(owner) && table_owner != owner))
 			ereport(ERROR,
@@ -196,9 +113,9 @@ dcx_ledger_owner(const DcxBinding *wallets, bool missing_ok)
 					errmsg("the wallets have no ledger"),
 					OidIsValid(table_owner) ?
 						errdetail("Table dcx.%s is not of the same owner as dcx.%s.",
-								  tables[i].name,
-								  tables[0].name) :
-						errdetail("There is no table dcx.%s.", tables[i].name),
+								  dcx_tables[tables[i].id].name,
+								  dcx_tables[tables[0].id].name) :
+						errdetail("There is no table dcx.%s.", dcx_tables[tables[i].id].name),
 					errhint("SELECT * FROM dcx_attach_wallet(...) makes it."));
 		owner = table_owner;
 	}
@@ -242,7 +159,7 @@ function_owner(Oid function)
  * same under another name, or has the name and guards something else, makes room.
  */
 static void
-need_guard(const char *table, const Guard *guard, Oid function)
+need_guard(DcxTableId id, const Guard *guard, Oid function)
 {
 	static const Oid  types[] = {OIDOID, TEXTOID, OIDOID, INT4OID};
 	static const char sql[] =
@@ -257,7 +174,7 @@ need_guard(const char *table, const Guard *guard, Oid function)
 	uint64	  n;
 	ListCell *lc;
 
-	values[0] = ObjectIdGetDatum(ledger_table(table));
+	values[0] = ObjectIdGetDatum(dcx_table_relation(id));
 	values[1] = CStringGetTextDatum(guard->name);
 	values[2] = ObjectIdGetDatum(function);
 	values[3] = Int32GetDatum(guard->type);
@@ -273,7 +190,9 @@ need_guard(const char *table, const Guard *guard, Oid function)
 		}
 	}
 	foreach(lc, others)
-		execute(psprintf("DROP TRIGGER %s ON dcx.%s", quote_identifier(lfirst(lc)), table));
+		execute(psprintf("DROP TRIGGER %s ON dcx.%s",
+						 quote_identifier(lfirst(lc)),
+						 dcx_tables[id].name));
 	if (!there)
 		execute(psprintf("CREATE TRIGGER %s %s EXECUTE FUNCTION dcx.wallet_guard(%s, %s)",
 						 guard->name,
@@ -281,7 +200,9 @@ need_guard(const char *table, const Guard *guard, Oid function)
 						 quote_literal_cstr(guard->detail),
 						 quote_literal_cstr(guard->hint)));
 	if (!always)
-		execute(psprintf("ALTER TABLE dcx.%s ENABLE ALWAYS TRIGGER %s", table, guard->name));
+		execute(psprintf("ALTER TABLE dcx.%s ENABLE ALWAYS TRIGGER %s",
+						 dcx_tables[id].name,
+						 guard->name));
 }
 
 void
@@ -292,7 +213,7 @@ dcx_ledger_make(void)
 
 	/* It runs as the ledger's owner, and stands between everybody and the ledger. */
 	if (OidIsValid(guard))
-		dcx_binding_check_owner(function_owner(guard), "function dcx.wallet_guard()");
+		dcx_tables_check_owner(function_owner(guard), "function dcx.wallet_guard()");
 	else
 	{
 		execute(guard_sql);
@@ -301,22 +222,11 @@ dcx_ledger_make(void)
 	for (size_t i = 0; i < lengthof(tables); i++)
 	{
 		const Table *table = &tables[i];
-		Oid			 relation = ledger_table(table->name);
 
-		if (OidIsValid(relation))
-		{
-			dcx_binding_check_owner(dcx_relation_owner(relation),
-									psprintf("table dcx.%s", table->name));
-			dcx_shape_check(table->id, relation);
-		}
-		else
-		{
-			for (size_t j = 0; j < lengthof(table->statements) && table->statements[j]; j++)
-				execute(table->statements[j]);
-			dcx_binding_make_private(ledger_table(table->name));
-		}
+		dcx_table_make(table->id);
+		dcx_shape_check(table->id, dcx_table_relation(table->id));
 		for (size_t j = 0; j < GUARDS_MAX && table->guards[j].name; j++)
-			need_guard(table->name, &table->guards[j], guard);
+			need_guard(table->id, &table->guards[j], guard);
 	}
 }
 

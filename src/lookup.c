@@ -68,10 +68,16 @@ copy_columns(DcxTableId id, const DcxShape *shape, TupleTableSlot *row, int ncol
 	{
 		const DcxTableColumn *column = &dcx_tables[id].columns[columns[i]];
 		AttrNumber			  attnum = shape->attnums[columns[i]];
-		Form_pg_attribute	  attribute = TupleDescAttr(row->tts_tupleDescriptor, attnum - 1);
-		Datum				  value = slot_getattr(row, attnum, &nulls[i]);
+		Form_pg_attribute	  attribute;
+		Datum				  value;
 
 		values[i] = (Datum) 0;
+		nulls[i] = true;
+		/* A column that an earlier version of the table has not. */
+		if (attnum == InvalidAttrNumber)
+			continue;
+		attribute = TupleDescAttr(row->tts_tupleDescriptor, attnum - 1);
+		value = slot_getattr(row, attnum, &nulls[i]);
 		if (nulls[i] && column->not_null)
 			dcx_shape_refuse(shape->relation,
 							 psprintf("It has a NULL in column \"%s\".", column->name));

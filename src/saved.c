@@ -117,34 +117,8 @@ dcx_saved_rows(const DcxSaved *saved, int *nrows)
 void
 dcx_saved_make(void)
 {
-	Oid table = saved_table();
-
-	if (OidIsValid(table))
-	{
-		dcx_binding_check_owner(dcx_relation_owner(table), "table " SAVED_NAME);
-		dcx_shape_check(DCX_TABLE_PRICE_BOOK, table);
-		return;
-	}
-	dcx_query_execute("CREATE TABLE " SAVED_NAME " ("
-					  "  catalog text COLLATE \"C\" NOT NULL,"
-					  "  book_id bigint GENERATED ALWAYS AS IDENTITY,"
-					  "  first_seen_at timestamptz NOT NULL,"
-					  "  last_seen_at timestamptz NOT NULL,"
-					  "  products integer NOT NULL,"
-					  "  book jsonb NOT NULL,"
-					  "  PRIMARY KEY (catalog, book_id))",
-					  0,
-					  NULL,
-					  NULL,
-					  NULL);
-	dcx_query_execute("COMMENT ON TABLE " SAVED_NAME " IS 'dcx_pricing: the price books that "
-					  "dcx_price_book_save() has seen, with costs; a new row where anything had "
-					  "changed. products: how many there were'",
-					  0,
-					  NULL,
-					  NULL,
-					  NULL);
-	dcx_binding_make_private(saved_table());
+	dcx_table_make(DCX_TABLE_PRICE_BOOK);
+	dcx_shape_check(DCX_TABLE_PRICE_BOOK, saved_table());
 }
 
 void

@@ -27,101 +27,6 @@
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
-#define SCHEMA "dcx"
-
-/* Columns as the statements that make the tables have them. */
-#define NOT_NULL	 .not_null = true, .since = 1
-#define MAY_BE_NULL	 .since = 1
-#define NOT_NEGATIVE .not_negative = true
-#define C_TEXT		 TEXTOID, C_COLLATION_OID
-#define TEXT		 TEXTOID, DEFAULT_COLLATION_OID
-#define TEXTS		 TEXTARRAYOID, DEFAULT_COLLATION_OID
-
-const DcxTable dcx_tables[DCX_TABLES] = {
-	[DCX_TABLE_BINDING] = {"binding",
-						   8,
-						   {[DCX_BINDING_CATALOG] = {"catalog", TEXT, NOT_NULL},
-							[DCX_BINDING_PART] = {"part", TEXT, NOT_NULL},
-							[DCX_BINDING_RELATION] = {"relation", REGCLASSOID, NOT_NULL},
-							[DCX_BINDING_COLUMN_NAMES] = {"columns", TEXTS, MAY_BE_NULL},
-							[DCX_BINDING_MADE] = {"made", TEXTS, NOT_NULL},
-							[DCX_BINDING_SEEN] = {"seen", JSONBOID, MAY_BE_NULL},
-							[DCX_BINDING_ATTACHED_BY] = {"attached_by", TEXT, NOT_NULL},
-							[DCX_BINDING_ATTACHED_AT] = {"attached_at", TIMESTAMPTZOID, NOT_NULL}},
-						   2,
-						   {DCX_BINDING_CATALOG, DCX_BINDING_PART}},
-	[DCX_TABLE_PRICE_BOOK] =
-		{"price_book",
-		 6,
-		 {[DCX_PRICE_BOOK_CATALOG] = {"catalog", C_TEXT, NOT_NULL},
-		  [DCX_PRICE_BOOK_BOOK_ID] = {"book_id", INT8OID, NOT_NULL},
-		  [DCX_PRICE_BOOK_FIRST_SEEN_AT] = {"first_seen_at", TIMESTAMPTZOID, NOT_NULL},
-		  [DCX_PRICE_BOOK_LAST_SEEN_AT] = {"last_seen_at", TIMESTAMPTZOID, NOT_NULL},
-		  [DCX_PRICE_BOOK_PRODUCTS] = {"products", INT4OID, NOT_NULL},
-		  [DCX_PRICE_BOOK_BOOK] = {"book", JSONBOID, NOT_NULL}},
-		 2,
-		 {DCX_PRICE_BOOK_CATALOG, DCX_PRICE_BOOK_BOOK_ID}},
-	[DCX_TABLE_ACCOUNT] =
-		{"wallet_account",
-		 5,
-		 {[DCX_ACCOUNT_ORGANISATION] = {"organisation", C_TEXT, NOT_NULL},
-		  [DCX_ACCOUNT_BALANCE] = {"balance", NUMERICOID, NOT_NULL},
-		  [DCX_ACCOUNT_HELD] = {"held", NUMERICOID, NOT_NEGATIVE, NOT_NULL},
-		  [DCX_ACCOUNT_NEXT_EXPIRY] = {"next_expiry", TIMESTAMPTZOID, NOT_NULL},
-		  [DCX_ACCOUNT_EXPIRED_UNTIL] = {"expired_until", TIMESTAMPTZOID, NOT_NULL}},
-		 1,
-		 {DCX_ACCOUNT_ORGANISATION}},
-	[DCX_TABLE_ENTRY] = {"wallet_entry",
-						 13,
-						 {[DCX_ENTRY_ENTRY_ID] = {"entry_id", INT8OID, NOT_NULL},
-						  [DCX_ENTRY_ORGANISATION] = {"organisation", C_TEXT, NOT_NULL},
-						  [DCX_ENTRY_RECORDED_AT] = {"recorded_at", TIMESTAMPTZOID, NOT_NULL},
-						  [DCX_ENTRY_KIND] = {"kind", TEXT, NOT_NULL},
-						  [DCX_ENTRY_AMOUNT] = {"amount", NUMERICOID, NOT_NULL},
-						  [DCX_ENTRY_BALANCE] = {"balance", NUMERICOID, NOT_NULL},
-						  [DCX_ENTRY_AVAILABLE] = {"available", NUMERICOID, MAY_BE_NULL},
-						  [DCX_ENTRY_HOLD_ID] = {"hold_id", INT8OID, MAY_BE_NULL},
-						  [DCX_ENTRY_IDEMPOTENCY_KEY] = {"idempotency_key", C_TEXT, MAY_BE_NULL},
-						  [DCX_ENTRY_DESCRIPTION] = {"description", TEXT, MAY_BE_NULL},
-						  [DCX_ENTRY_DETAILS] = {"details", JSONBOID, MAY_BE_NULL},
-						  [DCX_ENTRY_ROLE] = {"role", TEXT, NOT_NULL},
-						  [DCX_ENTRY_SESSION_ROLE] = {"session_role", TEXT, NOT_NULL}},
-						 2,
-						 {DCX_ENTRY_ORGANISATION, DCX_ENTRY_ENTRY_ID}},
-	[DCX_TABLE_HOLD] =
-		{"wallet_hold",
-		 19,
-		 {[DCX_HOLD_HOLD_ID] = {"hold_id", INT8OID, NOT_NULL},
-		  [DCX_HOLD_ORGANISATION] = {"organisation", C_TEXT, NOT_NULL},
-		  [DCX_HOLD_AMOUNT] = {"amount", NUMERICOID, NOT_NEGATIVE, NOT_NULL},
-		  [DCX_HOLD_STATE] = {"state", TEXT, NOT_NULL},
-		  [DCX_HOLD_HELD_AT] = {"held_at", TIMESTAMPTZOID, NOT_NULL},
-		  [DCX_HOLD_EXPIRES_IN] = {"expires_in", INTERVALOID, NOT_NULL},
-		  [DCX_HOLD_FIRST_EXPIRES_AT] = {"first_expires_at", TIMESTAMPTZOID, NOT_NULL},
-		  [DCX_HOLD_EXPIRES_AT] = {"expires_at", TIMESTAMPTZOID, NOT_NULL},
-		  [DCX_HOLD_AVAILABLE] = {"available", NUMERICOID, NOT_NULL},
-		  [DCX_HOLD_RESOLVED_AT] = {"resolved_at", TIMESTAMPTZOID, MAY_BE_NULL},
-		  [DCX_HOLD_CAPTURED] = {"captured", NUMERICOID, NOT_NEGATIVE, MAY_BE_NULL},
-		  [DCX_HOLD_ENTRY_ID] = {"entry_id", INT8OID, MAY_BE_NULL},
-		  [DCX_HOLD_AVAILABLE_THEN] = {"available_then", NUMERICOID, MAY_BE_NULL},
-		  [DCX_HOLD_IDEMPOTENCY_KEY] = {"idempotency_key", C_TEXT, NOT_NULL},
-		  [DCX_HOLD_DESCRIPTION] = {"description", TEXT, MAY_BE_NULL},
-		  [DCX_HOLD_DETAILS] = {"details", JSONBOID, MAY_BE_NULL},
-		  [DCX_HOLD_QUOTE] = {"quote", JSONBOID, MAY_BE_NULL},
-		  [DCX_HOLD_ROLE] = {"role", TEXT, NOT_NULL},
-		  [DCX_HOLD_SESSION_ROLE] = {"session_role", TEXT, NOT_NULL}},
-		 1,
-		 {DCX_HOLD_HOLD_ID}},
-	[DCX_TABLE_KEY] = {"wallet_key",
-					   4,
-					   {[DCX_KEY_ORGANISATION] = {"organisation", C_TEXT, NOT_NULL},
-						[DCX_KEY_IDEMPOTENCY_KEY] = {"idempotency_key", C_TEXT, NOT_NULL},
-						[DCX_KEY_ENTRY_ID] = {"entry_id", INT8OID, MAY_BE_NULL},
-						[DCX_KEY_HOLD_ID] = {"hold_id", INT8OID, MAY_BE_NULL}},
-					   2,
-					   {DCX_KEY_ORGANISATION, DCX_KEY_IDEMPOTENCY_KEY}},
-};
-
 /* The verdicts that are kept: of each of our tables; relation is InvalidOid where there is none. */
 static DcxShape kept[DCX_TABLES];
 
@@ -160,14 +65,6 @@ listen(void)
 	listening = true;
 }
 
-Oid
-dcx_table_relation(DcxTableId id)
-{
-	Oid schema = get_namespace_oid(SCHEMA, true);
-
-	return OidIsValid(schema) ? get_relname_relid(dcx_tables[id].name, schema) : InvalidOid;
-}
-
 Relation
 dcx_table_open(DcxTableId id, Oid relation)
 {
@@ -176,7 +73,7 @@ dcx_table_open(DcxTableId id, Oid relation)
 	if (!table)
 		ereport(ERROR,
 				errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				errmsg("there is no table %s.%s", SCHEMA, dcx_tables[id].name),
+				errmsg("there is no table dcx.%s", dcx_tables[id].name),
 				errhint("Attach again: that makes it."));
 	return table;
 }
@@ -284,6 +181,21 @@ wrong_kind(Relation table)
 	return NULL;
 }
 
+/* Refuses a table that has lost a column, and says what puts it back. */
+static void
+lacks(const DcxTable *made, Relation table, const DcxTableColumn *column)
+{
+	char *detail = psprintf("It has no column \"%s\".", column->name);
+
+	if (!dcx_table_may_add(column))
+		dcx_shape_refuse(RelationGetRelid(table), detail);
+	ereport(ERROR,
+			errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			errmsg("%s is not as dcx_pricing made it", dcx_relation_name(RelationGetRelid(table))),
+			errdetail("%s", detail),
+			errhint("SELECT * FROM dcx_attach_%s(...) adds it.", made->catalog));
+}
+
 /* What is wrong with its columns; their places go into the shape. */
 static const char *
 wrong_columns(const DcxTable *made, Relation table, DcxShape *shape)
@@ -294,7 +206,12 @@ wrong_columns(const DcxTable *made, Relation table, DcxShape *shape)
 		Column				  found;
 
 		if (!find_column(table, column->name, &found))
-			return psprintf("It has no column \"%s\".", column->name);
+		{
+			if (column->since == 1)
+				lacks(made, table, column);
+			shape->attnums[i] = InvalidAttrNumber;
+			continue;
+		}
 		if (found.type != column->type || found.typmod != -1)
 			return psprintf("Column \"%s\" is of type %s, not %s.",
 							column->name,

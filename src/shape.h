@@ -18,136 +18,18 @@
 #define DCX_SHAPE_H
 
 #include "compat.h"
+#include "tables.h"
 #include "utils/relcache.h"
-
-/* Our tables, all in schema dcx. */
-typedef enum DcxTableId
-{
-	DCX_TABLE_BINDING,
-	DCX_TABLE_PRICE_BOOK,
-	DCX_TABLE_ACCOUNT,
-	DCX_TABLE_ENTRY,
-	DCX_TABLE_HOLD,
-	DCX_TABLE_KEY
-} DcxTableId;
-
-#define DCX_TABLES		   6
-#define DCX_TABLE_COLUMNS  20 /* at most */
-#define DCX_TABLE_KEY_SIZE 2  /* at most */
-
-/* A column of ours. A user's own columns beside ours are nobody's concern. */
-typedef struct DcxTableColumn
-{
-	const char *name;
-	Oid			type;
-	Oid			collation;	  /* of text and text[], else InvalidOid */
-	bool		not_null;	  /* a NULL that is read is damage */
-	bool		not_negative; /* of numeric, which is always finite: likewise */
-	int			since;		  /* the version of our tables that it came with */
-} DcxTableColumn;
-
-typedef struct DcxTable
-{
-	const char	  *name;
-	int			   ncolumns;
-	DcxTableColumn columns[DCX_TABLE_COLUMNS];
-	int			   nkeys; /* columns of the primary key, in its order */
-	int			   keys[DCX_TABLE_KEY_SIZE];
-} DcxTable;
-
-/* By DcxTableId; the columns of a table by the numbers below. */
-extern const DcxTable dcx_tables[DCX_TABLES];
-
-enum
-{
-	DCX_BINDING_CATALOG,
-	DCX_BINDING_PART,
-	DCX_BINDING_RELATION,
-	DCX_BINDING_COLUMN_NAMES,
-	DCX_BINDING_MADE,
-	DCX_BINDING_SEEN,
-	DCX_BINDING_ATTACHED_BY,
-	DCX_BINDING_ATTACHED_AT
-};
-
-enum
-{
-	DCX_PRICE_BOOK_CATALOG,
-	DCX_PRICE_BOOK_BOOK_ID,
-	DCX_PRICE_BOOK_FIRST_SEEN_AT,
-	DCX_PRICE_BOOK_LAST_SEEN_AT,
-	DCX_PRICE_BOOK_PRODUCTS,
-	DCX_PRICE_BOOK_BOOK
-};
-
-enum
-{
-	DCX_ACCOUNT_ORGANISATION,
-	DCX_ACCOUNT_BALANCE,
-	DCX_ACCOUNT_HELD,
-	DCX_ACCOUNT_NEXT_EXPIRY,
-	DCX_ACCOUNT_EXPIRED_UNTIL
-};
-
-enum
-{
-	DCX_ENTRY_ENTRY_ID,
-	DCX_ENTRY_ORGANISATION,
-	DCX_ENTRY_RECORDED_AT,
-	DCX_ENTRY_KIND,
-	DCX_ENTRY_AMOUNT,
-	DCX_ENTRY_BALANCE,
-	DCX_ENTRY_AVAILABLE,
-	DCX_ENTRY_HOLD_ID,
-	DCX_ENTRY_IDEMPOTENCY_KEY,
-	DCX_ENTRY_DESCRIPTION,
-	DCX_ENTRY_DETAILS,
-	DCX_ENTRY_ROLE,
-	DCX_ENTRY_SESSION_ROLE
-};
-
-enum
-{
-	DCX_HOLD_HOLD_ID,
-	DCX_HOLD_ORGANISATION,
-	DCX_HOLD_AMOUNT,
-	DCX_HOLD_STATE,
-	DCX_HOLD_HELD_AT,
-	DCX_HOLD_EXPIRES_IN,
-	DCX_HOLD_FIRST_EXPIRES_AT,
-	DCX_HOLD_EXPIRES_AT,
-	DCX_HOLD_AVAILABLE,
-	DCX_HOLD_RESOLVED_AT,
-	DCX_HOLD_CAPTURED,
-	DCX_HOLD_ENTRY_ID,
-	DCX_HOLD_AVAILABLE_THEN,
-	DCX_HOLD_IDEMPOTENCY_KEY,
-	DCX_HOLD_DESCRIPTION,
-	DCX_HOLD_DETAILS,
-	DCX_HOLD_QUOTE,
-	DCX_HOLD_ROLE,
-	DCX_HOLD_SESSION_ROLE
-};
-
-enum
-{
-	DCX_KEY_ORGANISATION,
-	DCX_KEY_IDEMPOTENCY_KEY,
-	DCX_KEY_ENTRY_ID,
-	DCX_KEY_HOLD_ID
-};
 
 /* Where everything is in a table of ours. Plain values, good as long as the table stays locked. */
 typedef struct DcxShape
 {
 	Oid			  relation;
-	Oid			  index;					  /* of the primary key */
-	TransactionId index_made_by;			  /* older snapshots must not use it; or invalid */
-	AttrNumber	  attnums[DCX_TABLE_COLUMNS]; /* of the columns, by their numbers above */
+	Oid			  index;		 /* of the primary key */
+	TransactionId index_made_by; /* older snapshots must not use it; or invalid */
+	AttrNumber
+		attnums[DCX_TABLE_COLUMNS]; /* of the columns; 0: the table is of an earlier version */
 } DcxShape;
-
-/* The relation of that name in schema dcx, whatever it is; or InvalidOid. */
-extern Oid dcx_table_relation(DcxTableId id);
 
 /* Opens what was found so, for reading; 55000 where it has gone, or was not there. */
 extern Relation dcx_table_open(DcxTableId id, Oid relation);

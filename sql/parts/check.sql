@@ -572,7 +572,19 @@ BEGIN ATOMIC
                extract(epoch FROM now() - (facts -> 'books' -> c.key ->> 'last_seen_at')::timestamptz) AS age,
                -- saving takes a catalog that answers
                CASE WHEN (a ->> 'reached')::boolean THEN format('SELECT * FROM %I.dcx_price_book_save(%L)', facts ->> 'schema', c.key) END AS save
-          FROM jsonb_each(facts -> 'catalogs') c (key, a) WHERE jsonb_typeof(a) = 'object')
+          FROM jsonb_each(facts -> 'catalogs') c (key, a) WHERE jsonb_typeof(a) = 'object'),
+    -- What brings the tables in schema dcx along: each catalog attached again as it is.
+    bound AS (
+        SELECT b ->> 'catalog' AS catalog, max((b ->> 'version')::integer) AS latest, min((b ->> 'version')::integer) AS version,
+               min(CASE b ->> 'catalog' WHEN 'wallet'
+                   THEN format('SELECT * FROM %I.dcx_attach_wallet(%L, %L, %L)', facts ->> 'schema', b ->> 'relation', b -> 'columns' ->> 0, b -> 'columns' ->> 1)
+                   ELSE format('SELECT * FROM %I.dcx_attach_%s(NULL, %L%s)', facts ->> 'schema', b ->> 'catalog', n.nspname,
+                               CASE WHEN b ->> 'part' = 'prices' THEN format(', %L', c.relname) END) END) AS attach
+          FROM jsonb_array_elements(facts -> 'bindings') b
+          JOIN pg_class c ON c.oid = (b ->> 'oid')::oid JOIN pg_namespace n ON n.oid = c.relnamespace
+         WHERE b ->> 'catalog' IN ('aas', 'enetworks', 'wallet') GROUP BY b ->> 'catalog'),
+    made AS (
+        SELECT (facts -> 'tables' ->> 'version')::integer AS version)
     SELECT 'warning', 'dcx_pricing.max_price_age', 'orders are priced by another server',
            'postgres_fdw commits there as part of our COMMIT: a server that hangs just then keeps wallets locked. Save books, and let them answer.',
            format('ALTER DATABASE %I SET dcx_pricing.max_price_age = ''1h''', current_database())
@@ -599,6 +611,22 @@ BEGIN ATOMIC
              WHERE p.pronamespace = to_regnamespace('dcx') AND p.proname = 'wallet_guard') t
        -- A partition's is as its parent's, or is one more problem.
      WHERE counts AND t.tgenabled <> 'A' AND NOT EXISTS (SELECT FROM pg_trigger parent WHERE parent.oid = t.tgparentid AND parent.tgenabled <> 'A')
+    UNION ALL
+    SELECT 'warning', format('tables of %s', bound.catalog), 'the tables in schema dcx are of an earlier version',
+           format('They are of version %s, the library makes version %s.', bound.version, made.version), attach
+      FROM bound, made WHERE bound.version < made.version
+    UNION ALL
+    SELECT 'error', format('tables of %s', bound.catalog), 'the tables in schema dcx are of a later version',
+           format('They are of version %s, and the library knows version %s: nothing of it works. Connect again, or install the dcx_pricing that attached.',
+                  bound.latest, made.version), NULL
+      FROM bound, made WHERE bound.latest > made.version
+    UNION ALL
+    SELECT 'error', format('dcx.%s', l ->> 'table'), format('there is no column %I', l ->> 'column'),
+           CASE WHEN (l ->> 'may_add')::boolean THEN 'What needs the table fails.'
+                ELSE 'What needs the table fails. What was in it can only come from a backup.' END,
+           CASE WHEN (l ->> 'may_add')::boolean THEN attach END
+      FROM jsonb_array_elements(facts -> 'tables' -> 'lacks') l LEFT JOIN bound ON bound.catalog = l ->> 'catalog'
+     WHERE (l ->> 'since')::integer = 1
     UNION ALL
     SELECT 'error', 'extension dcx_pricing', 'the library is of another version',
            format('The library is %s, the extension %s.', facts ->> 'library', e.extversion),
