@@ -18,7 +18,7 @@
 /* The client's message that called us, and what of its logging the caller may stop. */
 static struct
 {
-	TimestampTz message;	 /* when it came, which tells it from the next one */
+	TimestampTz message;	 /* when it came, which tells it from the next one; 0: none */
 	bool		statement;	 /* log_min_duration_statement */
 	bool		sample;		 /* log_min_duration_sample */
 	bool		transaction; /* log_transaction_sample_rate */
@@ -66,7 +66,8 @@ begins(const char *text, const char *with)
 static bool
 is_hidden(const ErrorData *edata)
 {
-	if (!edata->message_id || hidden.message != GetCurrentStatementStartTimestamp())
+	if (!edata->message_id || hidden.message == 0 ||
+		hidden.message != GetCurrentStatementStartTimestamp())
 		return false;
 	if (begins(edata->message_id, "duration: %s ms  "))
 		return (hidden.statement || log_min_duration_statement < 0) &&
