@@ -493,8 +493,9 @@ BEGIN ATOMIC
      WHERE is_table AND facts -> 'wallet' ? 'ledger'
        AND (SELECT count(*) FROM recorder WHERE tgrelid = bound.oid AND records) < 2
     UNION ALL
-    SELECT 'warning', tgrelid::regclass::text, format('trigger %I calls dcx_wallet_record() once more', tgname), 'It records nothing: one trigger writes the ledger.',
-           format('DROP TRIGGER %I ON %s', tgname, tgrelid::regclass)
+    -- Attaching again, another row's fix, drops it as well.
+    SELECT 'warning', tgrelid::regclass::text, format('trigger %I calls dcx_wallet_record() for nothing', tgname),
+           'It does not fire for every change, or is one more than the one that writes the ledger.', format('DROP TRIGGER IF EXISTS %I ON %s', tgname, tgrelid::regclass)
       FROM recorder WHERE tgparentid = 0 AND NOT records
     UNION ALL
     SELECT 'error', format('dcx.%s', guard.relation), format('trigger %I is missing', guard.name), 'What is written there could be changed.', attach.call

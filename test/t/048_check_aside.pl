@@ -174,12 +174,12 @@ INSERT INTO wallets VALUES ('a', 100);
 GRANT SELECT ON wallets TO aas_reader
 SQL
 	$super->value($_) for q{CREATE FOREIGN TABLE seen.wallets (org text, balance numeric) SERVER dcx_aas OPTIONS (schema_name 'public')},
-	  q{SELECT * FROM dcx_attach_aas(NULL, 'aas') \g /dev/null}, q{SELECT * FROM dcx_attach_wallet('seen.wallets', 'org') \g /dev/null};
+	  q{SELECT * FROM dcx_attach_aas(NULL, 'aas') \g /dev/null}, q{SELECT * FROM dcx_detach('wallet') \g /dev/null}, q{SELECT * FROM dcx_attach_wallet('seen.wallets', 'org') \g /dev/null};
 	is($super->value(q{SELECT value FROM dcx_health() WHERE name = 'wallets'}), '1', 'wallets there are counted');
 	$proxy->mute;
 	is($super->value($problems), "$unreached\nwallet|error|dcx_check|this could not be looked at", 'out of reach: a row');
 	$proxy->pass;
-	$super->value($_) for q{SELECT * FROM dcx_attach_wallet() \g /dev/null}, 'DROP SCHEMA seen CASCADE', 'DROP SERVER dead CASCADE';
+	$super->value($_) for q{SELECT * FROM dcx_detach('wallet') \g /dev/null}, q{SELECT * FROM dcx_attach_wallet() \g /dev/null}, 'DROP SCHEMA seen CASCADE', 'DROP SERVER dead CASCADE';
 	$aas->safe_psql($Dcx::aas_db, 'DROP TABLE wallets');
 	is($super->value($problems), '', 'as before');
 };
