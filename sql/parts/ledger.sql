@@ -4,7 +4,7 @@ CREATE FUNCTION @extschema@.dcx_wallet_record()
 RETURNS trigger
 AS 'MODULE_PATHNAME', 'dcx_wallet_record' LANGUAGE C;
 COMMENT ON FUNCTION @extschema@.dcx_wallet_record() IS
-'The trigger that dcx_attach_wallet puts on the wallet table: writes every change of a balance into the ledger, as the ledger''s owner. A balance that becomes NULL, NaN or infinite is refused (22003)';
+'The trigger that dcx_attach_wallet puts on the wallet table: writes every change of a balance into the ledger, as the ledger''s owner. Of several that fire for every change, the first by name that is ENABLE ALWAYS writes; any other call writes nothing. A balance that becomes NULL, NaN, infinite or too large for exact cents in floating point is refused (22003)';
 
 CREATE FUNCTION @extschema@.dcx_wallet_statement(
     org text, since timestamptz DEFAULT '-infinity', until timestamptz DEFAULT 'infinity')

@@ -6,7 +6,7 @@ CREATE FUNCTION @extschema@.dcx_vm_reserve(
 RETURNS TABLE(hold_id bigint, cost numeric, expires_at timestamptz, available numeric, replayed boolean)
 AS 'MODULE_PATHNAME', 'dcx_vm_reserve' LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 1;
 COMMENT ON FUNCTION @extschema@.dcx_vm_reserve(text, text, numeric, numeric, text, numeric, text, interval, numeric) IS
-'Prices a VM as dcx_vm_cost does, rounds the sum to cents, half a cent away from zero, and holds it as dcx_wallet_hold does, together with the quote. max_cost: the price that the customer saw, in rand; NULL: any. The same request again is answered with the first price, whatever the catalog says by then. ZD009: dearer than max_cost; ZD001: insufficient funds; other errors as dcx_vm_cost and dcx_wallet_hold';
+'Prices a VM as dcx_vm_cost does, rounds the sum to cents, half a cent away from zero, and holds it as dcx_wallet_hold does, together with the quote. max_cost: the price that the customer saw, in rand; NULL: any. The same request again is answered with the first price, whatever the catalog says by then. ZD009: dearer than max_cost; ZD001: insufficient funds; 22023: it costs 0.00; other errors as dcx_vm_cost and dcx_wallet_hold';
 REVOKE ALL ON FUNCTION @extschema@.dcx_vm_reserve(text, text, numeric, numeric, text, numeric, text, interval, numeric) FROM PUBLIC;
 
 CREATE FUNCTION @extschema@.dcx_order_reserve(

@@ -7,7 +7,7 @@ CREATE FUNCTION @extschema@.dcx_attach_wallet(
 RETURNS TABLE(relation text, rows bigint, note text)
 AS 'MODULE_PATHNAME', 'dcx_attach_wallet' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
 COMMENT ON FUNCTION @extschema@.dcx_attach_wallet(text, text, text) IS
-'Says which table holds the wallets: its name, with or without quotes, and the columns of organisation (text, uuid or integer) and balance (numeric, double precision or integer). Makes the ledger in schema dcx, as the caller''s own tables, and the triggers that record every change of a balance; one opening entry a wallet. Again: finds all that, and writes one external entry for each balance that was changed meanwhile without the ledger. Only the table''s owner can, under READ COMMITTED. A view is attached for reading only. NULL in, no rows out';
+'Says which table holds the wallets: its name, with or without quotes, and the columns of organisation (text, uuid or integer) and balance (numeric, double precision or integer). Makes the ledger in schema dcx, as the caller''s own tables, and the triggers that record every change of a balance; one opening entry a wallet. Again: finds all that, and writes one external entry for each balance that was changed meanwhile without the ledger. Only the table''s owner can, under READ COMMITTED. 55000: other wallets are attached, dcx_detach(''wallet'') first; 0A000: partitioned by the balance. A view is attached for reading only. NULL in, no rows out';
 REVOKE ALL ON FUNCTION @extschema@.dcx_attach_wallet(text, text, text) FROM PUBLIC;
 
 CREATE FUNCTION @extschema@.dcx_wallet_balance(org text)
