@@ -167,5 +167,6 @@ dcx_reach_rows(Oid relation)
 				errmsg("%s cannot be read", dcx_relation_name(relation)),
 				errdetail("%s", dcx_reach_sentence(probe.error)));
 	return DatumGetJsonbP(
-		DirectFunctionCall1(jsonb_in, CStringGetDatum(psprintf("[%s]", probe.answer))));
+		DirectFunctionCall1(jsonb_in,
+							CStringGetDatum(psprintf("[%s]", probe.answer ? probe.answer : ""))));
 }

@@ -57,7 +57,24 @@ RESET ROLE;
 -- A superuser's is trusted, and looked at.
 ALTER TABLE dcx.binding OWNER TO CURRENT_USER;
 SELECT * FROM test.failure('SELECT dcx_price_book()') \gx
+SET client_min_messages = warning;
 DROP SCHEMA dcx CASCADE;
+-- Who may attach one thing is trusted with that, and is no obstacle to the others.
+GRANT EXECUTE ON FUNCTION dcx_attach_aas(text, text) TO regress_dcx_maker;
+SET ROLE regress_dcx_maker;
+CREATE SCHEMA own;
+CREATE TABLE own.products (code text, title text, price float8, cost float8, unit integer, "categoryId" text);
+INSERT INTO own.products VALUES ('RAM_GB', 'RAM', 37, 20, 1);
+SELECT relation FROM dcx_attach_aas(schema => 'own');
+SELECT dcx_product_cost('RAM_GB');
+SELECT f.state, f.message FROM unnest(ARRAY['dcx_wallet_balance(''a'')', 'dcx_network_cost(''DIA'', 10)']) call, LATERAL test.failure('SELECT ' || call) f;
+INSERT INTO dcx.binding (catalog, part, relation, columns, made) VALUES ('wallet', 'wallets', 'own.products', '{code,price}', '{}');
+RESET ROLE;
+SELECT f.state, f.message, f.detail FROM test.failure($$SELECT dcx_wallet_balance('a')$$) f;
+SELECT f.state, f.message, f.detail FROM test.altered('ALTER TABLE dcx.binding DROP CONSTRAINT binding_pkey', $$SELECT dcx_product_cost('RAM_GB')$$) f;
+DROP SCHEMA dcx, own CASCADE;
+REVOKE EXECUTE ON FUNCTION dcx_attach_aas(text, text) FROM regress_dcx_maker;
+RESET client_min_messages;
 
 -- Attached by a superuser: a catalog, saved books, wallets and what moved.
 CREATE SCHEMA aas;
@@ -144,6 +161,7 @@ SELECT b.columns, f.state, f.message FROM unnest(ARRAY['{ctid,balance}', '{org,c
 SELECT state, message, detail FROM test.altered($$UPDATE dcx.binding SET columns = ARRAY['org', repeat('x', 64)] WHERE part = 'wallets'$$, $$SELECT dcx_wallet_available('a')$$);
 -- As the platform's UPDATE finds it.
 SELECT state, message FROM test.altered($$UPDATE dcx.binding SET columns = '{ctid,xmin}' WHERE part = 'wallets'$$, $$UPDATE wallets SET balance = 7 WHERE org = 'a'$$);
+SELECT state, message FROM test.failure($$SELECT dcx_attach_wallet('wallets', 'ctid', 'xmin')$$);
 CREATE INDEX wallets_balance ON wallets (balance, org);
 CREATE SEQUENCE a_sequence;
 CREATE TYPE a_type AS (org text, balance numeric);
