@@ -90,8 +90,8 @@ dcx_binding_check_entitled(const char *catalog, Oid relation, Oid owner, const c
 }
 
 /*
- * Whoever may attach something may have made the table, and has no row that counts of any other
- * catalog.
+ * Whoever may attach anything may have made the table. Each row is then judged by itself: one of a
+ * catalog that the owner may not attach is refused when it is read.
  */
 static bool
 may_have_made(Oid owner, const char *catalog)
@@ -119,7 +119,7 @@ dcx_binding_check_table(const char *catalog, Oid table)
 static void
 not_names(Oid table)
 {
-	dcx_shape_refuse(table, "It has a value in column \"columns\" that is no list of names.");
+	dcx_shape_refuse(table, "Column \"columns\" has a value that is not a list of names.");
 }
 
 /* The names in a binding's array of columns; names that are not there are empty. */

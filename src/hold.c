@@ -220,7 +220,7 @@ is_open(const Hold *hold)
 	return strcmp(hold->state, "open") == 0;
 }
 
-/* Refuses a hold of which nobody could say whether it is open. */
+/* Refuses (55000) a hold that is neither open nor properly resolved. */
 static void
 check_state(const Hold *hold)
 {
@@ -232,11 +232,12 @@ check_state(const Hold *hold)
 		if (strcmp(hold->state, resolutions[i]) == 0 && hold->resolved_at != 0)
 			return;
 	dcx_shape_refuse(dcx_table_relation(DCX_TABLE_HOLD),
-					 psprintf("Hold " INT64_FORMAT " is in state \"%s\", %s.",
+					 psprintf(hold->resolved_at != 0 ?
+								  "Hold " INT64_FORMAT " is in the unknown state \"%s\"." :
+								  "Hold " INT64_FORMAT
+								  " is in state \"%s\" and has no resolved_at.",
 							  hold->hold_id,
-							  hold->state,
-							  hold->resolved_at != 0 ? "which there is not" :
-													   "and nothing says since when"));
+							  hold->state));
 }
 
 /* Reads a hold, under the active snapshot or a new one; there must be one. */
