@@ -265,6 +265,28 @@ SQL
 	$session->close;
 };
 
+subtest 'postgres_fdw in a schema of theirs' => sub {
+	# Since 18 its list of connections has an argument with a default, so the name without arguments is free.
+	my $free = $main->pg_version >= 18 ? '' : 'integer, ';
+	my ($session, $offset);
+
+	$main->safe_psql('postgres', 'CREATE DATABASE fdw TEMPLATE template0 OWNER owner');
+	$session = session($main, database => 'fdw');
+	$session->value(<<"SQL");
+SET ROLE owner; CREATE SCHEMA api; RESET ROLE;
+CREATE EXTENSION postgres_fdw SCHEMA api; CREATE EXTENSION dcx_pricing;
+SET ROLE owner;
+CREATE FUNCTION api.postgres_fdw_get_connections(${free}OUT server_name text, OUT valid boolean) RETURNS SETOF record
+LANGUAGE plpgsql AS \$\$BEGIN RAISE LOG 'captured: connections as %', current_user; RETURN; END\$\$;
+RESET ROLE
+SQL
+	$offset = -s $main->logfile;
+	$session->value(sprintf q{SELECT * FROM dcx_attach_aas('%s')}, aas_url($aas, parameters => "schema=public&connect_timeout=$_")) for 4, 6;
+	is($session->value(q{SELECT srvoptions::text ~ 'connect_timeout=6' FROM pg_foreign_server}), 't', 'the server is altered');
+	is(captured($main, $offset), '', 'nothing of theirs ran');
+	$session->close;
+};
+
 # What stands in the owner's relations is his, and runs as him, also for a superuser.
 subtest 'views, casts and indexes of the owner' => sub {
 	my $who = q{LANGUAGE plpgsql %s AS $$BEGIN RAISE LOG 'captured: %s as %%', current_user; RETURN $1; END$$};
