@@ -265,6 +265,56 @@ SQL
 	$session->close;
 };
 
+subtest 'functions called like ours are there already' => sub {
+	my ($session, $offset, $fix);
+
+	$main->safe_psql('postgres', 'CREATE DATABASE overloads TEMPLATE template0 OWNER owner');
+	$session = session($main, database => 'overloads');
+	$session->value(<<'SQL');
+SET ROLE owner; CREATE SCHEMA api;
+CREATE FUNCTION api.dcx_wallet_audit(integer DEFAULT 0) RETURNS void LANGUAGE plpgsql AS
+$$BEGIN RAISE LOG 'captured: audit as %', current_user; END$$;
+RESET ROLE
+SQL
+	$offset = -s $main->logfile;
+	# Which of the two is meant without arguments, nobody can say.
+	fails_with($session, 'CREATE EXTENSION dcx_pricing SCHEMA api', 'one that could be taken for ours', state => '42725');
+	$session->value('DROP FUNCTION api.dcx_wallet_audit(integer)');
+	for my $name (split /\n/, $main->safe_psql('odd1', q{SELECT DISTINCT proname FROM pg_proc WHERE proname ~ '^dcx_'}))
+	{
+		$session->value(<<"SQL") for 'varchar', 'anyelement', 'varchar, varchar', 'varchar, varchar, varchar', 'VARIADIC varchar[]', 'VARIADIC anyarray', 'json';
+SET ROLE owner;
+CREATE FUNCTION api.$name($_) RETURNS void LANGUAGE plpgsql AS \$\$BEGIN RAISE LOG 'captured: $name as %', current_user; END\$\$;
+RESET ROLE
+SQL
+	}
+	$session->value('CREATE EXTENSION dcx_pricing SCHEMA api');
+	is($session->value($bound), '', 'nothing of ours depends on them');
+	# Each a problem, and the fix of ours that it takes.
+	for (
+		[ 'CREATE SCHEMA aas; CREATE TABLE aas.products (code text, title text, price numeric)', 'dcx_attach_aas' ],
+		[ <<'SQL', 'dcx_attach_wallet' ],
+CREATE TABLE public.wallets (org text UNIQUE, balance numeric);
+INSERT INTO public.wallets VALUES ('o', 1);
+SELECT FROM api.dcx_attach_wallet('public.wallets'::text, 'org'::text);
+ALTER TABLE public.wallets DISABLE TRIGGER USER;
+UPDATE public.wallets SET balance = 2
+SQL
+		[ 'ALTER TABLE public.wallets ADD "updatedAt" timestamptz', 'dcx_attach_updated_at' ],
+		[ q{INSERT INTO aas.products VALUES ('c', 't', 1); SET dcx_pricing.max_price_age = '1h'}, 'dcx_price_book_save' ])
+	{
+		my ($problem, $mend) = @$_;
+
+		$session->value($problem);
+		$fix = $session->value("SELECT fix FROM api.dcx_check() WHERE fix ~ '$mend'");
+		like($fix, qr/^SELECT \* FROM api\.$mend\(/, "a fix by $mend");
+		is($session->error($fix)->{state}, 'none', $fix);
+	}
+	$session->value('SELECT * FROM api.dcx_health(); SELECT * FROM api.dcx_maintain()');
+	is(captured($main, $offset), '', 'nothing of theirs ran');
+	$session->close;
+};
+
 subtest 'postgres_fdw in a schema of theirs' => sub {
 	# Since 18 its list of connections has an argument with a default, so the name without arguments is free.
 	my $free = $main->pg_version >= 18 ? '' : 'integer, ';
