@@ -33,9 +33,10 @@
 #define MAX_REMOTES 4
 #define MAX_PLACES	8
 
-/* The limit's timer, registered at the first use; and whether it went off. */
+/* The limits' timers, registered at the first use; and the limit that is over, or 0. */
 static TimeoutId			 timer = MAX_TIMEOUTS;
-static volatile sig_atomic_t expired = false;
+static TimeoutId			 connect_timer = MAX_TIMEOUTS;
+static volatile sig_atomic_t expired = 0;
 
 /* The same for the end of a transaction. */
 static TimeoutId			 end_timer = MAX_TIMEOUTS;
@@ -63,11 +64,18 @@ cancel(void)
 	SetLatch(MyLatch);
 }
 
-/* The timer's handler: a cancel, which rethrow() tells from the user's. */
+/* The timers' handlers: a cancel, which rethrow() tells from the user's. */
 static void
 expire(void)
 {
-	expired = true;
+	expired = DCX_REMOTE_LIMIT;
+	cancel();
+}
+
+static void
+expire_connecting(void)
+{
+	expired = DCX_REMOTE_CONNECT_LIMIT;
 	cancel();
 }
 
@@ -312,7 +320,7 @@ static void
 rethrow(MemoryContext context, const DcxRemote *remote)
 {
 	ErrorData *error;
-	bool	   timed_out = expired;
+	int		   timed_out = expired;
 
 	MemoryContextSwitchTo(context);
 	error = CopyErrorData();
@@ -334,7 +342,7 @@ rethrow(MemoryContext context, const DcxRemote *remote)
 			lost = !timed_out &&
 				   error->sqlerrcode != ERRCODE_SQLCLIENT_UNABLE_TO_ESTABLISH_SQLCONNECTION;
 		if (timed_out)
-			error->detail = psprintf("No answer within %d s.", DCX_REMOTE_LIMIT);
+			error->detail = psprintf("No answer within %d s.", timed_out);
 		else if (error->detail)
 			error->detail = psprintf("%s: %s", error->message, error->detail);
 		else
@@ -349,12 +357,32 @@ rethrow(MemoryContext context, const DcxRemote *remote)
 	ReThrowError(error);
 }
 
+/* What the timer was for is done. If it went off just then, that cancel is not for what comes next. */
+static void
+stop(TimeoutId id, int limit)
+{
+	disable_timeout(id, false);
+	if (expired != limit)
+		return;
+	QueryCancelPending = false;
+	expired = 0;
+}
+
 static void
 connect_and_work(DcxRemote *remote, List			*places, void (*connect)(void *argument),
 				 void (*work)(void *argument), void *argument)
 {
+	ListCell *lc;
+	bool	  is_new = false;
+
+	foreach(lc, places)
+		is_new = is_new || !is_used(lfirst(lc));
 	check_answers(places);
+	if (is_new)
+		enable_timeout_after(connect_timer, DCX_REMOTE_CONNECT_LIMIT * 1000);
 	connect(argument);
+	if (is_new)
+		stop(connect_timer, DCX_REMOTE_CONNECT_LIMIT);
 	connected = true;
 	remote->reached_by = DCX_MY_LXID;
 	remember_places(places);
@@ -371,6 +399,7 @@ dcx_remote_do(DcxRemote *remote, List			 *places, void (*connect)(void *argument
 	if (timer == MAX_TIMEOUTS)
 	{
 		timer = RegisterTimeout(USER_TIMEOUT, expire);
+		connect_timer = RegisterTimeout(USER_TIMEOUT, expire_connecting);
 		end_timer = RegisterTimeout(USER_TIMEOUT, expire_at_end);
 	}
 	remember_remote(remote);
@@ -384,7 +413,7 @@ dcx_remote_do(DcxRemote *remote, List			 *places, void (*connect)(void *argument
 
 	connected = false;
 	lost = false;
-	expired = false;
+	expired = 0;
 	dcx_place_bound_connecting(true);
 	enable_timeout_after(timer, DCX_REMOTE_LIMIT * 1000);
 	PG_TRY();
@@ -394,17 +423,14 @@ dcx_remote_do(DcxRemote *remote, List			 *places, void (*connect)(void *argument
 	PG_CATCH();
 	{
 		disable_timeout(timer, false);
+		disable_timeout(connect_timer, false);
 		dcx_place_bound_connecting(false);
 		watch_end();
 		rethrow(context, remote);
 	}
 	PG_END_TRY();
-	disable_timeout(timer, false);
+	stop(timer, DCX_REMOTE_LIMIT);
 	dcx_place_bound_connecting(false);
-
-	/* It went off when the work was done: that cancel is not for what comes next. */
-	if (expired)
-		QueryCancelPending = false;
 }
 
 bool

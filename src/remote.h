@@ -8,8 +8,9 @@
 #include "datatype/timestamp.h"
 #include "nodes/pg_list.h"
 
-/* How long one piece of work may take, in seconds. */
-#define DCX_REMOTE_LIMIT 20
+/* How long one piece of work may take, and of that connecting, in seconds. */
+#define DCX_REMOTE_LIMIT		 20
+#define DCX_REMOTE_CONNECT_LIMIT 10
 
 /* How long the end of a transaction that did such work may wait for other servers, in seconds. */
 #define DCX_REMOTE_END_LIMIT 8
@@ -26,7 +27,7 @@ typedef struct DcxRemote
 /*
  * Does work that reads from a foreign server, after connecting to it. places: the connections that are
  * used, as far as they are postgres_fdw's (a list of DcxPlace). A server that cannot be reached, breaks
- * off or takes too long (by its own time-out, or the limit above, since postgres_fdw does not heed
+ * off or takes too long (by its own time-out, or the limits above, since postgres_fdw does not heed
  * connect_timeout from 16 on) is ZD008, with what was the matter as the detail. The user's own cancel,
  * and every other error, stays what it is.
  *
