@@ -35,8 +35,8 @@ extern void dcx_place_bound_connecting(bool bound);
 /*
  * Makes postgres_fdw give up the connection, which this transaction uses, where it does not answer at
  * once. Then the end of the transaction does not wait for it, and fails. May be called while an error
- * is dealt with, before anything is rolled back; it must be a cancel. Raises nothing but what ends the
- * session.
+ * is dealt with, before anything is rolled back; it must be a cancel. Raises nothing, but when the
+ * session ends it may not return.
  */
 extern void dcx_place_give_up(const DcxPlace *place);
 

@@ -20,7 +20,11 @@
 #include "place.h"
 #include "probe.h"
 #include "remote.h"
+#include "storage/ipc.h"
 #include "storage/latch.h"
+#include "tcop/dest.h"
+#include "tcop/tcopprot.h"
+#include "utils/guc.h"
 #include "utils/memutils.h"
 #include "utils/timeout.h"
 #include "utils/timestamp.h"
@@ -315,6 +319,35 @@ give_up(bool by_limit)
 	}
 }
 
+/*
+ * The same where the session is told to end, which is no error that could be caught. Every error is
+ * fatal now, and goes on with what is left to do at exit: giving up a place ends here, and what comes
+ * next is registered before. Nobody has to be told of that error.
+ */
+static void
+at_exit(int code, Datum next)
+{
+	static int log_level;
+	int		   i = DatumGetInt32(next);
+
+	if (i > 0)
+		log_min_messages = log_level;
+	else if (used.lxid != DCX_MY_LXID || !get_timeout_active(timer) || !IsTransactionState())
+		return;
+	if (i == used.nplaces)
+		return;
+
+	before_shmem_exit(at_exit, Int32GetDatum(i + 1));
+	log_level = log_min_messages;
+	log_min_messages = PANIC;
+	whereToSendOutput = DestNone;
+	/* Its limit is a cancel. */
+	RESUME_INTERRUPTS();
+	enable_timeout_after(timer, GIVE_UP_LIMIT * 1000);
+	dcx_place_give_up(&used.places[i]);
+	HOLD_INTERRUPTS();
+}
+
 /* In a PG_CATCH: throws the error on, as ZD008 where it is an outage. */
 static void
 rethrow(MemoryContext context, const DcxRemote *remote)
@@ -401,6 +434,7 @@ dcx_remote_do(DcxRemote *remote, List			 *places, void (*connect)(void *argument
 		timer = RegisterTimeout(USER_TIMEOUT, expire);
 		connect_timer = RegisterTimeout(USER_TIMEOUT, expire_connecting);
 		end_timer = RegisterTimeout(USER_TIMEOUT, expire_at_end);
+		before_shmem_exit(at_exit, Int32GetDatum(0));
 	}
 	remember_remote(remote);
 

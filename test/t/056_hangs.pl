@@ -238,26 +238,54 @@ note sprintf '%-30s %s', $_->[0], $table{ $_->[0] } for @others;
 # Somebody who cannot wait
 # --------------------------------------------------------------------------------------------------
 
-subtest 'told to stop at COMMIT' => sub {
-	for my $how ('cancel', 'terminate')
-	{
-		my $place = place('error');
-		my $app = session($main, database => $place->{database});
-		my $other = session($main, database => $place->{database});
-		my $began;
+# The state that a session ends its statement with, after it was told to stop while something hangs.
+sub told_to_stop
+{
+	my ($name, $how, $statements, @at) = @_;
+	my $place = place('error');
+	my $app = session($main, database => $place->{database});
+	my $other = session($main, database => $place->{database});
+	my $began;
 
-		$place->{proxy}->at('COMMIT', 1, undef, 'silence');
-		$app->value('SELECT 1');
-		$app->start($order);
-		sleep 0.05 until $place->{proxy}->struck;
-		$began = time;
-		$other->value("SELECT pg_${how}_backend($app->{pid})");
-		is($app->finish_error->{state}, $how eq 'cancel' ? '57014' : '57P01', "pg_${how}_backend");
-		$other->value(q{SELECT amount FROM dcx_wallet_debit('org-acme', 1, 'debit')});
-		cmp_ok(time - $began, '<', 5, 'is obeyed, and the wallet free');
-		is($other->value('SELECT count(*) FROM dcx.wallet_hold'), 0, 'nothing is held');
-		$place->{proxy}->stop;
+	$place->{proxy}->at(@at);
+	$app->value('SELECT 1');
+	$app->start($statements);
+	sleep 0.05 until $place->{proxy}->struck;
+	$began = time;
+	$other->value("SELECT pg_${how}_backend($app->{pid})");
+	is($app->finish_error->{state}, $how eq 'cancel' ? '57014' : '57P01', "$name: pg_${how}_backend");
+	ok($main->poll_query_until($place->{database}, "SELECT count(*) = 0 FROM pg_stat_activity WHERE pid = $app->{pid} AND state = 'active'"), 'is obeyed');
+	$other->value(q{SELECT amount FROM dcx_wallet_debit('org-acme', 1, 'debit')});
+	cmp_ok(time - $began, '<', 10, 'and the wallet is free');
+	is($other->value('SELECT count(*) FROM dcx.wallet_hold'), 0, 'nothing is held');
+	$place->{proxy}->stop;
+}
+
+subtest 'told to stop' => sub {
+	my $log = -s $main->logfile;
+
+	told_to_stop('COMMIT', $_, $order, 'COMMIT', 1, undef, 'silence') for 'cancel', 'terminate';
+	for my $mode ('silence', 'stall')
+	{
+		told_to_stop("$_, $mode", 'terminate', $order, $_, 1, undef, $mode) for 'DECLARE', 'FETCH', 'CLOSE';
+		told_to_stop("two catalogs, $mode", 'terminate', $both, 'FETCH', 2, undef, $mode);
 	}
+	told_to_stop('connect', 'terminate', $order, 'SET search_path', 1, undef, 'silence');
+	unlike(slurp_file($main->logfile, $log), qr/PANIC|TRAP|crash|another command/, 'nothing else in the log');
+	is($main->safe_psql('postgres', 'SELECT 1'), '1', 'the server is there');
+
+	# A server that is stopped waits for its sessions.
+	my $place = place('error');
+	my $app = session($main, database => $place->{database});
+	$place->{proxy}->at('FETCH', 1, undef, 'silence');
+	$app->value('SELECT 1');
+	$app->start($price);
+	sleep 0.05 until $place->{proxy}->struck;
+	my $began = time;
+	$main->stop('fast');
+	cmp_ok(time - $began, '<', 15, 'a fast shutdown does not wait for a remote');
+	$main->start;
+	$place->{proxy}->stop;
 };
 
 # Every way for the connection to go at COMMIT. What the other server says last, if anything, has a state of its own.
