@@ -22,6 +22,7 @@
 #include "recorder.h"
 #include "relation.h"
 #include "storage/lmgr.h"
+#include "tcop/utility.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
@@ -300,6 +301,8 @@ dcx_attach_wallet(PG_FUNCTION_ARGS)
 	DcxRun			  run;
 
 	InitMaterializedSRF(fcinfo, 0);
+	/* On a standby the locks that it takes are not to be had. */
+	PreventCommandIfReadOnly("dcx_attach_wallet()");
 	if (!OidIsValid(relation))
 		ereport(ERROR,
 				errcode(ERRCODE_UNDEFINED_TABLE),
