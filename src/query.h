@@ -97,7 +97,7 @@ extern uint64 dcx_query_write(DcxPlan *plan, const char *sql, DcxParameters *par
 extern void	 *dcx_query_open(DcxPlan *plan, const char *sql, DcxParameters *parameters);
 extern uint64 dcx_query_fetch(void *cursor);
 
-/* Starts a query and reads nothing: all that does is to connect to the servers of its foreign tables. */
+/* Inside a run: starts a query and reads nothing, which connects to the servers of its foreign tables. */
 extern void dcx_query_touch(const char *sql);
 
 /*
