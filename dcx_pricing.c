@@ -52,12 +52,14 @@
  *		src/shape		what a table has to be before it is read without a statement
  *		src/lookup		one row by an index, without a statement
  *		src/query		the one doorway to SPI
+ *		src/names		whose the relations are that the names in a statement mean
  *
  * Includes point one way only, which test/arrows checks.
  */
 #include "postgres.h"
 
 #include "src/compat.h"
+#include "src/names.h"
 #include "src/pricebook.h"
 #include "src/secrecy.h"
 #include "fmgr.h"
@@ -104,5 +106,6 @@ _PG_init(void)
 							 NULL);
 	MarkGUCPrefixReserved("dcx_pricing");
 
+	dcx_names_init();
 	dcx_secrecy_init();
 }

@@ -13,6 +13,7 @@
 #include "executor/spi.h"
 #include "executor/tstoreReceiver.h"
 #include "miscadmin.h"
+#include "names.h"
 #include "nodes/makefuncs.h"
 #include "nodes/params.h"
 #include "partitioning/partdesc.h"
@@ -38,6 +39,7 @@ begin(DcxRun *run, Oid owner, const char *path)
 {
 	GetUserIdAndSecContext(&run->user, &run->security_context);
 	run->guc_level = NewGUCNestLevel();
+	run->names = dcx_names_set(OidIsValid(owner) ? DCX_NAMES_OWN : DCX_NAMES_TRUSTED);
 
 	if (OidIsValid(owner))
 		SetUserIdAndSecContext(owner,
@@ -66,7 +68,11 @@ dcx_run_begin_firing(DcxRun *run, Oid owner, const char *schema)
 void
 dcx_run_begin_reading(DcxRun *run, Oid owner)
 {
-	dcx_run_begin(run, superuser() ? owner : InvalidOid);
+	bool as_owner = superuser();
+
+	dcx_run_begin(run, as_owner ? owner : InvalidOid);
+	if (!as_owner)
+		(void) dcx_names_set(DCX_NAMES_ANY);
 }
 
 void
@@ -75,6 +81,7 @@ dcx_run_end(DcxRun *run)
 	SPI_finish();
 	AtEOXact_GUC(false, run->guc_level);
 	SetUserIdAndSecContext(run->user, run->security_context);
+	(void) dcx_names_set(run->names);
 }
 
 void
@@ -163,10 +170,10 @@ make_plan(const char *sql, DcxParameters *parameters)
 	return plan;
 }
 
-/* Executes a plan; or, where there is a place for it, opens a cursor. */
+/* Executes a plan, or opens a cursor, as execute_plan() does, which sees to what the names mean. */
 static uint64
-execute_plan(DcxPlan *plan, const char *sql, DcxParameters *parameters, bool read_only,
-			 Portal *cursor)
+execute_checked(DcxPlan *plan, const char *sql, DcxParameters *parameters, bool read_only,
+				Portal *cursor)
 {
 	DcxPlan		 mine = {0};
 	volatile int result = 0;
@@ -206,6 +213,26 @@ execute_plan(DcxPlan *plan, const char *sql, DcxParameters *parameters, bool rea
 	if (result < 0)
 		elog(ERROR, "SPI_execute_plan failed: %s", SPI_result_code_string(result));
 	return SPI_processed;
+}
+
+/* Executes a plan; or, where there is a place for it, opens a cursor. */
+static uint64
+execute_plan(DcxPlan *plan, const char *sql, DcxParameters *parameters, bool read_only,
+			 Portal *cursor)
+{
+	const char	   *outer = dcx_names_check(sql);
+	volatile uint64 n = 0;
+
+	PG_TRY();
+	{
+		n = execute_checked(plan, sql, parameters, read_only, cursor);
+	}
+	PG_FINALLY();
+	{
+		(void) dcx_names_check(outer);
+	}
+	PG_END_TRY();
+	return n;
 }
 
 uint64
@@ -378,7 +405,8 @@ void
 dcx_query_into(ReturnSetInfo *result, const char *sql, const DcxParameters *parameters)
 {
 	SPIExecuteOptions options = {0};
-	int				  code;
+	const char		 *outer;
+	volatile int	  code = 0;
 
 	options.read_only = true;
 	options.params = makeParamList(parameters->n);
@@ -398,7 +426,16 @@ dcx_query_into(ReturnSetInfo *result, const char *sql, const DcxParameters *para
 									false,
 									result->setDesc,
 									"the columns are not those declared");
-	code = SPI_execute_extended(sql, &options);
+	outer = dcx_names_check(sql);
+	PG_TRY();
+	{
+		code = SPI_execute_extended(sql, &options);
+	}
+	PG_FINALLY();
+	{
+		(void) dcx_names_check(outer);
+	}
+	PG_END_TRY();
 	if (code < 0)
 		elog(ERROR, "SPI_execute_extended failed: %s", SPI_result_code_string(code));
 }
@@ -406,9 +443,19 @@ dcx_query_into(ReturnSetInfo *result, const char *sql, const DcxParameters *para
 uint64
 dcx_query_execute(const char *sql, int nargs, const Oid *types, Datum *values, const char *nulls)
 {
-	int result =
-		SPI_execute_with_args(sql, nargs, unconstify(Oid *, types), values, nulls, false, 0);
+	const char	*outer = dcx_names_check(sql);
+	volatile int result = 0;
 
+	PG_TRY();
+	{
+		result =
+			SPI_execute_with_args(sql, nargs, unconstify(Oid *, types), values, nulls, false, 0);
+	}
+	PG_FINALLY();
+	{
+		(void) dcx_names_check(outer);
+	}
+	PG_END_TRY();
 	if (result < 0)
 		elog(ERROR, "SPI_execute_with_args failed: %s", SPI_result_code_string(result));
 	return SPI_processed;

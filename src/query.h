@@ -10,6 +10,7 @@
 #define DCX_QUERY_H
 
 #include "datatype/timestamp.h"
+#include "names.h"
 #include "nodes/execnodes.h"
 #include "nodes/parsenodes.h"
 #include "storage/lockdefs.h"
@@ -18,14 +19,16 @@
 
 typedef struct DcxRun
 {
-	Oid user; /* to go back to */
-	int security_context;
-	int guc_level;
+	Oid		 user; /* to go back to */
+	int		 security_context;
+	int		 guc_level;
+	DcxNames names;
 } DcxRun;
 
 /*
  * Opens a run as the given role, with what that role may do and no more: no SET ROLE, no
- * temporary tables, no FORCE ROW LEVEL SECURITY. InvalidOid: as the caller, as he is.
+ * temporary tables, no FORCE ROW LEVEL SECURITY. InvalidOid: as the caller, as he is. Its statements
+ * may name what belongs to that role; as the caller, what belongs to a superuser as well.
  */
 extern void dcx_run_begin(DcxRun *run, Oid owner);
 extern void dcx_run_end(DcxRun *run);
@@ -42,7 +45,8 @@ extern void dcx_run_begin_firing(DcxRun *run, Oid owner, const char *schema);
 /*
  * The same for a statement that reads a relation for the caller: as the caller, under his rights and his row-level
  * security. A superuser, whom neither stops, reads as the relation's owner: what stands in views, casts and the
- * expressions of indexes are that role's functions, and those of indexes run when a statement is only planned.
+ * expressions of indexes are that role's functions, and those of indexes run when a statement is only planned. As the
+ * caller, whatever the names mean he might name himself.
  */
 extern void dcx_run_begin_reading(DcxRun *run, Oid owner);
 

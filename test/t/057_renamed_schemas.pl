@@ -1,0 +1,82 @@
+# Who owns a schema can rename it at any moment, and another one to its name: what is in there does not run as the owner
+# of what we had in mind.
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::RealBin/lib";
+use Dcx;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $main = new_main('main', bare => 1);
+my $limit = 60;    # seconds, within which a name has to have meant another relation once
+
+# The database, and so schema public, belongs to a role; what is in there to a superuser, as after a restore.
+$main->safe_psql('postgres', 'CREATE ROLE landlord LOGIN; ALTER DATABASE main OWNER TO landlord');
+$main->safe_psql('main', <<'SQL');
+CREATE SCHEMA api;
+CREATE EXTENSION dcx_pricing SCHEMA api;
+CREATE TABLE public.products (id text, title text, price numeric, cost numeric, "categoryId" text, code text, unit integer, profit integer);
+INSERT INTO public.products (code, price) VALUES ('ONE', 155);
+SELECT * FROM api.dcx_attach_aas(NULL, 'public');
+SELECT * FROM api.dcx_attach_wallet();
+GRANT USAGE ON SCHEMA api TO landlord;
+SQL
+$main->safe_psql('main', <<'SQL', extra_params => [ '-U', 'landlord' ]);
+CREATE SCHEMA twin;
+GRANT USAGE ON SCHEMA twin TO PUBLIC;
+CREATE FUNCTION twin.trap() RETURNS text LANGUAGE plpgsql AS
+$$BEGIN IF current_user <> 'landlord' THEN RAISE LOG 'captured as %', current_user; END IF; RETURN 'ONE'; END$$;
+CREATE FUNCTION twin.trigger_trap() RETURNS trigger LANGUAGE plpgsql AS
+$$BEGIN IF current_user <> 'landlord' THEN RAISE LOG 'captured as %', current_user; END IF; RETURN NEW; END$$;
+CREATE VIEW twin.products AS SELECT NULL::text AS id, NULL::text AS title, 1::numeric AS price, NULL::numeric AS cost,
+	NULL::text AS "categoryId", twin.trap() AS code, 1 AS unit, 1 AS profit;
+CREATE TABLE twin."OrganisationWallet" ("organisationId" text PRIMARY KEY, balance double precision);
+INSERT INTO twin."OrganisationWallet" VALUES ('org-acme', 1000000);
+CREATE TRIGGER trap BEFORE UPDATE ON twin."OrganisationWallet" FOR EACH ROW EXECUTE FUNCTION twin.trigger_trap();
+GRANT ALL ON ALL TABLES IN SCHEMA twin TO PUBLIC;
+SQL
+
+# One session swaps the schemas without end, another calls, until a name meant the other relation.
+sub swap_while
+{
+	my ($name, $calls) = @_;
+	my $swapping = session($main, user => 'landlord');
+	my $session = session($main);
+	my $offset = -s $main->logfile;
+	my $end = time + $limit;
+	my $swap = 'ALTER SCHEMA public RENAME TO aside; ALTER SCHEMA twin RENAME TO public; ALTER SCHEMA aside RENAME TO twin;';
+	my $log = '';
+
+	$swapping->start("DO \$\$ BEGIN LOOP $swap COMMIT; $swap COMMIT; END LOOP; END \$\$");
+	while (time < $end && $log !~ /captured as|not the relation that was meant/)
+	{
+		$session->value(<<"SQL");
+DO \$\$ DECLARE state text; message text; BEGIN FOR i IN 1 .. 500 LOOP
+	BEGIN
+		$calls
+	EXCEPTION WHEN OTHERS THEN
+		GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT;
+		IF state = 'XX000' OR message ~ 'not the relation that was meant' THEN RAISE LOG '%: %', state, message; END IF;
+	END;
+	COMMIT;
+END LOOP; END \$\$
+SQL
+		$log = slurp_file($main->logfile, $offset);
+	}
+	$session->value("SELECT pg_terminate_backend($swapping->{pid})");
+	$swapping->finish;
+	unlike($log, qr/LOG:  (00000: )?captured as/, "$name: nothing of the other relation's owner ran");
+	like($log, qr/55000: .* is not the relation that was meant/, "$name: it was refused");
+	unlike($log, qr/LOG:  XX000/, "$name: no internal error");
+	# As they were.
+	$session->value("DO \$\$ BEGIN IF (SELECT relowner::regrole::text FROM pg_class WHERE oid = 'public.products'::regclass) = 'landlord' THEN $swap END IF; END \$\$");
+	$session->close;
+}
+
+swap_while('a price', q{PERFORM api.dcx_product_cost('ONE');});
+swap_while('a movement', q{PERFORM api.dcx_wallet_credit('org-acme', 1, i || clock_timestamp()::text);});
+
+$main->stop;
+done_testing();
