@@ -782,7 +782,7 @@ undo(FunctionCallInfo fcinfo, const DcxBound *bound)
 	else
 		put_object(fcinfo, psprintf("binding of %s", name));
 
-	foreach(lc, dcx_attach_wallet_drop_triggers(bound->relation, own_schema(fcinfo)))
+	foreach(lc, dcx_attach_wallet_drop_triggers(bound->relation, fcinfo->flinfo->fn_oid))
 		put_object(fcinfo, psprintf("trigger %s", (char *) lfirst(lc)));
 	drop_surroundings(fcinfo, bound, owner, server, schema);
 }

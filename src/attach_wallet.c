@@ -13,12 +13,12 @@
 #include "catalog/namespace.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
+#include "extension.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "ledger.h"
 #include "miscadmin.h"
-#include "nodes/makefuncs.h"
-#include "parser/parse_func.h"
+#include "names.h"
 #include "recorder.h"
 #include "relation.h"
 #include "storage/lmgr.h"
@@ -77,17 +77,15 @@ put_row(FunctionCallInfo fcinfo, const char *relation, int64 rows, const char *n
 	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 }
 
-/* Our dcx_wallet_record(), in the schema of the extension. */
+/* Our dcx_wallet_record(); function: any of the extension. */
 static Oid
-trigger_function(const char *schema)
+trigger_function(Oid function)
 {
-	List *name = list_make2(makeString(pstrdup(schema)), makeString("dcx_wallet_record"));
-
-	return LookupFuncName(name, 0, NULL, false);
+	return dcx_extension_function(function, "dcx_wallet_record", 0, NULL);
 }
 
 List *
-dcx_attach_wallet_drop_triggers(Oid relation, const char *schema)
+dcx_attach_wallet_drop_triggers(Oid relation, Oid function)
 {
 	static const Oid types[] = {OIDOID, OIDOID};
 	List			*dropped = NIL;
@@ -97,7 +95,7 @@ dcx_attach_wallet_drop_triggers(Oid relation, const char *schema)
 	ListCell		*lc;
 
 	values[0] = ObjectIdGetDatum(relation);
-	values[1] = ObjectIdGetDatum(trigger_function(schema));
+	values[1] = ObjectIdGetDatum(trigger_function(function));
 	n = dcx_query_execute("SELECT format('%I on %s', tgname, tgrelid::regclass),"
 						  "       format('DROP TRIGGER %I ON %s', tgname, tgrelid::regclass)"
 						  "  FROM pg_trigger"
@@ -155,27 +153,44 @@ static const char mend_triggers[] =
 	"      FROM kept WHERE always IS NOT TRUE)"
 	" SELECT sql FROM statement ORDER BY step, relid, name";
 
-/* Puts the ledger's triggers on a table, and takes off it what is none of them but calls the same. */
-static void
-need_triggers(Oid relation, const char *schema)
+/* The statements that the triggers of a table still take. */
+static List *
+missing_triggers(Oid relation, Oid record)
 {
 	static const Oid types[] = {OIDOID, TEXTOID, OIDOID};
 	Datum			 values[3];
 	List			*statements = NIL;
 	uint64			 n;
-	ListCell		*lc;
 
 	values[0] = ObjectIdGetDatum(relation);
-	values[1] = CStringGetTextDatum(schema);
-	values[2] = ObjectIdGetDatum(trigger_function(schema));
+	values[1] = CStringGetTextDatum(dcx_extension_schema(record));
+	values[2] = ObjectIdGetDatum(record);
 	n = dcx_query_execute(mend_triggers, lengthof(types), types, values, NULL);
 	for (uint64 i = 0; i < n; i++)
 		statements = lappend(statements, dcx_query_text(i, 1));
-	foreach(lc, statements)
+	return statements;
+}
+
+/*
+ * Puts the ledger's triggers on a table, and takes off it what is none of them but calls the same. What
+ * the statements name is looked at afterwards: who owns a schema can rename it, and another one to its
+ * name, with a function in it that is called like ours.
+ */
+static void
+need_triggers(Oid relation, Oid function)
+{
+	Oid		  record = trigger_function(function);
+	ListCell *lc;
+
+	foreach(lc, missing_triggers(relation, record))
 	{
 		dcx_run_partition_keys(relation, ShareRowExclusiveLock);
 		dcx_query_execute(lfirst(lc), 0, NULL, NULL, NULL);
 	}
+	if (missing_triggers(relation, record) != NIL)
+		dcx_names_moved(psprintf("The triggers of %s do not call the dcx_wallet_record() of the "
+								 "extension.",
+								 dcx_relation_name(relation)));
 }
 
 /*
@@ -191,7 +206,7 @@ lock_wallets(Oid relation)
 
 /* Makes the ledger of a table, or finds it, and reports what there was to write into it. */
 static void
-open_ledger(FunctionCallInfo fcinfo, Oid relation, const char *schema)
+open_ledger(FunctionCallInfo fcinfo, Oid relation)
 {
 	const DcxBinding *wallets;
 	Datum			  organisations;
@@ -214,7 +229,7 @@ open_ledger(FunctionCallInfo fcinfo, Oid relation, const char *schema)
 	dcx_ledger_make();
 	dcx_wallet_binding();
 	dcx_wallet_check_partitioning(relation);
-	need_triggers(relation, schema);
+	need_triggers(relation, fcinfo->flinfo->fn_oid);
 	dcx_run_end(&run);
 
 	PushActiveSnapshot(GetTransactionSnapshot());
@@ -288,7 +303,6 @@ PG_FUNCTION_INFO_V1(dcx_attach_wallet);
 Datum
 dcx_attach_wallet(PG_FUNCTION_ARGS)
 {
-	char			 *schema = get_namespace_name(get_func_namespace(fcinfo->flinfo->fn_oid));
 	char			 *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	char			 *organisation_column = text_to_cstring(PG_GETARG_TEXT_PP(1));
 	char			 *balance_column = text_to_cstring(PG_GETARG_TEXT_PP(2));
@@ -350,6 +364,6 @@ dcx_attach_wallet(PG_FUNCTION_ARGS)
 					 format_type_be(balance_type),
 					 table ? "" : "; to be read only: money moves in a table"));
 	if (table)
-		open_ledger(fcinfo, relation, schema);
+		open_ledger(fcinfo, relation);
 	return (Datum) 0;
 }

@@ -8,9 +8,9 @@
 #include "nodes/pg_list.h"
 
 /*
- * Inside a run, as the caller: drops the ledger's triggers from a table and its partitions. schema:
- * the extension's. Returns what was dropped, as C strings.
+ * Inside a run, as the caller: drops the ledger's triggers from a table and its partitions.
+ * function: any of the extension's. Returns what was dropped, as C strings.
  */
-extern List *dcx_attach_wallet_drop_triggers(Oid relation, const char *schema);
+extern List *dcx_attach_wallet_drop_triggers(Oid relation, Oid function);
 
 #endif /* DCX_ATTACH_WALLET_H */

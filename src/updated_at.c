@@ -9,18 +9,21 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "access/table.h"
 #include "access/xact.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_trigger.h"
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
 #include "executor/tuptable.h"
+#include "extension.h"
 #include "fmgr.h"
 #include "funcapi.h"
+#include "names.h"
 #include "nodes/makefuncs.h"
-#include "parser/parse_func.h"
 #include "query.h"
 #include "relation.h"
+#include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
 #include "utils/lsyscache.h"
@@ -290,6 +293,27 @@ find_targets(Oid schema, Oid relation, Oid function)
 	return targets;
 }
 
+/*
+ * Whether a trigger that was just made calls our function: who owns its schema can rename that, and
+ * another one to its name.
+ */
+static bool
+calls(Oid relation, const char *trigger, Oid function)
+{
+	Relation table = table_open(relation, NoLock);
+	bool	 does = false;
+
+	for (int i = 0; table->trigdesc && i < table->trigdesc->numtriggers; i++)
+	{
+		const Trigger *candidate = &table->trigdesc->triggers[i];
+
+		if (strcmp(candidate->tgname, trigger) == 0)
+			does = candidate->tgfoid == function;
+	}
+	table_close(table, NoLock);
+	return does;
+}
+
 static void
 create_trigger(Target *target, Oid function)
 {
@@ -312,6 +336,14 @@ create_trigger(Target *target, Oid function)
 	statement->timing = TRIGGER_TYPE_BEFORE;
 	statement->events = TRIGGER_TYPE_UPDATE;
 	dcx_query_utility((Node *) statement);
+
+	/* Nothing of that name may be locked, where it is another table that got the trigger. */
+	LockRelationOid(target->relation, AccessShareLock);
+	if (!calls(target->relation, target->trigger, function))
+		dcx_names_moved(psprintf("Trigger \"%s\" of %s does not call the dcx_set_updated_at() of "
+								 "the extension.",
+								 target->trigger,
+								 dcx_relation_name(target->relation)));
 }
 
 /* Gives a table the trigger where it lacks it; returns what there is to say about it. */
@@ -343,7 +375,6 @@ dcx_attach_updated_at(PG_FUNCTION_ARGS)
 	char		  *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	Oid			   schema = get_namespace_oid(name, true);
 	Oid			   relation = OidIsValid(schema) ? InvalidOid : dcx_relation_named(name);
-	char		  *own_schema = get_namespace_name(get_func_namespace(fcinfo->flinfo->fn_oid));
 	Oid			   function;
 	List		  *targets;
 	ListCell	  *lc;
@@ -356,10 +387,7 @@ dcx_attach_updated_at(PG_FUNCTION_ARGS)
 				errmsg("there is no schema or table \"%s\"", name),
 				errhint("Name a schema, or a table as SQL does."));
 
-	function = LookupFuncName(list_make2(makeString(own_schema), makeString("dcx_set_updated_at")),
-							  0,
-							  NULL,
-							  false);
+	function = dcx_extension_function(fcinfo->flinfo->fn_oid, "dcx_set_updated_at", 0, NULL);
 	dcx_run_begin(&run, InvalidOid);
 	targets = find_targets(schema, relation, function);
 	if (targets == NIL && OidIsValid(relation))

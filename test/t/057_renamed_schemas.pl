@@ -78,5 +78,34 @@ SQL
 swap_while('a price', q{PERFORM api.dcx_product_cost('ONE');});
 swap_while('a movement', q{PERFORM api.dcx_wallet_credit('org-acme', 1, i || clock_timestamp()::text);});
 
+# What a role waits for while the schema of the extension, which is his, is renamed: a lock on the table.
+sub rename_while_waiting
+{
+	my ($name, $call, $table, $function) = @_;
+	my $landlord = session($main, user => 'landlord');
+	my $other = session($main);
+	my $session = session($main);
+
+	$other->value("BEGIN; LOCK TABLE $table IN ROW EXCLUSIVE MODE");
+	$session->start($call);
+	$main->poll_query_until('main', "SELECT EXISTS (SELECT FROM pg_locks WHERE pid = $session->{pid} AND NOT granted)") or die;
+	$landlord->value(<<"SQL");
+ALTER SCHEMA api RENAME TO moved;
+CREATE SCHEMA api;
+GRANT USAGE ON SCHEMA api TO PUBLIC;
+CREATE FUNCTION api.$function() RETURNS trigger LANGUAGE plpgsql AS \$\$BEGIN RAISE LOG 'captured as %', current_user; RETURN NEW; END\$\$
+SQL
+	$other->value('ROLLBACK');
+	$session->finish_error;
+	is($main->safe_psql('main', "SELECT count(*) FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid WHERE p.proowner = 'landlord'::regrole AND t.tgrelid = '$table'::regclass"),
+		0, "$name: the trigger is none of his");
+	$landlord->value('DROP SCHEMA api CASCADE; ALTER SCHEMA moved RENAME TO api');
+	$_->close for $landlord, $other, $session;
+}
+
+$main->safe_psql('main', 'ALTER SCHEMA api OWNER TO landlord; SELECT dcx_detach FROM api.dcx_detach(\'wallet\')');
+rename_while_waiting('a wallet table', 'SELECT * FROM api.dcx_attach_wallet()', 'public."OrganisationWallet"', 'dcx_wallet_record');
+rename_while_waiting('updatedAt', q{SELECT * FROM api.dcx_attach_updated_at('public."Organisation"')}, 'public."Organisation"', 'dcx_set_updated_at');
+
 $main->stop;
 done_testing();
