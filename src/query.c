@@ -157,7 +157,7 @@ forget(DcxPlan *plan)
 static pg_noinline DcxPlan
 make_plan(const char *sql, DcxParameters *parameters)
 {
-	DcxPlan	   plan = {.n = parameters->n};
+	DcxPlan	   plan = {.unforced = InNoForceRLSOperation(), .n = parameters->n};
 	SPIPlanPtr prepared =
 		SPI_prepare_cursor(sql, parameters->n, parameters->types, CURSOR_OPT_GENERIC_PLAN);
 
@@ -180,7 +180,8 @@ execute_checked(DcxPlan *plan, const char *sql, DcxParameters *parameters, bool 
 
 	if (!plan)
 		mine = make_plan(sql, parameters);
-	else if (!plan->plan || strcmp(plan->sql, sql) != 0 || plan->n != parameters->n ||
+	else if (!plan->plan || strcmp(plan->sql, sql) != 0 ||
+			 plan->unforced != InNoForceRLSOperation() || plan->n != parameters->n ||
 			 memcmp(plan->types, parameters->types, sizeof(Oid) * parameters->n) != 0)
 	{
 		forget(plan);

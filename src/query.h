@@ -79,6 +79,7 @@ extern void dcx_parameter_int64(DcxParameters *parameters, int64 value);
 typedef struct DcxPlan
 {
 	char *sql;
+	bool  unforced; /* made where FORCE ROW LEVEL SECURITY does not count */
 	int	  n;
 	Oid	  types[DCX_PLAN_PARAMETERS];
 	void *plan;
@@ -87,8 +88,9 @@ typedef struct DcxPlan
 /*
  * Inside a run: executes sql and returns the number of rows; read: read-only under the active
  * snapshot; write: under a new snapshot (of a READ COMMITTED transaction), and it may write and lock
- * rows. The plan is made anew when the text or a parameter's type is another than last time, and is
- * never one for particular values; where plan is NULL it is not kept. Values of the result are read
+ * rows. The plan is made anew when the text or a parameter's type is another than last time, or FORCE
+ * ROW LEVEL SECURITY counts where it did not (which the server does not look at), and is never one for
+ * particular values; where plan is NULL it is not kept. Values of the result are read
  * by dcx_query_value() and live until the run ends.
  */
 extern uint64 dcx_query_read(DcxPlan *plan, const char *sql, DcxParameters *parameters);

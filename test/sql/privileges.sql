@@ -231,6 +231,26 @@ SET client_min_messages = warning;
 DROP SCHEMA shop CASCADE;
 RESET client_min_messages;
 
+-- A superuser reads as the table's owner, whom FORCE ROW LEVEL SECURITY does not stop then. The owner himself it does stop,
+-- also in the same session.
+CREATE SCHEMA forced AUTHORIZATION regress_dcx_dba;
+CREATE TABLE forced.wallets (org text, balance numeric);
+INSERT INTO forced.wallets VALUES ('seen', 1), ('hidden', 2);
+ALTER TABLE forced.wallets OWNER TO regress_dcx_dba;
+ALTER TABLE forced.wallets ENABLE ROW LEVEL SECURITY;
+ALTER TABLE forced.wallets FORCE ROW LEVEL SECURITY;
+CREATE POLICY forced ON forced.wallets USING (org = 'seen');
+BEGIN;
+SELECT rows FROM dcx_attach_wallet('forced.wallets', 'org') LIMIT 1;
+SELECT dcx_wallet_balance('hidden');
+SET ROLE regress_dcx_dba;
+SELECT dcx_wallet_balance('seen');
+SELECT state, message FROM test.failure($$SELECT dcx_wallet_balance('hidden')$$);
+RESET ROLE;
+SELECT dcx_wallet_balance('hidden');
+ROLLBACK;
+DROP SCHEMA forced CASCADE;
+
 -- Only its owner attaches a relation: everybody reads it through him.
 GRANT EXECUTE ON FUNCTION dcx_attach_aas(text, text), dcx_attach_wallet(text, text, text), dcx_detach(text) TO regress_dcx_dba;
 CREATE SCHEMA foreign_owner;
