@@ -184,8 +184,11 @@ need_triggers(Oid relation, Oid function)
 
 	foreach(lc, missing_triggers(relation, record))
 	{
-		dcx_run_partition_keys(relation, ShareRowExclusiveLock);
+		DcxRun run;
+
+		dcx_run_begin_altering(&run, relation);
 		dcx_query_execute(lfirst(lc), 0, NULL, NULL, NULL);
+		dcx_run_end(&run);
 	}
 	if (missing_triggers(relation, record) != NIL)
 		dcx_names_moved(psprintf("The triggers of %s do not call the dcx_wallet_record() of the "

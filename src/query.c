@@ -4,11 +4,9 @@
  */
 #include "postgres.h"
 
-#include "access/table.h"
 #include "access/xact.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
-#include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "executor/tstoreReceiver.h"
@@ -16,15 +14,13 @@
 #include "names.h"
 #include "nodes/makefuncs.h"
 #include "nodes/params.h"
-#include "partitioning/partdesc.h"
 #include "query.h"
-#include "storage/lmgr.h"
+#include "relation.h"
 #include "tcop/utility.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
-#include "utils/rel.h"
 #include "utils/timestamp.h"
 
 void
@@ -76,36 +72,20 @@ dcx_run_begin_reading(DcxRun *run, Oid owner)
 }
 
 void
+dcx_run_begin_altering(DcxRun *run, Oid table)
+{
+	bool as_owner = superuser() && get_rel_relkind(table) == RELKIND_PARTITIONED_TABLE;
+
+	dcx_run_begin(run, as_owner ? dcx_relation_owner(table) : InvalidOid);
+}
+
+void
 dcx_run_end(DcxRun *run)
 {
 	SPI_finish();
 	AtEOXact_GUC(false, run->guc_level);
 	SetUserIdAndSecContext(run->user, run->security_context);
 	(void) dcx_names_set(run->names);
-}
-
-void
-dcx_run_partition_keys(Oid table, LOCKMODE lock)
-{
-	ListCell *lc;
-
-	if (!superuser() || get_rel_relkind(table) != RELKIND_PARTITIONED_TABLE)
-		return;
-	LockRelationOid(table, lock);
-	foreach(lc, find_all_inheritors(table, lock, NULL))
-	{
-		Relation member = try_table_open(lfirst_oid(lc), NoLock);
-		DcxRun	 run;
-
-		/* Whoever names it next says that it is gone. */
-		if (!member)
-			continue;
-		dcx_run_begin(&run, member->rd_rel->relowner);
-		if (member->rd_rel->relkind == RELKIND_PARTITIONED_TABLE)
-			(void) RelationGetPartitionDesc(member, true);
-		dcx_run_end(&run);
-		table_close(member, NoLock);
-	}
 }
 
 void

@@ -13,7 +13,6 @@
 #include "names.h"
 #include "nodes/execnodes.h"
 #include "nodes/parsenodes.h"
-#include "storage/lockdefs.h"
 #include "utils/jsonb.h"
 #include "utils/numeric.h"
 
@@ -51,11 +50,11 @@ extern void dcx_run_begin_firing(DcxRun *run, Oid owner, const char *schema);
 extern void dcx_run_begin_reading(DcxRun *run, Oid owner);
 
 /*
- * Before each statement that puts a trigger on a table, or alters one: has the server work out the partition keys of the
- * table and its partitions, each as its owner, since it would otherwise run the functions in them as the caller. Takes
- * the lock, as long as which, and until the next such statement, they are kept. Only a superuser needs that.
+ * The same for a statement that puts a trigger on a table, or alters one: as the caller. A superuser does so as the
+ * owner of a table that is partitioned: to that end the server works out its partition keys, and runs the functions in
+ * them, whenever it has forgotten what they are.
  */
-extern void dcx_run_partition_keys(Oid table, LOCKMODE lock);
+extern void dcx_run_begin_altering(DcxRun *run, Oid table);
 
 #define DCX_PLAN_PARAMETERS 24
 

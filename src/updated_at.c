@@ -318,8 +318,8 @@ static void
 create_trigger(Target *target, Oid function)
 {
 	CreateTrigStmt *statement = makeNode(CreateTrigStmt);
+	DcxRun			run;
 
-	dcx_run_partition_keys(target->relation, ShareRowExclusiveLock);
 	target->trigger = pstrdup(TRIGGER_NAME);
 	while (((target->last && strcmp(target->last, target->trigger) > 0) ||
 			OidIsValid(get_trigger_oid(target->relation, target->trigger, true))) &&
@@ -335,7 +335,9 @@ create_trigger(Target *target, Oid function)
 	statement->row = true;
 	statement->timing = TRIGGER_TYPE_BEFORE;
 	statement->events = TRIGGER_TYPE_UPDATE;
+	dcx_run_begin_altering(&run, target->relation);
 	dcx_query_utility((Node *) statement);
+	dcx_run_end(&run);
 
 	/* Nothing of that name may be locked, where it is another table that got the trigger. */
 	LockRelationOid(target->relation, AccessShareLock);

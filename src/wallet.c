@@ -154,14 +154,18 @@ is_partitioned_by_balance(Oid relation)
 	Relation   table;
 	bool	   in_expression;
 	bool	   is;
+	DcxRun	   run;
 
 	if (attnum == InvalidAttrNumber || get_rel_relkind(relation) != RELKIND_PARTITIONED_TABLE)
 		return false;
+	/* Where the server has forgotten the key, it runs the functions in it. */
+	dcx_run_begin(&run, dcx_relation_owner(relation));
 	table = table_open(relation, AccessShareLock);
 	is = has_partition_attrs(table,
 							 bms_make_singleton(attnum - FirstLowInvalidHeapAttributeNumber),
 							 &in_expression);
 	table_close(table, NoLock);
+	dcx_run_end(&run);
 	return is;
 }
 
