@@ -386,7 +386,12 @@ read_wallets(void *argument)
 static void
 connect_to_wallets(void *json)
 {
-	dcx_query_touch(psprintf("SELECT FROM %s", dcx_relation_name(dcx_wallet_binding()->relation)));
+	Oid	   relation = dcx_wallet_binding()->relation;
+	DcxRun run;
+
+	dcx_run_begin(&run, dcx_relation_owner(relation));
+	dcx_query_touch(psprintf("SELECT FROM %s", dcx_relation_name(relation)));
+	dcx_run_end(&run);
 }
 
 static char *

@@ -612,3 +612,28 @@ RESET search_path;
 DROP EXTENSION dcx_pricing CASCADE;
 DROP SCHEMA dcx, aas, "Own %s" CASCADE;
 CREATE EXTENSION dcx_pricing;
+
+-- Wallets that are read through a view: as its owner, also where another statement is under way.
+CREATE TABLE seen_wallets (org text PRIMARY KEY, balance numeric NOT NULL);
+INSERT INTO seen_wallets VALUES ('a', 1), ('b', 2);
+CREATE ROLE regress_dcx_viewer;
+GRANT SELECT ON seen_wallets TO regress_dcx_viewer;
+CREATE FUNCTION seen_by(text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$BEGIN
+    IF current_user <> 'regress_dcx_viewer' THEN RAISE EXCEPTION 'seen by %', current_user; END IF;
+    RETURN $1;
+END$$;
+CREATE VIEW wallets_seen AS SELECT org, balance FROM seen_wallets WHERE org <> seen_by('c');
+ALTER VIEW wallets_seen OWNER TO regress_dcx_viewer;
+SELECT relation FROM dcx_attach_wallet('wallets_seen', 'org');
+SELECT * FROM dcx_check('wallet');
+SET client_min_messages = notice;
+DO $$BEGIN RAISE NOTICE '% rows', (SELECT count(*) FROM dcx_check('wallet')); END$$;
+RESET client_min_messages;
+SELECT count(*) FROM dcx_detach('wallet');
+DROP VIEW wallets_seen;
+DROP FUNCTION seen_by(text);
+DROP TABLE seen_wallets;
+DROP ROLE regress_dcx_viewer;
+\set VERBOSITY terse
+DROP SCHEMA dcx CASCADE;
+\set VERBOSITY default
