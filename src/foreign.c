@@ -18,6 +18,7 @@
 #include "place.h"
 #include "query.h"
 #include "remote.h"
+#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
@@ -92,6 +93,24 @@ check_not_in_use(const char *server)
 				errhint("COMMIT or ROLLBACK, then attach."));
 }
 
+/* Refuses to give a password of the caller's to a server that somebody else can have lead elsewhere. */
+static void
+check_server_owner(const ForeignServer *server)
+{
+	if (superuser() ? superuser_arg(server->owner) : has_privs_of_role(GetUserId(), server->owner))
+		return;
+	ereport(ERROR,
+			errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			errmsg("server \"%s\" belongs to role \"%s\"",
+				   server->servername,
+				   GetUserNameFromId(server->owner, false)),
+			errdetail("It has to belong to you or to a superuser: who owns it can have it lead to "
+					  "another host, which is sent the password then."),
+			errhint("Attach in a schema of its own, the second argument, or ALTER SERVER %s OWNER "
+					"TO CURRENT_USER.",
+					quote_identifier(server->servername)));
+}
+
 bool
 dcx_foreign_set_server(const char *server, List *named, List *tuning, const char *unwanted,
 					   DcxOptionReport *report)
@@ -120,6 +139,7 @@ dcx_foreign_set_server(const char *server, List *named, List *tuning, const char
 	{
 		AlterForeignServerStmt *statement = makeNode(AlterForeignServerStmt);
 
+		check_server_owner(GetForeignServer(oid));
 		statement->servername = pstrdup(server);
 		statement->options =
 			dcx_option_changes(GetForeignServer(oid)->options, named, tuning, unwanted, report);

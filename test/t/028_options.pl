@@ -254,6 +254,28 @@ SQL
 	$main->safe_psql($Dcx::main_db, 'DROP SERVER dcx_aas CASCADE');
 };
 
+subtest 'a server that is somebody else\'s' => sub {
+	my $session = session($main);
+	my $port = $aas->port;
+	my $attach = sprintf q{SELECT relation FROM dcx_attach_aas('%s', 'elsewhere') LIMIT 1}, aas_url($aas);
+
+	$session->value(<<"SQL");
+CREATE ROLE stranger;
+GRANT USAGE ON FOREIGN DATA WRAPPER postgres_fdw TO stranger;
+SET ROLE stranger;
+CREATE SERVER dcx_elsewhere FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host '127.0.0.1', port '$port', dbname '$Dcx::aas_db');
+RESET ROLE
+SQL
+	fails_with($session, $attach, 'a superuser\'s password is not for it',
+		state => '42501', message => 'server "dcx_elsewhere" belongs to role "stranger"', hint => qr/ALTER SERVER dcx_elsewhere OWNER/);
+	is($session->value(q{SELECT count(*) FROM pg_user_mappings WHERE srvname = 'dcx_elsewhere'}), '0', 'and it has none');
+	$session->value('ALTER SERVER dcx_elsewhere OWNER TO CURRENT_USER');
+	is($session->value($attach), 'elsewhere.products', 'taken over, it is attached');
+	$session->value(q{SELECT * FROM dcx_detach('aas')});
+	$session->value('DROP SERVER dcx_elsewhere CASCADE; DROP OWNED BY stranger; DROP ROLE stranger');
+	$session->close;
+};
+
 subtest 'E-Networks the same' => sub {
 	my $url = enetworks_url($enetworks);
 	my $attach = sub {
