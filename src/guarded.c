@@ -6,6 +6,7 @@
 
 #include "access/xact.h"
 #include "guarded.h"
+#include "names.h"
 #include "utils/memutils.h"
 #include "utils/resowner.h"
 
@@ -25,6 +26,7 @@ dcx_guarded(void (*work)(void *argument), void *argument)
 {
 	MemoryContext context = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
+	DcxNamesState names = dcx_names_state();
 	ErrorData *volatile error = NULL;
 
 	BeginInternalSubTransaction(NULL);
@@ -40,6 +42,7 @@ dcx_guarded(void (*work)(void *argument), void *argument)
 		error = CopyErrorData();
 		FlushErrorState();
 		RollbackAndReleaseCurrentSubTransaction();
+		dcx_names_restore(names);
 	}
 	PG_END_TRY();
 	MemoryContextSwitchTo(context);

@@ -20,27 +20,35 @@
 #include "utils/regproc.h"
 #include "utils/syscache.h"
 
-static DcxNames	   allowed = DCX_NAMES_ANY;
-static const char *checked = NULL;
+static DcxNamesState current = {.allowed = DCX_NAMES_ANY};
 
 static post_parse_analyze_hook_type next_hook = NULL;
 
 DcxNames
 dcx_names_set(DcxNames names)
 {
-	DcxNames before = allowed;
+	DcxNames before = current.allowed;
 
-	allowed = names;
+	current.allowed = names;
 	return before;
 }
 
-const char *
+void
 dcx_names_check(const char *sql)
 {
-	const char *before = checked;
+	current.checked = sql;
+}
 
-	checked = sql;
-	return before;
+DcxNamesState
+dcx_names_state(void)
+{
+	return current;
+}
+
+void
+dcx_names_restore(DcxNamesState state)
+{
+	current = state;
 }
 
 void
@@ -61,7 +69,7 @@ check_relation(Oid relation)
 	if (relation < FirstNormalObjectId)
 		return;
 	owner = dcx_relation_owner(relation);
-	if (owner == GetUserId() || (allowed == DCX_NAMES_TRUSTED && superuser_arg(owner)))
+	if (owner == GetUserId() || (current.allowed == DCX_NAMES_TRUSTED && superuser_arg(owner)))
 		return;
 	ereport(ERROR,
 			errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
@@ -130,8 +138,8 @@ check_node(Node *node, void *context)
 static void
 after_analysis(ParseState *state, Query *query, JumbleState *jumble)
 {
-	if (checked && allowed != DCX_NAMES_ANY && state->p_sourcetext &&
-		strcmp(state->p_sourcetext, checked) == 0)
+	if (current.checked && current.allowed != DCX_NAMES_ANY && state->p_sourcetext &&
+		strcmp(state->p_sourcetext, current.checked) == 0)
 		(void) check_node((Node *) query, NULL);
 	if (next_hook)
 		next_hook(state, query, jumble);

@@ -20,11 +20,21 @@ typedef enum DcxNames
 /* Sets what may be named from here on; returns what was set before. */
 extern DcxNames dcx_names_set(DcxNames names);
 
+/* The statement that is about to be executed: refuses (55000) relations and functions in it that may not be named. */
+extern void dcx_names_check(const char *sql);
+
 /*
- * The statement that is about to be executed, or NULL: refuses (55000) relations and functions in it
- * that may not be named. Returns the one before, to be set again afterwards, also after an error.
+ * What is allowed and checked now, to be put back after a statement, also one that fails, and after any other error that is
+ * caught: what ran meanwhile may have set something else.
  */
-extern const char *dcx_names_check(const char *sql);
+typedef struct DcxNamesState
+{
+	DcxNames	allowed;
+	const char *checked;
+} DcxNamesState;
+
+extern DcxNamesState dcx_names_state(void);
+extern void			 dcx_names_restore(DcxNamesState state);
 
 /* Refuses (55000) what a command has made by the wrong names; detail: a sentence. */
 extern void dcx_names_moved(const char *detail);

@@ -8,6 +8,7 @@
 #include "bookjson.h"
 #include "errcodes.h"
 #include "funcapi.h"
+#include "names.h"
 #include "pricebook.h"
 #include "products.h"
 #include "remote.h"
@@ -400,6 +401,7 @@ load_from_afar(Shelf *shelf)
 {
 	MemoryContext context = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
+	DcxNamesState names = dcx_names_state();
 	ErrorData *volatile error = NULL;
 	bool subtransaction;
 
@@ -422,6 +424,7 @@ load_from_afar(Shelf *shelf)
 		FlushErrorState();
 		if (subtransaction)
 			RollbackAndReleaseCurrentSubTransaction();
+		dcx_names_restore(names);
 	}
 	PG_END_TRY();
 	MemoryContextSwitchTo(context);

@@ -201,16 +201,17 @@ static uint64
 execute_plan(DcxPlan *plan, const char *sql, DcxParameters *parameters, bool read_only,
 			 Portal *cursor)
 {
-	const char	   *outer = dcx_names_check(sql);
+	DcxNamesState	outer = dcx_names_state();
 	volatile uint64 n = 0;
 
+	dcx_names_check(sql);
 	PG_TRY();
 	{
 		n = execute_checked(plan, sql, parameters, read_only, cursor);
 	}
 	PG_FINALLY();
 	{
-		(void) dcx_names_check(outer);
+		dcx_names_restore(outer);
 	}
 	PG_END_TRY();
 	return n;
@@ -240,10 +241,12 @@ dcx_query_open(DcxPlan *plan, const char *sql, DcxParameters *parameters)
 uint64
 dcx_query_fetch(void *cursor)
 {
-	uint64 nrows;
+	DcxNamesState outer = dcx_names_state();
+	uint64		  nrows;
 
 	SPI_cursor_fetch(cursor, true, FETCH_ALL);
 	nrows = SPI_processed;
+	dcx_names_restore(outer);
 	SPI_cursor_close(cursor);
 	return nrows;
 }
@@ -386,7 +389,7 @@ void
 dcx_query_into(ReturnSetInfo *result, const char *sql, const DcxParameters *parameters)
 {
 	SPIExecuteOptions options = {0};
-	const char		 *outer;
+	DcxNamesState	  outer = dcx_names_state();
 	volatile int	  code = 0;
 
 	options.read_only = true;
@@ -407,14 +410,14 @@ dcx_query_into(ReturnSetInfo *result, const char *sql, const DcxParameters *para
 									false,
 									result->setDesc,
 									"the columns are not those declared");
-	outer = dcx_names_check(sql);
+	dcx_names_check(sql);
 	PG_TRY();
 	{
 		code = SPI_execute_extended(sql, &options);
 	}
 	PG_FINALLY();
 	{
-		(void) dcx_names_check(outer);
+		dcx_names_restore(outer);
 	}
 	PG_END_TRY();
 	if (code < 0)
@@ -424,9 +427,10 @@ dcx_query_into(ReturnSetInfo *result, const char *sql, const DcxParameters *para
 uint64
 dcx_query_execute(const char *sql, int nargs, const Oid *types, Datum *values, const char *nulls)
 {
-	const char	*outer = dcx_names_check(sql);
-	volatile int result = 0;
+	DcxNamesState outer = dcx_names_state();
+	volatile int  result = 0;
 
+	dcx_names_check(sql);
 	PG_TRY();
 	{
 		result =
@@ -434,7 +438,7 @@ dcx_query_execute(const char *sql, int nargs, const Oid *types, Datum *values, c
 	}
 	PG_FINALLY();
 	{
-		(void) dcx_names_check(outer);
+		dcx_names_restore(outer);
 	}
 	PG_END_TRY();
 	if (result < 0)
