@@ -122,8 +122,8 @@ sub forget_while
 	for my $turn (1 .. 50)
 	{
 		last if time > $end;
-		# A GRANT can get in a trigger's way: the server then says that a tuple was concurrently updated.
-		$session->value("DO \$\$ BEGIN FOR i IN 1 .. 10 LOOP BEGIN $calls EXCEPTION WHEN internal_error THEN NULL; END; COMMIT; END LOOP; END \$\$");
+		# A GRANT and a trigger can get in each other's way: a tuple is concurrently updated, or both wait for each other.
+		$session->value("DO \$\$ BEGIN FOR i IN 1 .. 10 LOOP BEGIN $calls EXCEPTION WHEN internal_error OR deadlock_detected THEN NULL; END; COMMIT; END LOOP; END \$\$");
 	}
 	$session->value("SELECT pg_terminate_backend($forgetting->{pid})");
 	$forgetting->finish;
