@@ -16,6 +16,9 @@ use Test::More;
 
 our @EXPORT = qw(new_main new_aas aas_url new_enetworks enetworks_url add_operator may_move_money session fails_with remote_reads);
 
+# The superuser is called the same, whoever runs the tests.
+$ENV{PGUSER} = 'postgres';
+
 my $fixtures = dirname(__FILE__) . '/../../fixtures';
 
 # The password that the fixtures give the reader of AAS, and how a URL spells it.
@@ -33,7 +36,7 @@ sub new_node
 	my ($name, %params) = @_;
 	my $node = PostgreSQL::Test::Cluster->new($name);
 
-	$node->init(%{ $params{init} // {} });
+	$node->init(extra => [ '--username', 'postgres' ], %{ $params{init} // {} });
 	$node->append_conf('postgresql.conf', "log_statement = none\n" . ($params{conf} // ''));
 	unlink $node->data_dir . '/pg_hba.conf';
 	$node->append_conf('pg_hba.conf', "local all,replication all trust\nhost all all 127.0.0.1/32 scram-sha-256\n");
