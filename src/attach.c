@@ -198,7 +198,7 @@ use_server(Attachment *attachment, const char *server)
 				errhint("The source is a URL (postgresql://user:password@host:port/database), "
 						"key=value pairs, or the name of a server that exists; NULL adopts what "
 						"is in the schema."));
-	if (!dcx_foreign_has_mapping(oid, GetUserId()))
+	if (!dcx_place_has_mapping(oid, GetUserId()))
 		ereport(ERROR,
 				errcode(ERRCODE_UNDEFINED_OBJECT),
 				errmsg("role \"%s\" has no user mapping for server \"%s\"",

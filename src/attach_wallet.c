@@ -301,6 +301,24 @@ check_no_other(Oid relation, const char *organisation_column, const char *balanc
 						"attaching writes an external entry for each balance that is another."));
 }
 
+/* How many wallets there are, read as their owner. */
+static int64
+count_wallets(Oid relation)
+{
+	int64  wallets;
+	DcxRun run;
+
+	dcx_run_begin(&run, dcx_relation_owner(relation));
+	dcx_query_execute(psprintf("SELECT count(*) FROM %s", dcx_relation_name(relation)),
+					  0,
+					  NULL,
+					  NULL,
+					  NULL);
+	wallets = dcx_query_int64(0, 1);
+	dcx_run_end(&run);
+	return wallets;
+}
+
 /* dcx_attach_wallet(wallets text, organisation_column text, balance_column text) */
 PG_FUNCTION_INFO_V1(dcx_attach_wallet);
 Datum
@@ -314,7 +332,6 @@ dcx_attach_wallet(PG_FUNCTION_ARGS)
 	Oid				  organisation_type;
 	Oid				  balance_type;
 	bool			  table;
-	int64			  wallets;
 	DcxRun			  run;
 
 	InitMaterializedSRF(fcinfo, 0);
@@ -348,18 +365,9 @@ dcx_attach_wallet(PG_FUNCTION_ARGS)
 					NULL);
 	dcx_run_end(&run);
 
-	dcx_run_begin(&run, dcx_relation_owner(relation));
-	dcx_query_execute(psprintf("SELECT count(*) FROM %s", dcx_relation_name(relation)),
-					  0,
-					  NULL,
-					  NULL,
-					  NULL);
-	wallets = dcx_query_int64(0, 1);
-	dcx_run_end(&run);
-
 	put_row(fcinfo,
 			dcx_relation_name(relation),
-			wallets,
+			count_wallets(relation),
 			psprintf("organisation: %s %s, balance: %s %s%s",
 					 quote_identifier(organisation_column),
 					 format_type_be(organisation_type),

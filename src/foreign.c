@@ -229,14 +229,8 @@ bool
 dcx_foreign_leads_elsewhere(Oid server, List *connection, List *user)
 {
 	return dcx_options_lead_elsewhere(GetForeignServer(server)->options, connection) ||
-		   !dcx_foreign_has_mapping(server, GetUserId()) ||
+		   !dcx_place_has_mapping(server, GetUserId()) ||
 		   dcx_options_lead_elsewhere(GetUserMapping(GetUserId(), server)->options, user);
-}
-
-bool
-dcx_foreign_has_mapping(Oid server, Oid role)
-{
-	return dcx_place_has_mapping(server, role);
 }
 
 static ColumnDef *

@@ -60,9 +60,6 @@ extern void dcx_foreign_sort_options(const char *server, List **server_options,
  */
 extern bool dcx_foreign_leads_elsewhere(Oid server, List *connection, List *user);
 
-/* Whether the role has a mapping for the server, of its own or as everybody. */
-extern bool dcx_foreign_has_mapping(Oid server, Oid role);
-
 /* Makes a foreign table of the DcxRemoteColumns. */
 extern void dcx_foreign_create_table(const char *schema, const char *table, const char *server,
 									 const char *remote_schema, const char *remote_table,
