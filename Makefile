@@ -7,7 +7,7 @@
 EXTENSION = dcx_pricing
 MODULE_big = $(EXTENSION)
 
-c_files = $(wildcard $(EXTENSION).c src/*.c src/*.h)
+c_files = $(wildcard $(EXTENSION).c src/*/*.c src/*/*.h)
 OBJS = $(patsubst %.c,%.o,$(filter %.c,$(c_files)))
 
 PG_CPPFLAGS = -I$(libpq_srcdir) -DDCX_VERSION='"$(version)"'

@@ -472,7 +472,7 @@ BEGIN ATOMIC
     attach AS (
         SELECT format('SELECT * FROM %I.dcx_attach_wallet(%L, %L, %L)', facts ->> 'schema', relation, organisation, balance) AS call FROM bound),
     -- What calls dcx_wallet_record() on the table and its partitions. Of those that fire for all rows, or for TRUNCATE, one
-    -- records: the first here, which a partition has from its parent. (src/recorder.h)
+    -- records: the first here, which a partition has from its parent. (src/wallet/recorder.h)
     recorder AS (
         SELECT t.*, whole AND row_number() OVER (PARTITION BY tgrelid, tgtype, whole ORDER BY tgparentid <> 0 DESC, tgenabled = 'A' DESC,
                    tgname IN ('000_dcx_wallet', '000_dcx_wallet_truncate') DESC, tgname) = 1 AS records

@@ -22,7 +22,7 @@ sub sql_of_ours
 	my $sql = '';
 
 	$sql .= slurp_file($_) for glob "$sources/sql/parts/*.sql $sources/sql/*--*--*.sql";
-	for my $file (glob "$sources/src/*.c")
+	for my $file (glob "$sources/src/*/*.c")
 	{
 		my $source = slurp_file($file);
 

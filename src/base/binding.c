@@ -1,0 +1,348 @@
+/*
+ * binding.c
+ *		Which relation stands for what: the rows of dcx.binding.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_language.h"
+#include "catalog/pg_namespace.h"
+#include "catalog/pg_proc.h"
+#include "catalog/pg_type.h"
+#include "miscadmin.h"
+#include "storage/lmgr.h"
+#include "utils/acl.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/catcache.h"
+#include "utils/lsyscache.h"
+#include "utils/syscache.h"
+#include "utils/varlena.h"
+
+#include "src/base/binding.h"
+#include "src/base/lookup.h"
+#include "src/base/query.h"
+#include "src/base/relation.h"
+#include "src/base/shape.h"
+
+#define BINDING_SCHEMA "dcx"
+
+Oid
+dcx_binding_table(void)
+{
+	return dcx_table_relation(DCX_TABLE_BINDING);
+}
+
+/*
+ * Whether a role may call our own dcx_attach_<catalog>(), whoever else has one of that name: ours is
+ * written in C, and functions in C only superusers make. Asked for in every call, so not by way of
+ * pg_depend, which is no cache.
+ */
+static bool
+may_attach(Oid role, const char *catalog)
+{
+	char	 *name = psprintf("dcx_attach_%s", catalog);
+	CatCList *functions = SearchSysCacheList1(PROCNAMEARGSNSP, CStringGetDatum(name));
+	bool	  may = false;
+
+	for (int i = 0; i < functions->n_members && !may; i++)
+	{
+		HeapTuple	 tuple = &functions->members[i]->tuple;
+		Form_pg_proc form = (Form_pg_proc) GETSTRUCT(tuple);
+		bool		 isnull;
+		Datum		 symbol;
+
+		if (form->prolang != ClanguageId)
+			continue;
+		symbol = SysCacheGetAttr(PROCOID, tuple, Anum_pg_proc_prosrc, &isnull);
+		may = !isnull && strcmp(TextDatumGetCString(symbol), name) == 0 &&
+			  dcx_role_may_execute(role, form->oid);
+	}
+	ReleaseSysCacheList(functions);
+	return may;
+}
+
+void
+dcx_binding_check_entitled(const char *catalog, Oid relation, Oid owner, const char *table)
+{
+	Oid relation_owner = OidIsValid(relation) ? dcx_relation_owner(relation) : InvalidOid;
+
+	if (superuser_arg(owner))
+		return;
+	if (!may_attach(owner, catalog))
+		ereport(ERROR,
+				errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				errmsg("table %s is not to be trusted", table),
+				errdetail("It belongs to role \"%s\", which may not call dcx_attach_%s().",
+						  GetUserNameFromId(owner, false),
+						  catalog),
+				errhint("Drop schema dcx and attach, or GRANT that role EXECUTE on it."));
+	if (OidIsValid(relation_owner) && !has_privs_of_role(owner, relation_owner))
+		ereport(ERROR,
+				errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				errmsg("%s is bound by somebody who is not its owner", dcx_relation_name(relation)),
+				errdetail("It belongs to role \"%s\", %s to role \"%s\".",
+						  GetUserNameFromId(relation_owner, false),
+						  table,
+						  GetUserNameFromId(owner, false)),
+				errhint("Attach it as its owner, or as a superuser."));
+}
+
+/*
+ * Whoever may attach anything may have made the table. Each row is then judged by itself: one of a
+ * catalog that the owner may not attach is refused when it is read.
+ */
+static bool
+may_have_made(Oid owner, const char *catalog)
+{
+	static const char *const catalogs[] = {"aas", "enetworks", "wallet"};
+
+	if (superuser_arg(owner) || may_attach(owner, catalog))
+		return true;
+	for (size_t i = 0; i < lengthof(catalogs); i++)
+		if (strcmp(catalogs[i], catalog) != 0 && may_attach(owner, catalogs[i]))
+			return true;
+	return false;
+}
+
+void
+dcx_binding_check_table(const char *catalog, Oid table)
+{
+	Oid owner = dcx_relation_owner(table);
+
+	if (!may_have_made(owner, catalog))
+		dcx_binding_check_entitled(catalog, InvalidOid, owner, "dcx.binding");
+	dcx_shape_check(DCX_TABLE_BINDING, table);
+}
+
+static void
+not_names(Oid table)
+{
+	dcx_shape_refuse(table, "Column \"columns\" has a value that is not a list of names.");
+}
+
+/* The names in a binding's array of columns; names that are not there are empty. */
+static void
+set_columns(DcxBinding *binding, Oid table, Datum array, bool isnull)
+{
+	Datum *names = NULL;
+	bool  *nulls = NULL;
+	int	   n = 0;
+
+	if (!isnull)
+	{
+		if (ARR_NDIM(DatumGetArrayTypeP(array)) > 1)
+			not_names(table);
+		deconstruct_array(DatumGetArrayTypeP(array),
+						  TEXTOID,
+						  -1,
+						  false,
+						  TYPALIGN_INT,
+						  &names,
+						  &nulls,
+						  &n);
+	}
+	for (int i = 0; i < DCX_BINDING_COLUMNS; i++)
+	{
+		if (i < n && (nulls[i] || VARSIZE_ANY_EXHDR(DatumGetPointer(names[i])) >= NAMEDATALEN))
+			not_names(table);
+		namestrcpy(&binding->columns[i], i < n ? TextDatumGetCString(names[i]) : "");
+	}
+}
+
+/* Refuses what a later library has attached: it counts on more than this one knows of. */
+static void
+check_version(const char *catalog, int32 version)
+{
+	if (version <= DCX_TABLES_VERSION)
+		return;
+	ereport(ERROR,
+			errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			errmsg("the tables in schema dcx are of a later version than the library"),
+			errdetail("What was attached as \"%s\" is of version %d, and the library that this "
+					  "session has loaded knows version %d.",
+					  catalog,
+					  version,
+					  DCX_TABLES_VERSION),
+			errhint("Connect again. If that does not help, the server has an older dcx_pricing "
+					"installed than the one that attached."));
+}
+
+void
+dcx_binding_read(DcxBinding *binding)
+{
+	static const int columns[] = {DCX_BINDING_RELATION,
+								  DCX_BINDING_COLUMN_NAMES,
+								  DCX_BINDING_VERSION};
+	Datum			 keys[2];
+	Datum			 values[lengthof(columns)];
+	bool			 nulls[lengthof(columns)];
+	DcxSource		 source;
+	DcxStamp		 stamp;
+	Oid				 table = dcx_binding_table();
+
+	binding->stamp.valid = false;
+	binding->attached = false;
+	if (!OidIsValid(table))
+		return;
+
+	LockRelationOid(table, AccessShareLock);
+	if (!OidIsValid(dcx_relation_owner(table)))
+		return;
+
+	dcx_binding_check_table(binding->catalog, table);
+	source = dcx_source_of(&table, 1);
+	/* A child can come while the table is locked. */
+	if (source.kind != DCX_SOURCE_TABLES || source.nrelations != 1)
+		dcx_shape_refuse(table, "Other tables inherit from it.");
+	stamp = dcx_stamp_now(&source);
+
+	keys[0] = CStringGetTextDatum(binding->catalog);
+	keys[1] = CStringGetTextDatum(binding->part);
+	if (dcx_lookup(DCX_TABLE_BINDING,
+				   table,
+				   keys,
+				   false,
+				   lengthof(columns),
+				   columns,
+				   values,
+				   nulls))
+	{
+		if (!nulls[2])
+			check_version(binding->catalog, DatumGetInt32(values[2]));
+		binding->relation = DatumGetObjectId(values[0]);
+		set_columns(binding, table, values[1], nulls[1]);
+		binding->attached = true;
+		dcx_binding_check_entitled(binding->catalog,
+								   binding->relation,
+								   dcx_relation_owner(table),
+								   "dcx.binding");
+	}
+
+	binding->table = table;
+	binding->source = source;
+	binding->source.relations = &binding->table;
+	binding->stamp = stamp;
+}
+
+static Datum
+text_array(List *strings)
+{
+	Datum	 *elements = palloc(sizeof(Datum) * Max(list_length(strings), 1));
+	int		  n = 0;
+	ListCell *lc;
+
+	foreach(lc, strings)
+		elements[n++] = CStringGetTextDatum(lfirst(lc));
+	return PointerGetDatum(construct_array(elements, n, TEXTOID, -1, false, TYPALIGN_INT));
+}
+
+void
+dcx_binding_prepare(void)
+{
+	Oid			  table = dcx_binding_table();
+	DcxParameters parameters = {0};
+	DcxRun		  run;
+
+	if (!OidIsValid(table))
+		return;
+	dcx_table_make(DCX_TABLE_BINDING);
+	dcx_shape_check(DCX_TABLE_BINDING, table);
+
+	dcx_parameter(&parameters, INT4OID, Int32GetDatum(DCX_TABLES_VERSION), false);
+	dcx_run_begin(&run, dcx_relation_owner(table));
+	if (dcx_query_write(NULL,
+						"SELECT catalog, version::bigint FROM dcx.binding WHERE version > $1"
+						" ORDER BY catalog, part LIMIT 1",
+						&parameters) > 0)
+		check_version(dcx_query_text(0, 1), (int32) dcx_query_int64(0, 2));
+	dcx_run_end(&run);
+}
+
+void
+dcx_binding_put(const char *catalog, const char *part, Oid relation, List *columns, List *made,
+				const char *seen)
+{
+	static const Oid types[] =
+		{TEXTOID, TEXTOID, OIDOID, TEXTARRAYOID, TEXTARRAYOID, TEXTOID, INT4OID};
+	Datum values[lengthof(types)];
+
+	dcx_table_make(DCX_TABLE_BINDING);
+	dcx_shape_check(DCX_TABLE_BINDING, dcx_binding_table());
+
+	values[0] = CStringGetTextDatum(catalog);
+	values[1] = CStringGetTextDatum(part);
+	values[2] = ObjectIdGetDatum(relation);
+	values[3] = text_array(columns);
+	values[4] = text_array(made);
+	values[5] = seen ? CStringGetTextDatum(seen) : (Datum) 0;
+	values[6] = Int32GetDatum(DCX_TABLES_VERSION);
+
+	/* What attach made once remains its own, when it is attached again or merely adopted. */
+	dcx_query_execute("INSERT INTO dcx.binding AS b (catalog, part, relation, columns, made, seen,"
+					  "   version)"
+					  " VALUES ($1, $2, $3, nullif($4, '{}'), $5, $6::jsonb, $7)"
+					  " ON CONFLICT (catalog, part) DO UPDATE"
+					  "    SET relation = excluded.relation, columns = excluded.columns,"
+					  "        seen = excluded.seen, version = excluded.version,"
+					  "        attached_by = excluded.attached_by,"
+					  "        attached_at = excluded.attached_at,"
+					  "        made = CASE WHEN b.relation <> excluded.relation THEN excluded.made"
+					  "               ELSE ARRAY(SELECT unnest(b.made) UNION"
+					  "                          SELECT unnest(excluded.made)) END",
+					  lengthof(types),
+					  types,
+					  values,
+					  seen ? NULL : "     n ");
+}
+
+void
+dcx_binding_forget(const char *catalog, const char *part)
+{
+	static const Oid types[] = {TEXTOID, TEXTOID};
+	Datum			 values[2];
+
+	if (!OidIsValid(dcx_binding_table()))
+		return;
+	values[0] = CStringGetTextDatum(catalog);
+	values[1] = CStringGetTextDatum(part);
+	dcx_query_execute("DELETE FROM dcx.binding WHERE catalog = $1 AND part = $2",
+					  2,
+					  types,
+					  values,
+					  NULL);
+}
+
+List *
+dcx_binding_remove(const char *catalog)
+{
+	static const Oid types[] = {TEXTOID};
+	Datum			 values[1];
+	List			*removed = NIL;
+	uint64			 n;
+
+	if (!OidIsValid(dcx_binding_table()))
+		return NIL;
+	dcx_table_check_trusted(DCX_TABLE_BINDING);
+
+	values[0] = CStringGetTextDatum(catalog);
+	n = dcx_query_execute("WITH gone AS (DELETE FROM dcx.binding WHERE catalog = $1 RETURNING *)"
+						  " SELECT relation::oid, coalesce(array_to_string(made, ','), '')"
+						  "   FROM gone ORDER BY NOT made <@ '{relation}', part",
+						  1,
+						  types,
+						  values,
+						  NULL);
+	for (uint64 i = 0; i < n; i++)
+	{
+		DcxBound *bound = palloc0(sizeof(DcxBound));
+		bool	  isnull;
+
+		bound->relation = DatumGetObjectId(dcx_query_value(i, 1, OIDOID, &isnull));
+		SplitIdentifierString(dcx_query_text(i, 2), ',', &bound->made);
+		removed = lappend(removed, bound);
+	}
+	return removed;
+}

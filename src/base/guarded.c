@@ -1,0 +1,55 @@
+/*
+ * guarded.c
+ *		Work whose failure is a result, and not the end of the statement.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "utils/memutils.h"
+#include "utils/resowner.h"
+
+#include "src/base/guarded.h"
+#include "src/base/names.h"
+
+/*
+ * Whether it is this backend that was told to stop; another server's saying so, or a function's, is
+ * an error like any other.
+ */
+static bool
+is_told_to_stop(const ErrorData *error)
+{
+	return ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_OPERATOR_INTERVENTION &&
+		   error->funcname && strcmp(error->funcname, "ProcessInterrupts") == 0;
+}
+
+ErrorData *
+dcx_guarded(void (*work)(void *argument), void *argument)
+{
+	MemoryContext context = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	DcxNamesState names = dcx_names_state();
+	ErrorData *volatile error = NULL;
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(context);
+	PG_TRY();
+	{
+		work(argument);
+		ReleaseCurrentSubTransaction();
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+		dcx_names_restore(names);
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(context);
+	CurrentResourceOwner = owner;
+
+	if (error && is_told_to_stop(error))
+		ReThrowError(error);
+	return error;
+}

@@ -1,0 +1,266 @@
+/*
+ * lookup.c
+ *		One row by an index, without SPI and the planner.
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/relation.h"
+#include "access/relscan.h"
+#include "access/sysattr.h"
+#include "access/table.h"
+#include "access/tableam.h"
+#include "access/xact.h"
+#include "catalog/pg_type.h"
+#include "utils/builtins.h"
+#include "utils/datum.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+
+#include "src/base/compat.h"
+#include "src/base/lookup.h"
+#include "src/base/money.h"
+
+/* Opens the index of a table's primary key, and makes the keys to scan its first columns with. */
+static Relation
+open_key(DcxTableId id, const DcxShape *shape, int nkeys, const Datum *keys, ScanKey scan_keys)
+{
+	const DcxTable *made = &dcx_tables[id];
+	Relation		index = index_open(shape->index, AccessShareLock);
+
+	for (int i = 0; i < nkeys; i++)
+		ScanKeyEntryInitialize(&scan_keys[i],
+							   0,
+							   i + 1,
+							   BTEqualStrategyNumber,
+							   InvalidOid,
+							   index->rd_indcollation[i],
+							   made->columns[made->keys[i]].type == TEXTOID ? F_TEXTEQ : F_INT8EQ,
+							   keys[i]);
+	return index;
+}
+
+/* Refuses a number that cannot be money, or is below 0 where that means nothing. */
+static void
+check_amount(const DcxShape *shape, const DcxTableColumn *column, Numeric value)
+{
+	if (numeric_is_nan(value) || numeric_is_inf(value))
+		dcx_shape_refuse(shape->relation,
+						 psprintf("It has a value in column \"%s\" that is not finite.",
+								  column->name));
+	if (column->not_negative && dcx_money_compare(value, int64_to_numeric(0)) < 0)
+		dcx_shape_refuse(shape->relation,
+						 psprintf("It has a negative value in column \"%s\".", column->name));
+}
+
+/* Copies columns out of a row. */
+static void
+copy_columns(DcxTableId id, const DcxShape *shape, TupleTableSlot *row, int ncolumns,
+			 const int *columns, Datum *values, bool *nulls)
+{
+	for (int i = 0; i < ncolumns; i++)
+	{
+		const DcxTableColumn *column = &dcx_tables[id].columns[columns[i]];
+		AttrNumber			  attnum = shape->attnums[columns[i]];
+		Form_pg_attribute	  attribute;
+		Datum				  value;
+
+		values[i] = (Datum) 0;
+		nulls[i] = true;
+		/* A column that an earlier version of the table has not. */
+		if (attnum == InvalidAttrNumber)
+			continue;
+		attribute = TupleDescAttr(row->tts_tupleDescriptor, attnum - 1);
+		value = slot_getattr(row, attnum, &nulls[i]);
+		if (nulls[i] && column->not_null)
+			dcx_shape_refuse(shape->relation,
+							 psprintf("It has a NULL in column \"%s\".", column->name));
+		if (nulls[i])
+			continue;
+		values[i] = attribute->attlen == -1 ?
+						PointerGetDatum(PG_DETOAST_DATUM_COPY(value)) :
+						datumCopy(value, attribute->attbyval, attribute->attlen);
+		if (column->type == NUMERICOID)
+			check_amount(shape, column, DatumGetNumeric(values[i]));
+	}
+}
+
+/* A snapshot for one scan: the active one, or a new one that becomes it. */
+static Snapshot
+begin_snapshot(bool latest)
+{
+	if (latest)
+	{
+		CommandCounterIncrement();
+		PushActiveSnapshot(GetTransactionSnapshot());
+	}
+	return GetActiveSnapshot();
+}
+
+static void
+end_snapshot(bool latest)
+{
+	if (latest)
+		PopActiveSnapshot();
+}
+
+bool
+dcx_lookup(DcxTableId id, Oid relation, const Datum *keys, bool latest, int ncolumns,
+		   const int *columns, Datum *values, bool *nulls)
+{
+	int				nkeys = dcx_tables[id].nkeys;
+	Relation		table = dcx_table_open(id, relation);
+	DcxShape		shape = dcx_shape_of(id, table);
+	TupleTableSlot *row = table_slot_create(table, NULL);
+	ScanKeyData		scan_keys[DCX_TABLE_KEY_SIZE];
+	Relation		index = open_key(id, &shape, nkeys, keys, scan_keys);
+	IndexScanDesc	scan = dcx_index_beginscan(table, index, begin_snapshot(latest), nkeys);
+	bool			found;
+
+	index_rescan(scan, scan_keys, nkeys, NULL, 0);
+	found = index_getnext_slot(scan, ForwardScanDirection, row);
+	if (found)
+		copy_columns(id, &shape, row, ncolumns, columns, values, nulls);
+	index_endscan(scan);
+	end_snapshot(latest);
+
+	ExecDropSingleTupleTableSlot(row);
+	index_close(index, NoLock);
+	relation_close(table, NoLock);
+	return found;
+}
+
+static DcxRowVersion
+version_of(TupleTableSlot *row)
+{
+	DcxRowVersion version = {.place = row->tts_tid, .made_at = InvalidCommandId};
+	bool		  isnull;
+
+	version.made_by =
+		DatumGetTransactionId(slot_getsysattr(row, MinTransactionIdAttributeNumber, &isnull));
+	if (TransactionIdIsCurrentTransactionId(version.made_by))
+	{
+		HeapTupleHeader header = ExecFetchSlotHeapTuple(row, false, NULL)->t_data;
+
+		/* Of what COPY FREEZE has put there core does not expect that anybody asks. */
+		version.made_at = HeapTupleHeaderXminFrozen(header) ?
+							  HeapTupleHeaderGetRawCommandId(header) :
+							  HeapTupleHeaderGetCmin(header);
+	}
+	return version;
+}
+
+bool
+dcx_same_version(const DcxRowVersion *a, const DcxRowVersion *b)
+{
+	return a->made_by == b->made_by && a->made_at == b->made_at &&
+		   ItemPointerEquals(unconstify(ItemPointerData *, &a->place),
+							 unconstify(ItemPointerData *, &b->place));
+}
+
+bool
+dcx_lookup_last(DcxTableId id, Oid relation, Datum key, int ncolumns, const int *columns,
+				Datum *values, bool *nulls, DcxRowVersion *version)
+{
+	Relation		table = dcx_table_open(id, relation);
+	DcxShape		shape = dcx_shape_of(id, table);
+	TupleTableSlot *row = table_slot_create(table, NULL);
+	ScanKeyData		scan_key;
+	Relation		index = open_key(id, &shape, 1, &key, &scan_key);
+	IndexScanDesc	scan = dcx_index_beginscan(table, index, GetActiveSnapshot(), 1);
+	bool			found;
+
+	index_rescan(scan, &scan_key, 1, NULL, 0);
+	found = index_getnext_slot(scan, BackwardScanDirection, row);
+	if (found)
+	{
+		copy_columns(id, &shape, row, ncolumns, columns, values, nulls);
+		*version = version_of(row);
+	}
+	index_endscan(scan);
+
+	ExecDropSingleTupleTableSlot(row);
+	index_close(index, NoLock);
+	table_close(table, NoLock);
+	return found;
+}
+
+/* Equality in an index's first column, as the column itself has it. */
+static bool
+make_key(Relation index, Datum value, ScanKey key)
+{
+	Oid type = index->rd_opcintype[0];
+	Oid operator= get_opfamily_member(index->rd_opfamily[0], type, type, BTEqualStrategyNumber);
+
+	if (!OidIsValid(operator))
+		return false;
+	ScanKeyEntryInitialize(key,
+						   0,
+						   1,
+						   BTEqualStrategyNumber,
+						   InvalidOid,
+						   index->rd_indcollation[0],
+						   get_opcode(operator),
+						   value);
+	return true;
+}
+
+/* Locks a row that a scan has found; afterwards it is the newest version, if it still matches. */
+static bool
+lock_row(Relation table, Relation index, TupleTableSlot *row, ScanKey key)
+{
+	TM_FailureData failure;
+	bool		   isnull;
+	Datum		   value;
+	int			   flags = TUPLE_LOCK_FLAG_LOCK_UPDATE_IN_PROGRESS;
+
+	if (!IsolationUsesXactSnapshot())
+		flags |= TUPLE_LOCK_FLAG_FIND_LAST_VERSION;
+	if (table_tuple_lock(table,
+						 &row->tts_tid,
+						 GetActiveSnapshot(),
+						 row,
+						 GetCurrentCommandId(false),
+						 LockTupleNoKeyExclusive,
+						 LockWaitBlock,
+						 flags,
+						 &failure) != TM_Ok)
+		return false;
+	if (!failure.traversed)
+		return true;
+	value = slot_getattr(row, index->rd_index->indkey.values[0], &isnull);
+	return !isnull &&
+		   DatumGetBool(
+			   FunctionCall2Coll(&key->sk_func, key->sk_collation, value, key->sk_argument));
+}
+
+bool
+dcx_lookup_row(Oid relation, Oid index_oid, Datum value, bool lock,
+			   void (*take)(Relation table, TupleTableSlot *row, void *argument), void *argument)
+{
+	Relation		table = table_open(relation, lock ? RowShareLock : AccessShareLock);
+	Relation		index = index_open(index_oid, AccessShareLock);
+	TupleTableSlot *row = table_slot_create(table, NULL);
+	bool			found = false;
+	ScanKeyData		key;
+
+	if (make_key(index, value, &key))
+	{
+		IndexScanDesc scan = dcx_index_beginscan(table, index, begin_snapshot(lock), 1);
+
+		index_rescan(scan, &key, 1, NULL, 0);
+		found = index_getnext_slot(scan, ForwardScanDirection, row) &&
+				(!lock || lock_row(table, index, row, &key));
+		if (found)
+			take(table, row, argument);
+		index_endscan(scan);
+		end_snapshot(lock);
+	}
+	ExecDropSingleTupleTableSlot(row);
+	index_close(index, NoLock);
+	table_close(table, NoLock);
+	return found;
+}

@@ -1,0 +1,278 @@
+/*
+ * money.c
+ *		Exact decimals: prices, quantities, and the sum of their products.
+ */
+#include "postgres.h"
+
+#include "fmgr.h"
+#include "utils/builtins.h"
+
+#include "src/base/money.h"
+
+/*
+ * A price of up to six decimals below 10^9 is kept as a scaled integer. That leaves room for
+ * quantities of four digits at least before 64 bits are full; beyond that numeric takes over.
+ */
+#define SMALL_SCALE 6
+#define SMALL_LIMIT INT64CONST(1000000000)
+
+static const int64 power_of_ten[SMALL_SCALE + 1] = {1, 10, 100, 1000, 10000, 100000, 1000000};
+
+char *
+dcx_numeric_text(Numeric value)
+{
+	return DatumGetCString(DirectFunctionCall1(numeric_out, NumericGetDatum(value)));
+}
+
+static int
+min_scale(Numeric value)
+{
+	return DatumGetInt32(DirectFunctionCall1(numeric_min_scale, NumericGetDatum(value)));
+}
+
+static Numeric
+round_to(Numeric value, int scale)
+{
+	return DatumGetNumeric(
+		DirectFunctionCall2(numeric_round, NumericGetDatum(value), Int32GetDatum(scale)));
+}
+
+int
+dcx_money_compare(Numeric a, Numeric b)
+{
+	return DatumGetInt32(DirectFunctionCall2(numeric_cmp, NumericGetDatum(a), NumericGetDatum(b)));
+}
+
+bool
+dcx_price_is_usable(Numeric value)
+{
+	return value && !numeric_is_nan(value) && !numeric_is_inf(value) &&
+		   dcx_money_compare(value, int64_to_numeric(0)) >= 0;
+}
+
+void
+dcx_price_set(DcxPrice *price, Numeric value)
+{
+	int scale = Max(min_scale(value), DCX_CENTS);
+
+	Assert(!numeric_is_nan(value) && !numeric_is_inf(value));
+
+	price->value = value;
+	price->scale = -1;
+	if (scale <= SMALL_SCALE && dcx_money_compare(value, int64_to_numeric(SMALL_LIMIT)) < 0)
+	{
+		Datum scaled = DirectFunctionCall2(numeric_mul,
+										   NumericGetDatum(value),
+										   NumericGetDatum(int64_to_numeric(power_of_ten[scale])));
+
+		price->mantissa = DatumGetInt64(DirectFunctionCall1(numeric_int8, scaled));
+		price->scale = scale;
+	}
+}
+
+bool
+dcx_numeric_is_int32(Numeric value, int32 *n)
+{
+	bool out_of_range;
+
+	if (!value || numeric_is_nan(value) || numeric_is_inf(value) || min_scale(value) > 0)
+		return false;
+	*n = numeric_int4_opt_error(value, &out_of_range);
+	return !out_of_range;
+}
+
+static void
+refuse_quantity(const char *name, const char *value)
+{
+	ereport(ERROR,
+			errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			errmsg("%s must be a finite number", name),
+			errdetail("It is %s.", value),
+			errhint("NULL stands for what is not known."));
+}
+
+DcxQuantity
+dcx_quantity_from_fraction(const char *name, float8 value)
+{
+	DcxQuantity quantity = {0};
+
+	if (isnan(value) || isinf(value))
+		refuse_quantity(name, isnan(value) ? "NaN" : value > 0 ? "Infinity" : "-Infinity");
+	quantity.fraction = DatumGetNumeric(DirectFunctionCall1(float8_numeric, Float8GetDatum(value)));
+	return quantity;
+}
+
+DcxQuantity
+dcx_quantity_from_numeric(const char *name, Numeric value)
+{
+	DcxQuantity quantity = {0};
+	bool		out_of_range;
+	int32		scale;
+	int32		n;
+
+	if (unlikely(numeric_is_nan(value) || numeric_is_inf(value)))
+		refuse_quantity(name, dcx_numeric_text(value));
+
+	/* Without decimals it is whole; with some it may be so all the same. */
+	scale = DatumGetInt32(DirectFunctionCall1(numeric_scale, NumericGetDatum(value)));
+	n = numeric_int4_opt_error(value, &out_of_range);
+	if (!out_of_range && (scale == 0 || dcx_money_compare(int64_to_numeric(n), value) == 0))
+		quantity.n = n;
+	else
+		quantity.fraction = value;
+
+	return quantity;
+}
+
+int
+dcx_quantity_fraction_sign(Numeric fraction)
+{
+	return dcx_money_compare(fraction, int64_to_numeric(0));
+}
+
+bool
+dcx_quantity_fraction_is_whole(Numeric fraction)
+{
+	return min_scale(fraction) == 0;
+}
+
+static Numeric
+quantity_value(DcxQuantity quantity)
+{
+	return quantity.fraction ? quantity.fraction : int64_to_numeric(quantity.n);
+}
+
+Numeric
+dcx_quantity_numeric(DcxQuantity quantity)
+{
+	return DatumGetNumeric(
+		DirectFunctionCall1(numeric_trim_scale, NumericGetDatum(quantity_value(quantity))));
+}
+
+Numeric
+dcx_money_display(Numeric value)
+{
+	return round_to(value, Max(min_scale(value), DCX_CENTS));
+}
+
+Numeric
+dcx_money_cents(Numeric value)
+{
+	return round_to(value, DCX_CENTS);
+}
+
+Numeric
+dcx_money_amount(const char *name, Numeric value)
+{
+	bool finite = !numeric_is_nan(value) && !numeric_is_inf(value);
+
+	if (!finite || dcx_money_compare(value, int64_to_numeric(0)) <= 0 ||
+		min_scale(value) > DCX_CENTS)
+		ereport(ERROR,
+				errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				!finite ? errmsg("%s must be a finite number", name) :
+				dcx_money_compare(value, int64_to_numeric(0)) <= 0 ?
+						  errmsg("%s must be above 0", name) :
+						  errmsg("%s must be in whole cents", name),
+				errdetail("It is %s.", dcx_numeric_text(value)),
+				errhint("An amount is above 0 whichever way it goes, and in whole cents: "
+						"round(%s, 2).",
+						name));
+	return round_to(value, DCX_CENTS);
+}
+
+Numeric
+dcx_money_add(Numeric a, Numeric b)
+{
+	return DatumGetNumeric(
+		DirectFunctionCall2(numeric_add, NumericGetDatum(a), NumericGetDatum(b)));
+}
+
+Numeric
+dcx_money_subtract(Numeric a, Numeric b)
+{
+	return DatumGetNumeric(
+		DirectFunctionCall2(numeric_sub, NumericGetDatum(a), NumericGetDatum(b)));
+}
+
+Numeric
+dcx_money_multiply(Numeric a, Numeric b)
+{
+	return DatumGetNumeric(
+		DirectFunctionCall2(numeric_mul, NumericGetDatum(a), NumericGetDatum(b)));
+}
+
+Numeric
+dcx_money_percent(Numeric part, Numeric whole)
+{
+	Datum hundredfold = DirectFunctionCall2(numeric_mul,
+											NumericGetDatum(part),
+											NumericGetDatum(int64_to_numeric(100)));
+
+	if (dcx_money_compare(whole, int64_to_numeric(0)) == 0)
+		return NULL;
+	return round_to(DatumGetNumeric(
+						DirectFunctionCall2(numeric_div, hundredfold, NumericGetDatum(whole))),
+					DCX_CENTS);
+}
+
+char *
+dcx_money_text(Numeric value)
+{
+	return dcx_numeric_text(dcx_money_display(value));
+}
+
+/* The sum in 64-bit integers; false where it does not fit them. */
+static bool
+sum_small(const DcxTerm *terms, int nterms, int64 *sum, int *scale)
+{
+	*scale = DCX_CENTS;
+	for (int i = 0; i < nterms; i++)
+	{
+		if (terms[i].price->scale < 0 || terms[i].quantity.fraction)
+			return false;
+		*scale = Max(*scale, terms[i].price->scale);
+	}
+
+	*sum = 0;
+	for (int i = 0; i < nterms; i++)
+	{
+		const DcxPrice *price = terms[i].price;
+		int64			amount;
+
+		if (pg_mul_s64_overflow(price->mantissa, terms[i].quantity.n, &amount) ||
+			(price->scale < *scale &&
+			 pg_mul_s64_overflow(amount, power_of_ten[*scale - price->scale], &amount)) ||
+			pg_add_s64_overflow(*sum, amount, sum))
+			return false;
+	}
+
+	while (*scale > DCX_CENTS && *sum % 10 == 0)
+	{
+		*sum /= 10;
+		(*scale)--;
+	}
+	return true;
+}
+
+Numeric
+dcx_money_sum(const DcxTerm *terms, int nterms)
+{
+	int64 small;
+	int	  scale;
+	Datum sum;
+
+	if (sum_small(terms, nterms, &small, &scale))
+		return int64_div_fast_to_numeric(small, scale);
+
+	sum = NumericGetDatum(int64_to_numeric(0));
+	for (int i = 0; i < nterms; i++)
+	{
+		Datum amount = DirectFunctionCall2(numeric_mul,
+										   NumericGetDatum(terms[i].price->value),
+										   NumericGetDatum(quantity_value(terms[i].quantity)));
+
+		sum = DirectFunctionCall2(numeric_add, sum, amount);
+	}
+	return dcx_money_display(DatumGetNumeric(sum));
+}

@@ -1,0 +1,482 @@
+/*
+ * query.c
+ *		The one doorway to SPI and to utility commands: as whom a statement runs, and under what.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "executor/tstoreReceiver.h"
+#include "miscadmin.h"
+#include "nodes/makefuncs.h"
+#include "nodes/params.h"
+#include "tcop/utility.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+#include "src/base/names.h"
+#include "src/base/query.h"
+#include "src/base/relation.h"
+
+void
+dcx_run_set(const char *name, const char *value)
+{
+	(void)
+		set_config_option(name, value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+}
+
+static void
+begin(DcxRun *run, Oid owner, const char *path)
+{
+	GetUserIdAndSecContext(&run->user, &run->security_context);
+	run->guc_level = NewGUCNestLevel();
+	run->names = dcx_names_set(OidIsValid(owner) ? DCX_NAMES_OWN : DCX_NAMES_TRUSTED);
+
+	if (OidIsValid(owner))
+		SetUserIdAndSecContext(owner,
+							   run->security_context | SECURITY_LOCAL_USERID_CHANGE |
+								   SECURITY_RESTRICTED_OPERATION | SECURITY_NOFORCE_RLS);
+
+	/* In a run within a run it usually stands so already. */
+	if (strcmp(namespace_search_path, path) != 0)
+		dcx_run_set("search_path", path);
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
+}
+
+void
+dcx_run_begin(DcxRun *run, Oid owner)
+{
+	begin(run, owner, "pg_catalog, pg_temp");
+}
+
+void
+dcx_run_begin_firing(DcxRun *run, Oid owner, const char *schema)
+{
+	begin(run, owner, psprintf("pg_catalog, %s, pg_temp", quote_identifier(schema)));
+}
+
+void
+dcx_run_begin_reading(DcxRun *run, Oid owner)
+{
+	bool as_owner = superuser();
+
+	dcx_run_begin(run, as_owner ? owner : InvalidOid);
+	if (!as_owner)
+		(void) dcx_names_set(DCX_NAMES_ANY);
+}
+
+void
+dcx_run_begin_altering(DcxRun *run, Oid table)
+{
+	bool as_owner = superuser() && get_rel_relkind(table) == RELKIND_PARTITIONED_TABLE;
+
+	dcx_run_begin(run, as_owner ? dcx_relation_owner(table) : InvalidOid);
+}
+
+void
+dcx_run_end(DcxRun *run)
+{
+	SPI_finish();
+	AtEOXact_GUC(false, run->guc_level);
+	SetUserIdAndSecContext(run->user, run->security_context);
+	(void) dcx_names_set(run->names);
+}
+
+void
+dcx_parameter(DcxParameters *parameters, Oid type, Datum value, bool isnull)
+{
+	int i = parameters->n++;
+
+	Assert(i < DCX_PLAN_PARAMETERS);
+	parameters->types[i] = type;
+	parameters->values[i] = value;
+	parameters->nulls[i] = isnull ? 'n' : ' ';
+}
+
+void
+dcx_parameter_text(DcxParameters *parameters, const char *value)
+{
+	dcx_parameter(parameters, TEXTOID, value ? CStringGetTextDatum(value) : (Datum) 0, !value);
+}
+
+void
+dcx_parameter_numeric(DcxParameters *parameters, Numeric value)
+{
+	dcx_parameter(parameters, NUMERICOID, value ? NumericGetDatum(value) : (Datum) 0, !value);
+}
+
+void
+dcx_parameter_time(DcxParameters *parameters, TimestampTz value)
+{
+	dcx_parameter(parameters, TIMESTAMPTZOID, TimestampTzGetDatum(value), false);
+}
+
+void
+dcx_parameter_int64(DcxParameters *parameters, int64 value)
+{
+	dcx_parameter(parameters, INT8OID, Int64GetDatum(value), false);
+}
+
+/* Lets go of a plan that is not to be kept. */
+static void
+forget(DcxPlan *plan)
+{
+	if (plan->plan)
+		SPI_freeplan(plan->plan);
+	if (plan->sql)
+		pfree(plan->sql);
+	memset(plan, 0, sizeof(DcxPlan));
+}
+
+static pg_noinline DcxPlan
+make_plan(const char *sql, DcxParameters *parameters)
+{
+	DcxPlan	   plan = {.unforced = InNoForceRLSOperation(), .n = parameters->n};
+	SPIPlanPtr prepared =
+		SPI_prepare_cursor(sql, parameters->n, parameters->types, CURSOR_OPT_GENERIC_PLAN);
+
+	if (!prepared)
+		elog(ERROR, "SPI_prepare failed: %s", SPI_result_code_string(SPI_result));
+	plan.sql = MemoryContextStrdup(TopMemoryContext, sql);
+	memcpy(plan.types, parameters->types, sizeof(Oid) * parameters->n);
+	SPI_keepplan(prepared);
+	plan.plan = prepared;
+	return plan;
+}
+
+/* Executes a plan, or opens a cursor, as execute_plan() does, which sees to what the names mean. */
+static uint64
+execute_checked(DcxPlan *plan, const char *sql, DcxParameters *parameters, bool read_only,
+				Portal *cursor)
+{
+	DcxPlan		 mine = {0};
+	volatile int result = 0;
+
+	if (!plan)
+		mine = make_plan(sql, parameters);
+	else if (!plan->plan || strcmp(plan->sql, sql) != 0 ||
+			 plan->unforced != InNoForceRLSOperation() || plan->n != parameters->n ||
+			 memcmp(plan->types, parameters->types, sizeof(Oid) * parameters->n) != 0)
+	{
+		forget(plan);
+		*plan = make_plan(sql, parameters);
+	}
+
+	/* What we execute can run code that comes back here: nobody drops a plan while it executes. */
+	if (plan)
+	{
+		mine = *plan;
+		memset(plan, 0, sizeof(DcxPlan));
+	}
+	PG_TRY();
+	{
+		if (cursor)
+			*cursor =
+				SPI_cursor_open(NULL, mine.plan, parameters->values, parameters->nulls, read_only);
+		else
+			result =
+				SPI_execute_plan(mine.plan, parameters->values, parameters->nulls, read_only, 0);
+	}
+	PG_FINALLY();
+	{
+		forget(plan ? plan : &mine);
+		if (plan)
+			*plan = mine;
+	}
+	PG_END_TRY();
+
+	if (result < 0)
+		elog(ERROR, "SPI_execute_plan failed: %s", SPI_result_code_string(result));
+	return SPI_processed;
+}
+
+/* Executes a plan; or, where there is a place for it, opens a cursor. */
+static uint64
+execute_plan(DcxPlan *plan, const char *sql, DcxParameters *parameters, bool read_only,
+			 Portal *cursor)
+{
+	DcxNamesState	outer = dcx_names_state();
+	volatile uint64 n = 0;
+
+	dcx_names_check(sql);
+	PG_TRY();
+	{
+		n = execute_checked(plan, sql, parameters, read_only, cursor);
+	}
+	PG_FINALLY();
+	{
+		dcx_names_restore(outer);
+	}
+	PG_END_TRY();
+	return n;
+}
+
+uint64
+dcx_query_read(DcxPlan *plan, const char *sql, DcxParameters *parameters)
+{
+	return execute_plan(plan, sql, parameters, true, NULL);
+}
+
+uint64
+dcx_query_write(DcxPlan *plan, const char *sql, DcxParameters *parameters)
+{
+	return execute_plan(plan, sql, parameters, false, NULL);
+}
+
+void *
+dcx_query_open(DcxPlan *plan, const char *sql, DcxParameters *parameters)
+{
+	Portal cursor;
+
+	execute_plan(plan, sql, parameters, true, &cursor);
+	return cursor;
+}
+
+uint64
+dcx_query_fetch(void *cursor)
+{
+	DcxNamesState outer = dcx_names_state();
+	uint64		  nrows;
+
+	SPI_cursor_fetch(cursor, true, FETCH_ALL);
+	nrows = SPI_processed;
+	dcx_names_restore(outer);
+	SPI_cursor_close(cursor);
+	return nrows;
+}
+
+void
+dcx_query_touch(const char *sql)
+{
+	DcxParameters none = {0};
+	Portal		  cursor;
+
+	execute_plan(NULL, sql, &none, true, &cursor);
+	SPI_cursor_close(cursor);
+}
+
+/* A row of the result. A trigger of a table's owner can keep one away that we have just written. */
+static HeapTuple
+result_row(uint64 row)
+{
+	if (unlikely(!SPI_tuptable || row >= SPI_tuptable->numvals))
+		ereport(ERROR,
+				errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				errmsg("a table is not as dcx_pricing made it"),
+				errdetail("A statement on it gave fewer rows than it has to."),
+				errhint("Look for triggers on the tables in schema dcx."));
+	return SPI_tuptable->vals[row];
+}
+
+char *
+dcx_query_text(uint64 row, int column)
+{
+	HeapTuple tuple = result_row(row);
+	char	 *value;
+
+	/* The usual case, without finding and calling the type's output function. */
+	if (likely(SPI_gettypeid(SPI_tuptable->tupdesc, column) == TEXTOID))
+	{
+		bool  isnull;
+		Datum datum = SPI_getbinval(tuple, SPI_tuptable->tupdesc, column, &isnull);
+		text *packed = isnull ? NULL : DatumGetTextPP(datum);
+
+		if (!packed)
+			return NULL;
+		value = SPI_palloc(VARSIZE_ANY_EXHDR(packed) + 1);
+		text_to_cstring_buffer(packed, value, VARSIZE_ANY_EXHDR(packed) + 1);
+		return value;
+	}
+	value = SPI_getvalue(tuple, SPI_tuptable->tupdesc, column);
+	return value ? strcpy(SPI_palloc(strlen(value) + 1), value) : NULL;
+}
+
+static void
+not_as_made(int column, const char *what)
+{
+	ereport(ERROR,
+			errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			errmsg("a table is not as dcx_pricing made it"),
+			errdetail("Column \"%s\" %s.", SPI_fname(SPI_tuptable->tupdesc, column), what),
+			errhint("Put it back, or move the table away and attach again."));
+}
+
+Datum
+dcx_query_value(uint64 row, int column, Oid type, bool *isnull)
+{
+	HeapTuple tuple = result_row(row);
+
+	if (unlikely(SPI_gettypeid(SPI_tuptable->tupdesc, column) != type))
+		not_as_made(column, psprintf("is not of type %s", format_type_be(type)));
+	return SPI_getbinval(tuple, SPI_tuptable->tupdesc, column, isnull);
+}
+
+Numeric
+dcx_query_numeric(uint64 row, int column)
+{
+	bool  isnull;
+	Datum value = dcx_query_value(row, column, NUMERICOID, &isnull);
+	void *unpacked;
+
+	if (isnull)
+		return NULL;
+
+	/* In a row its header may be a short one. */
+	unpacked = DatumGetNumeric(value);
+	return memcpy(SPI_palloc(VARSIZE(unpacked)), unpacked, VARSIZE(unpacked));
+}
+
+Jsonb *
+dcx_query_jsonb(uint64 row, int column)
+{
+	bool  isnull;
+	Datum value = dcx_query_value(row, column, JSONBOID, &isnull);
+	void *unpacked;
+
+	if (isnull)
+		return NULL;
+
+	unpacked = DatumGetJsonbP(value);
+	return memcpy(SPI_palloc(VARSIZE(unpacked)), unpacked, VARSIZE(unpacked));
+}
+
+Numeric
+dcx_query_amount(uint64 row, int column)
+{
+	Numeric value = dcx_query_numeric(row, column);
+
+	if (!value)
+		not_as_made(column, "is NULL");
+	if (numeric_is_nan(value) || numeric_is_inf(value))
+		not_as_made(column, "is not finite");
+	return value;
+}
+
+bool
+dcx_query_bool(uint64 row, int column)
+{
+	bool  isnull;
+	Datum value = dcx_query_value(row, column, BOOLOID, &isnull);
+
+	return !isnull && DatumGetBool(value);
+}
+
+int64
+dcx_query_int64(uint64 row, int column)
+{
+	bool  isnull;
+	Datum value = dcx_query_value(row, column, INT8OID, &isnull);
+
+	return isnull ? 0 : DatumGetInt64(value);
+}
+
+TimestampTz
+dcx_query_time(uint64 row, int column)
+{
+	bool  isnull;
+	Datum value = dcx_query_value(row, column, TIMESTAMPTZOID, &isnull);
+
+	return isnull ? 0 : DatumGetTimestampTz(value);
+}
+
+void
+dcx_query_into(ReturnSetInfo *result, const char *sql, const DcxParameters *parameters)
+{
+	SPIExecuteOptions options = {0};
+	DcxNamesState	  outer = dcx_names_state();
+	volatile int	  code = 0;
+
+	options.read_only = true;
+	options.params = makeParamList(parameters->n);
+	for (int i = 0; i < parameters->n; i++)
+	{
+		ParamExternData *parameter = &options.params->params[i];
+
+		parameter->value = parameters->values[i];
+		parameter->isnull = parameters->nulls[i] == 'n';
+		parameter->pflags = PARAM_FLAG_CONST;
+		parameter->ptype = parameters->types[i];
+	}
+	options.dest = CreateDestReceiver(DestTuplestore);
+	SetTuplestoreDestReceiverParams(options.dest,
+									result->setResult,
+									result->econtext->ecxt_per_query_memory,
+									false,
+									result->setDesc,
+									"the columns are not those declared");
+	dcx_names_check(sql);
+	PG_TRY();
+	{
+		code = SPI_execute_extended(sql, &options);
+	}
+	PG_FINALLY();
+	{
+		dcx_names_restore(outer);
+	}
+	PG_END_TRY();
+	if (code < 0)
+		elog(ERROR, "SPI_execute_extended failed: %s", SPI_result_code_string(code));
+}
+
+uint64
+dcx_query_execute(const char *sql, int nargs, const Oid *types, Datum *values, const char *nulls)
+{
+	DcxNamesState outer = dcx_names_state();
+	volatile int  result = 0;
+
+	dcx_names_check(sql);
+	PG_TRY();
+	{
+		result =
+			SPI_execute_with_args(sql, nargs, unconstify(Oid *, types), values, nulls, false, 0);
+	}
+	PG_FINALLY();
+	{
+		dcx_names_restore(outer);
+	}
+	PG_END_TRY();
+	if (result < 0)
+		elog(ERROR, "SPI_execute_with_args failed: %s", SPI_result_code_string(result));
+	return SPI_processed;
+}
+
+void
+dcx_query_utility(Node *statement)
+{
+	PlannedStmt *planned = makeNode(PlannedStmt);
+
+	planned->commandType = CMD_UTILITY;
+	planned->canSetTag = false;
+	planned->utilityStmt = statement;
+	planned->stmt_location = -1;
+
+	ProcessUtility(planned,
+				   "(a command of dcx_pricing)",
+				   false,
+				   PROCESS_UTILITY_QUERY,
+				   NULL,
+				   NULL,
+				   None_Receiver,
+				   NULL);
+	CommandCounterIncrement();
+}
+
+char *
+dcx_query_text_of(Oid role, const char *sql, DcxParameters *parameters)
+{
+	char  *value = NULL;
+	DcxRun run;
+
+	dcx_run_begin(&run, role);
+	if (dcx_query_read(NULL, sql, parameters) > 0)
+		value = dcx_query_text(0, 1);
+	dcx_run_end(&run);
+	return value;
+}

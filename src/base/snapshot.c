@@ -1,0 +1,222 @@
+/*
+ * snapshot.c
+ *		The exactness rule: may a value that was read earlier stand for a read now?
+ *
+ * The rule itself is in snapshot.h.
+ */
+#include "postgres.h"
+
+#include "access/relation.h"
+#include "access/table.h"
+#include "access/xlog.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_inherits.h"
+#include "common/hashfn.h"
+#include "storage/lmgr.h"
+#include "utils/rel.h"
+
+#include "src/base/snapshot.h"
+
+/* A relation and all that inherit from it, those locked; core's way costs more than a lookup. */
+static List *
+with_inheritors(Oid relid)
+{
+	return has_subclass(relid) ? find_all_inheritors(relid, AccessShareLock, NULL) :
+								 list_make1_oid(relid);
+}
+
+/* The same of several relations. */
+static List *
+all_with_inheritors(const Oid *roots, int nroots)
+{
+	List *relations = with_inheritors(roots[0]);
+
+	for (int i = 1; i < nroots; i++)
+		relations = list_concat(relations, with_inheritors(roots[i]));
+	return relations;
+}
+
+DcxSource
+dcx_source_of(const Oid *roots, int nroots)
+{
+	DcxSource source = {.logged = true, .nroots = nroots};
+	List	 *relations = all_with_inheritors(roots, nroots);
+	int		  nforeign = 0;
+	int		  nothers = 0;
+	ListCell *lc;
+
+	memcpy(source.roots, roots, sizeof(Oid) * nroots);
+	source.relations = palloc(sizeof(Oid) * list_length(relations));
+	foreach(lc, relations)
+	{
+		Relation relation = table_open(lfirst_oid(lc), NoLock);
+
+		source.relations[source.nrelations++] = RelationGetRelid(relation);
+		switch (relation->rd_rel->relkind)
+		{
+			case RELKIND_RELATION:
+			case RELKIND_MATVIEW:
+				source.logged = source.logged && RelationNeedsWAL(relation);
+				break;
+			case RELKIND_PARTITIONED_TABLE:
+				break;
+			case RELKIND_FOREIGN_TABLE:
+				nforeign++;
+				break;
+			default:
+				nothers++;
+				break;
+		}
+		table_close(relation, NoLock);
+	}
+	list_free(relations);
+
+	/* Foreign partitions, or a mixture, are nothing that one rule is for. */
+	if (nforeign == 0 && nothers == 0)
+		source.kind = DCX_SOURCE_TABLES;
+	else if (nforeign == nroots && source.nrelations == nroots)
+		source.kind = DCX_SOURCE_FOREIGN;
+	else
+		source.kind = DCX_SOURCE_VIEW;
+	return source;
+}
+
+/* Whether our transaction may have written the relation: no writer does with a weaker lock. */
+static bool
+write_locked(const DcxSource *source)
+{
+	for (int i = 0; i < source->nrelations; i++)
+		if (CheckRelationOidLockedByMe(source->relations[i], RowExclusiveLock, true))
+			return true;
+	return false;
+}
+
+uint64
+dcx_snapshot_hash(Snapshot snapshot)
+{
+	/* A snapshot taken during recovery has them all in subxip. */
+	if (snapshot->takenDuringRecovery)
+		return hash_bytes_extended((const unsigned char *) snapshot->subxip,
+								   snapshot->subxcnt * sizeof(TransactionId),
+								   0);
+	return hash_bytes_extended((const unsigned char *) snapshot->xip,
+							   snapshot->xcnt * sizeof(TransactionId),
+							   0);
+}
+
+/*
+ * Whether the relations still are the same tables: another session can attach a partition that an
+ * older snapshot of ours has not heard of, and we can write into it.
+ */
+static bool
+same_relations(const DcxSource *source)
+{
+	Relation opened[DCX_SOURCE_ROOTS];
+	int		 nopened = 0;
+	List	*relations;
+	bool	 same;
+
+	while (nopened < source->nroots &&
+		   (opened[nopened] = try_relation_open(source->roots[nopened], AccessShareLock)) != NULL)
+		nopened++;
+
+	same = nopened == source->nroots;
+	if (same)
+	{
+		relations = all_with_inheritors(source->roots, source->nroots);
+		same = list_length(relations) == source->nrelations;
+		for (int i = 0; same && i < source->nrelations; i++)
+			same = list_nth_oid(relations, i) == source->relations[i];
+		list_free(relations);
+	}
+	while (nopened > 0)
+		relation_close(opened[--nopened], NoLock);
+	return same;
+}
+
+DcxStamp
+dcx_stamp_now(const DcxSource *source)
+{
+	Snapshot snapshot = GetActiveSnapshot();
+	DcxStamp stamp = {0};
+
+	stamp.valid = snapshot->snapshot_type == SNAPSHOT_MVCC;
+	stamp.suboverflowed = snapshot->suboverflowed;
+	stamp.recovery = snapshot->takenDuringRecovery;
+	stamp.xmin = snapshot->xmin;
+	stamp.xmax = snapshot->xmax;
+	stamp.xcnt = snapshot->xcnt;
+	stamp.subxcnt = snapshot->subxcnt;
+	stamp.running = dcx_snapshot_running(snapshot);
+	stamp.curcid = snapshot->curcid;
+	stamp.lxid = DCX_MY_LXID;
+	stamp.statement = GetCurrentStatementStartTimestamp();
+	stamp.written = ProcLastRecPtr;
+	stamp.has_xid = TransactionIdIsValid(GetTopTransactionIdIfAny());
+	stamp.write_locked = write_locked(source);
+	stamp.serializable = IsolationIsSerializable();
+	return stamp;
+}
+
+static bool
+tables_hold(const DcxStamp *stamp, const DcxSource *source)
+{
+	bool same_transaction = stamp->lxid == DCX_MY_LXID;
+
+	if (!dcx_stamp_same_snapshot(stamp))
+		return false;
+
+	/* (a) nothing was written */
+	if (same_transaction && source->logged && stamp->curcid == GetActiveSnapshot()->curcid &&
+		stamp->written == ProcLastRecPtr)
+		return true;
+
+	/* (b) the relation was not written by us */
+	if (!same_transaction && (stamp->has_xid || stamp->serializable || IsolationIsSerializable()))
+		return false;
+	return !stamp->write_locked && !write_locked(source) && same_relations(source);
+}
+
+static bool
+foreign_holds(const DcxStamp *stamp, const DcxSource *source)
+{
+	if (stamp->lxid != DCX_MY_LXID || stamp->write_locked)
+		return false;
+
+	/* No command of the transaction has written anything: the usual case, and the quick one. */
+	if (GetCurrentCommandId(false) == FirstCommandId)
+		return true;
+	return !write_locked(source);
+}
+
+static bool
+view_holds(const DcxStamp *stamp)
+{
+	return stamp->lxid == DCX_MY_LXID && dcx_stamp_same_snapshot(stamp) &&
+		   stamp->statement == GetCurrentStatementStartTimestamp() && !stamp->has_xid &&
+		   !TransactionIdIsValid(GetTopTransactionIdIfAny());
+}
+
+bool
+dcx_stamp_holds_slow(const DcxStamp *stamp, const DcxSource *source)
+{
+	switch (source->kind)
+	{
+		case DCX_SOURCE_TABLES:
+			return tables_hold(stamp, source);
+		case DCX_SOURCE_FOREIGN:
+			return foreign_holds(stamp, source);
+		case DCX_SOURCE_VIEW:
+			return view_holds(stamp);
+	}
+	return false;
+}
+
+bool
+dcx_stamp_same(const DcxStamp *a, const DcxStamp *b)
+{
+	return a->valid && b->valid && a->xmin == b->xmin && a->xmax == b->xmax && a->xcnt == b->xcnt &&
+		   a->subxcnt == b->subxcnt && a->running == b->running &&
+		   a->suboverflowed == b->suboverflowed && a->recovery == b->recovery &&
+		   a->lxid == b->lxid && a->has_xid == b->has_xid && a->serializable == b->serializable;
+}

@@ -1,0 +1,603 @@
+/*
+ * pricebook.c
+ *		Which price book answers: the catalog's own, or one that was saved.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "funcapi.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/resowner.h"
+#include "utils/timestamp.h"
+
+#include "src/base/errcodes.h"
+#include "src/base/names.h"
+#include "src/book/bookjson.h"
+#include "src/book/pricebook.h"
+#include "src/book/products.h"
+#include "src/book/saved.h"
+#include "src/book/services.h"
+#include "src/remote/remote.h"
+
+/* How long a catalog that could not be reached is left alone, in seconds. */
+#define RETRY_AFTER 10
+
+int dcx_max_price_age = 0;
+int dcx_on_outage = DCX_ON_OUTAGE_ERROR;
+
+/* A book and where it is from. */
+typedef struct Origin
+{
+	DcxPriceBook *book; /* NULL: none yet */
+	MemoryContext context;
+	int			  nproducts;
+	bool		  saved;
+	Oid			  relation; /* what it was read from */
+	TimestampTz	  read_at;	/* when its prices were last seen there */
+	DcxSource	  source;	/* not of a saved book */
+	int64		  book_id;	/* of a saved book */
+	DcxRowVersion version;	/* of a saved book */
+	DcxStamp	  stamp;
+} Origin;
+
+typedef DcxProductRow *(*ReadRows)(const DcxPriced *priced, bool full, int *nrows,
+								   DcxSource *source, DcxStamp *stamp);
+
+/* What this backend knows of a catalog's prices. */
+typedef struct Shelf
+{
+	ReadRows  read;
+	DcxPriced priced; /* what is attached */
+	DcxSaved  newest;
+	Origin	  current;
+
+	/*
+	 * Whether one look at the stamp is enough: the book is from tables, and all that led to it was
+	 * read under the same stamp. True under this setting, for transactions that begin until then.
+	 */
+	bool		quick;
+	int			quick_max_age;
+	TimestampTz quick_until;
+
+	/* What was decided for a transaction; under max_price_age = 0 only after an outage. */
+	struct
+	{
+		LocalTransactionId lxid;
+		int				   max_age;
+		bool			   saved;
+		bool			   outage; /* for want of something better */
+		TransactionId	   xmax;   /* of the snapshot it was decided under */
+		uint32			   xcnt;
+	} chosen;
+
+	/* The last outage: of what, and until when not to try again. */
+	Oid			outage_relation;
+	TimestampTz outage_until;
+
+	/* What was done so far, for dcx_price_book_stats(). */
+	int64 loads;
+	int64 remote_reads;
+	int64 hits;
+} Shelf;
+
+static Shelf shelves[DCX_CATALOGS] = {
+	{.read = dcx_products_rows, .newest = {.catalog = DCX_AAS_NAME}},
+	{.read = dcx_services_rows, .newest = {.catalog = DCX_ENETWORKS_NAME}},
+};
+
+static const char *
+what(const Shelf *shelf)
+{
+	return dcx_catalogs[shelf - shelves].what;
+}
+
+static DcxRemote *
+remote(const Shelf *shelf)
+{
+	return dcx_catalog_remote(shelf - shelves);
+}
+
+static TimestampTz
+seconds_after(TimestampTz time, int seconds)
+{
+	return time + (TimestampTz) seconds * USECS_PER_SEC;
+}
+
+/*
+ * Not where the catalog itself answers and a saved book could: that has to be remembered as decided,
+ * transaction by transaction.
+ */
+static void
+set_quick(Shelf *shelf)
+{
+	const DcxPriced *priced = &shelf->priced;
+	const DcxStamp	*stamp = &shelf->current.stamp;
+	bool			 same = !priced->absent || dcx_stamp_same(stamp, &priced->absent->stamp);
+
+	for (int i = 0; i < priced->n; i++)
+		same = same && dcx_stamp_same(stamp, &priced->bindings[i]->stamp);
+
+	shelf->quick_max_age = dcx_max_price_age;
+	if (shelf->current.saved)
+	{
+		shelf->quick = !shelf->chosen.outage && same;
+		shelf->quick_until = seconds_after(shelf->current.read_at, dcx_max_price_age);
+	}
+	else
+	{
+		shelf->quick =
+			dcx_max_price_age == 0 && shelf->current.source.kind == DCX_SOURCE_TABLES && same;
+		shelf->quick_until = PG_INT64_MAX;
+	}
+}
+
+/* Whether a book is of what is attached. */
+static bool
+is_of(const Origin *origin, const DcxPriced *priced)
+{
+	if (origin->source.nroots != priced->n)
+		return false;
+	for (int i = 0; i < priced->n; i++)
+		if (origin->source.roots[i] != priced->bindings[i]->relation)
+			return false;
+	return true;
+}
+
+/* A new book takes the old one's place. Nothing here can fail. */
+static void
+swap_in(Shelf *shelf, const Origin *fresh)
+{
+	MemoryContext before = shelf->current.context;
+
+	shelf->quick = false;
+	MemoryContextSetParent(fresh->context, TopMemoryContext);
+	shelf->current = *fresh;
+	if (before)
+		MemoryContextDelete(before);
+	shelf->loads++;
+}
+
+/* A context for a new book, which goes with the current one if the making fails. */
+static MemoryContext
+book_context(void)
+{
+	return AllocSetContextCreate(CurrentMemoryContext, "dcx price book", ALLOCSET_DEFAULT_SIZES);
+}
+
+static void
+load_live(Shelf *shelf)
+{
+	Origin		   fresh = {.relation = shelf->priced.bindings[0]->relation,
+							.read_at = GetCurrentTimestamp()};
+	MemoryContext  caller;
+	DcxProductRow *rows;
+
+	fresh.context = book_context();
+	caller = MemoryContextSwitchTo(fresh.context);
+	rows = shelf->read(&shelf->priced, false, &fresh.nproducts, &fresh.source, &fresh.stamp);
+	fresh.book = dcx_book_make("catalog", rows, fresh.nproducts);
+	pfree(rows);
+	MemoryContextSwitchTo(caller);
+
+	swap_in(shelf, &fresh);
+	if (fresh.source.kind == DCX_SOURCE_FOREIGN)
+		shelf->remote_reads++;
+}
+
+static void
+load_saved(Shelf *shelf)
+{
+	Origin		   fresh = {.saved = true,
+							.relation = shelf->newest.table,
+							.read_at = shelf->newest.last_seen_at,
+							.book_id = shelf->newest.book_id,
+							.version = shelf->newest.version,
+							.stamp = shelf->newest.stamp};
+	MemoryContext  caller;
+	DcxProductRow *rows;
+
+	fresh.context = book_context();
+	caller = MemoryContextSwitchTo(fresh.context);
+	rows = dcx_saved_rows(&shelf->newest, &fresh.nproducts);
+	fresh.book = dcx_book_make("catalog", rows, fresh.nproducts);
+	pfree(rows);
+	MemoryContextSwitchTo(caller);
+
+	swap_in(shelf, &fresh);
+}
+
+static void
+choose(Shelf *shelf, bool saved, bool outage)
+{
+	shelf->chosen.lxid = DCX_MY_LXID;
+	shelf->chosen.max_age = dcx_max_price_age;
+	shelf->chosen.saved = saved;
+	shelf->chosen.outage = outage;
+	shelf->chosen.xmax = GetActiveSnapshot()->xmax;
+	shelf->chosen.xcnt = GetActiveSnapshot()->xcnt;
+}
+
+/* Whether the active snapshot, a cursor's for example, is from before the decision. */
+static bool
+is_older_snapshot(const Shelf *shelf)
+{
+	Snapshot now = GetActiveSnapshot();
+
+	return TransactionIdPrecedes(now->xmax, shelf->chosen.xmax) ||
+		   (now->xmax == shelf->chosen.xmax && now->xcnt > shelf->chosen.xcnt);
+}
+
+/* The newest saved book answers, for want of something better: says so, once a transaction. */
+static void
+choose_for_outage(Shelf *shelf, const char *reason)
+{
+	choose(shelf, true, true);
+	ereport(WARNING,
+			errcode(DCX_ERRCODE_UNREACHABLE),
+			errmsg("the %s cannot be reached: prices are those last seen at %s",
+				   what(shelf),
+				   timestamptz_to_str(shelf->newest.last_seen_at)),
+			errdetail("%s", reason));
+}
+
+/* A transaction that had read the catalog has lost it at its end: that is an outage, too. */
+static void
+note_loss(Shelf *shelf)
+{
+	DcxRemote *from = remote(shelf);
+
+	if (from->lost_at != 0 && shelf->current.book && !shelf->current.saved)
+	{
+		shelf->outage_relation = shelf->current.relation;
+		shelf->outage_until = seconds_after(from->lost_at, RETRY_AFTER);
+	}
+	from->lost_at = 0;
+}
+
+/* Whether the catalog is left alone for now, since it could not be reached a moment ago. */
+static bool
+is_left_alone(Shelf *shelf)
+{
+	note_loss(shelf);
+	return dcx_on_outage == DCX_ON_OUTAGE_SAVED &&
+		   shelf->outage_relation == shelf->priced.bindings[0]->relation &&
+		   GetCurrentTransactionStartTimestamp() < shelf->outage_until;
+}
+
+static bool
+is_young_enough(const Shelf *shelf)
+{
+	return shelf->newest.found && dcx_max_price_age > 0 &&
+		   GetCurrentTransactionStartTimestamp() <=
+			   seconds_after(shelf->newest.last_seen_at, dcx_max_price_age);
+}
+
+/*
+ * Whether the newest saved book answers; it is up to date then. A transaction that has taken the
+ * catalog itself stays with it.
+ */
+static bool
+is_saved_chosen(Shelf *shelf)
+{
+	bool decided = shelf->chosen.lxid == DCX_MY_LXID &&
+				   shelf->chosen.max_age == dcx_max_price_age &&
+				   (!shelf->chosen.outage || dcx_on_outage == DCX_ON_OUTAGE_SAVED);
+
+	if (decided ? !shelf->chosen.saved : dcx_max_price_age == 0 && !is_left_alone(shelf))
+	{
+		shelf->chosen.outage = false;
+		return false;
+	}
+
+	dcx_saved_get(&shelf->newest);
+	if (decided && shelf->chosen.outage && shelf->newest.found)
+		return true;
+	if (decided && is_older_snapshot(shelf))
+		return is_young_enough(shelf);
+	if (!decided && shelf->newest.found && !is_young_enough(shelf) && is_left_alone(shelf))
+		choose_for_outage(shelf,
+						  psprintf("It is tried again after %s.",
+								   timestamptz_to_str(shelf->outage_until)));
+	else
+		choose(shelf, is_young_enough(shelf), false);
+	return shelf->chosen.saved;
+}
+
+static DcxPriceBook *
+saved_book(Shelf *shelf)
+{
+	if (shelf->current.saved && dcx_same_version(&shelf->current.version, &shelf->newest.version) &&
+		shelf->current.relation == shelf->newest.table &&
+		shelf->current.book_id == shelf->newest.book_id &&
+		shelf->current.read_at == shelf->newest.last_seen_at)
+	{
+		shelf->current.stamp = shelf->newest.stamp;
+		shelf->hits++;
+	}
+	else
+		load_saved(shelf);
+	set_quick(shelf);
+	return shelf->current.book;
+}
+
+/* What a saved book could do about an outage. */
+static char *
+saved_hint(const Shelf *shelf)
+{
+	if (dcx_on_outage != DCX_ON_OUTAGE_SAVED)
+		return shelf->newest.found ?
+				   psprintf("With dcx_pricing.on_outage = saved the book last seen at %s would "
+							"answer.",
+							timestamptz_to_str(shelf->newest.last_seen_at)) :
+				   pstrdup("There is no saved book that could answer.");
+	return shelf->newest.found ?
+			   psprintf("Run the transaction again: the book last seen at %s answers then.",
+						timestamptz_to_str(shelf->newest.last_seen_at)) :
+			   pstrdup("There is no saved book that could answer: SELECT * FROM "
+					   "dcx_price_book_save() makes one when the catalog is back.");
+}
+
+/*
+ * Deals with an error that has been caught, and its subtransaction rolled back, if there was one:
+ * returns where a saved book answers instead.
+ */
+static void
+survive_outage(Shelf *shelf, ErrorData *error, bool survivable)
+{
+	if (error->sqlerrcode != DCX_ERRCODE_UNREACHABLE)
+		ReThrowError(error);
+
+	/* A view may have run code that comes back here, and what it saw was rolled back. */
+	if (survivable)
+	{
+		dcx_saved_get(&shelf->newest);
+		survivable = shelf->newest.found;
+	}
+	if (dcx_on_outage == DCX_ON_OUTAGE_SAVED)
+	{
+		shelf->outage_relation = shelf->priced.bindings[0]->relation;
+		shelf->outage_until = seconds_after(GetCurrentTimestamp(), RETRY_AFTER);
+	}
+	if (!survivable)
+	{
+		error->hint =
+			error->hint ? psprintf("%s %s", error->hint, saved_hint(shelf)) : saved_hint(shelf);
+		ReThrowError(error);
+	}
+	choose_for_outage(shelf, error->detail ? error->detail : error->message);
+	FreeErrorData(error);
+}
+
+static void
+load(void *shelf)
+{
+	load_live(shelf);
+}
+
+static void
+release(void *shelf)
+{
+	ReleaseCurrentSubTransaction();
+}
+
+/*
+ * Whether an outage may be survived: by a transaction that has not read there before, or it would
+ * fail at its end, and where a subtransaction can be started, in no parallel plan.
+ */
+static bool
+may_survive(const Shelf *shelf)
+{
+	return dcx_on_outage == DCX_ON_OUTAGE_SAVED && shelf->newest.found &&
+		   !dcx_catalog_is_in_use(shelf - shelves) && !IsInParallelMode();
+}
+
+/*
+ * Loads the catalog from where it may be out of reach. False where it is, and the newest saved book
+ * is to answer. What then has been done in vain is rolled back, for which it takes a subtransaction;
+ * its end is a message to the other server, too.
+ */
+static bool
+load_from_afar(Shelf *shelf)
+{
+	MemoryContext context = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	DcxNamesState names = dcx_names_state();
+	ErrorData *volatile error = NULL;
+	bool subtransaction;
+
+	dcx_saved_get(&shelf->newest);
+	subtransaction = may_survive(shelf);
+	if (subtransaction)
+		BeginInternalSubTransaction(NULL);
+	PG_TRY();
+	{
+		if (subtransaction)
+			dcx_remote_do(remote(shelf), NIL, load, release, shelf);
+		else
+			load_live(shelf);
+		shelf->outage_relation = InvalidOid;
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		FlushErrorState();
+		if (subtransaction)
+			RollbackAndReleaseCurrentSubTransaction();
+		dcx_names_restore(names);
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(context);
+	CurrentResourceOwner = owner;
+
+	if (error)
+		survive_outage(shelf, error, subtransaction && !dcx_remote_is_lost());
+	return !error;
+}
+
+static DcxPriceBook *
+live_book(Shelf *shelf)
+{
+	if (likely(shelf->current.book && !shelf->current.saved &&
+			   is_of(&shelf->current, &shelf->priced) &&
+			   dcx_stamp_holds(&shelf->current.stamp, &shelf->current.source)))
+	{
+		shelf->hits++;
+		if (unlikely(shelf->quick_max_age != dcx_max_price_age))
+			set_quick(shelf);
+		return shelf->current.book;
+	}
+
+	if (dcx_catalog_is_near(&shelf->priced))
+		load_live(shelf);
+	else if (!load_from_afar(shelf))
+		return saved_book(shelf);
+	set_quick(shelf);
+	return shelf->current.book;
+}
+
+DcxPriceBook *
+dcx_pricebook_get(DcxCatalogId id)
+{
+	Shelf *shelf = &shelves[id];
+
+	if (likely(shelf->quick && shelf->quick_max_age == dcx_max_price_age &&
+			   GetCurrentTransactionStartTimestamp() <= shelf->quick_until &&
+			   dcx_stamp_holds_quick(&shelf->current.stamp)))
+	{
+		shelf->hits++;
+		return shelf->current.book;
+	}
+
+	shelf->priced = dcx_catalog_priced(id);
+	return is_saved_chosen(shelf) ? saved_book(shelf) : live_book(shelf);
+}
+
+void
+dcx_pricebook_origin(DcxCatalogId id, Oid *relation, TimestampTz *read_at)
+{
+	*relation = shelves[id].current.relation;
+	*read_at = shelves[id].current.read_at;
+}
+
+DcxProductRow *
+dcx_pricebook_live_rows(DcxCatalogId id, int *nrows, bool *near)
+{
+	Shelf		  *shelf = &shelves[id];
+	DcxPriced	   priced = dcx_catalog_priced(id);
+	DcxSource	   source;
+	DcxStamp	   stamp;
+	DcxProductRow *rows = shelf->read(&priced, true, nrows, &source, &stamp);
+
+	shelf->outage_relation = InvalidOid;
+	*near = source.kind == DCX_SOURCE_TABLES;
+	if (source.kind == DCX_SOURCE_FOREIGN)
+		shelf->remote_reads++;
+	return rows;
+}
+
+DcxProductRow *
+dcx_pricebook_rows(DcxCatalogId id, int *nrows)
+{
+	Shelf *shelf = &shelves[id];
+	bool   near;
+
+	dcx_pricebook_get(id);
+	if (!shelf->current.saved)
+		return dcx_pricebook_live_rows(id, nrows, &near);
+	dcx_saved_get(&shelf->newest);
+	return dcx_saved_rows(&shelf->newest, nrows);
+}
+
+/* What a call site of dcx_price_book() gave last. */
+typedef struct Shown
+{
+	DcxCatalogId id;
+	Jsonb		*value; /* NULL: nothing to be given again */
+	DcxStamp	 stamp;
+	int			 max_age;
+} Shown;
+
+static Jsonb *
+copy_jsonb(Jsonb *value)
+{
+	return memcpy(palloc(VARSIZE(value)), value, VARSIZE(value));
+}
+
+/*
+ * dcx_price_book(catalog text)
+ *
+ * An argument such as dcx_price_book() or jsonb_set(dcx_price_book(), ...) is evaluated for each
+ * row, also from a subquery in FROM, which the planner pulls up. It is read for each statement, as a
+ * view is: categories may be of another kind than products.
+ */
+PG_FUNCTION_INFO_V1(dcx_price_book);
+Datum
+dcx_price_book(PG_FUNCTION_ARGS)
+{
+	static const DcxSource view = {.kind = DCX_SOURCE_VIEW};
+	DcxCatalogId		   id = dcx_catalog_named(PG_GETARG_TEXT_PP(0));
+	Shown				  *shown = fcinfo->flinfo->fn_extra;
+	DcxStamp			   stamp;
+	DcxProductRow		  *rows;
+	int					   nrows;
+	Jsonb				  *value;
+
+	if (shown && shown->value && shown->id == id && shown->max_age == dcx_max_price_age &&
+		dcx_stamp_holds(&shown->stamp, &view))
+		PG_RETURN_JSONB_P(copy_jsonb(shown->value));
+
+	stamp = dcx_stamp_now(&view);
+	rows = dcx_pricebook_rows(id, &nrows);
+	value = dcx_bookjson_value(rows, nrows, false);
+	if (!stamp.has_xid)
+	{
+		MemoryContext caller = MemoryContextSwitchTo(fcinfo->flinfo->fn_mcxt);
+
+		if (!shown)
+			shown = fcinfo->flinfo->fn_extra = palloc0(sizeof(Shown));
+		if (shown->value)
+			pfree(shown->value);
+		shown->value = NULL;
+		shown->value = copy_jsonb(value);
+		shown->id = id;
+		shown->stamp = stamp;
+		shown->max_age = dcx_max_price_age;
+		MemoryContextSwitchTo(caller);
+	}
+	PG_RETURN_JSONB_P(value);
+}
+
+/* dcx_price_book_stats(): what the price books of this backend did. */
+PG_FUNCTION_INFO_V1(dcx_price_book_stats);
+Datum
+dcx_price_book_stats(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+
+	InitMaterializedSRF(fcinfo, 0);
+	for (int id = 0; id < DCX_CATALOGS; id++)
+	{
+		const Shelf	 *shelf = &shelves[id];
+		const Origin *current = &shelf->current;
+		Datum		  values[7] = {0};
+		bool		  nulls[7] = {false};
+
+		/* E-Networks is optional: what was never asked for is not worth a row. */
+		if (id != DCX_AAS && !current->book)
+			continue;
+		values[0] = CStringGetTextDatum(dcx_catalogs[id].name);
+		values[1] = Int32GetDatum(current->nproducts);
+		values[2] = Int64GetDatum(shelf->loads);
+		values[3] = Int64GetDatum(shelf->remote_reads);
+		values[4] = Int64GetDatum(shelf->hits);
+		values[5] = CStringGetTextDatum(current->saved							  ? "saved" :
+										current->source.kind == DCX_SOURCE_TABLES ? "local" :
+																					"live");
+		values[6] = TimestampTzGetDatum(current->read_at);
+		nulls[1] = nulls[5] = nulls[6] = !current->book;
+		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+	}
+	return (Datum) 0;
+}

@@ -1,0 +1,251 @@
+/*
+ * products.c
+ *		The products of AAS as rows, and its VM templates.
+ */
+#include "postgres.h"
+
+#include "storage/lmgr.h"
+
+#include "src/base/errcodes.h"
+#include "src/base/query.h"
+#include "src/base/relation.h"
+#include "src/book/products.h"
+
+/* How many names of templates an error lists. */
+#define NAMES_LISTED 20
+
+static const DcxCatalogPart *
+part(DcxAasPart number)
+{
+	return &dcx_catalogs[DCX_AAS].parts[number];
+}
+
+typedef struct Category
+{
+	char *id;
+	char *name;
+} Category;
+
+static int
+compare_categories(const void *a, const void *b)
+{
+	return strcmp(((const Category *) a)->id, ((const Category *) b)->id);
+}
+
+/* Puts the categories' names in the place of their ids, where there are categories. */
+static void
+name_categories(DcxProductRow *rows, int nrows)
+{
+	static DcxPlan	  plan;
+	const DcxBinding *binding = dcx_catalog_binding(DCX_AAS, DCX_CATEGORIES);
+	MemoryContext	  context = CurrentMemoryContext;
+	Category		 *found = NULL;
+	int				  nfound = 0;
+	int				  n = 0;
+	Oid				  relation = InvalidOid;
+	DcxRun			  run;
+
+	if (binding->attached)
+		relation = binding->relation;
+	if (OidIsValid(relation))
+		LockRelationOid(relation, AccessShareLock);
+	if (OidIsValid(dcx_relation_owner(relation)))
+	{
+		dcx_run_begin(&run, dcx_relation_owner(relation));
+		nfound = dcx_catalog_select_part(DCX_AAS,
+										 DCX_CATEGORIES,
+										 part(DCX_CATEGORIES)->ncolumns,
+										 relation,
+										 &plan);
+		found = MemoryContextAllocHuge(context, sizeof(Category) * Max(nfound, 1));
+		for (int i = 0; i < nfound; i++)
+		{
+			found[n].id = dcx_query_text(i, 1);
+			found[n].name = dcx_query_text(i, 2);
+			n += found[n].id != NULL;
+		}
+		dcx_run_end(&run);
+		qsort(found, n, sizeof(Category), compare_categories);
+	}
+
+	for (int i = 0; i < nrows; i++)
+	{
+		Category  sought = {.id = unconstify(char *, rows[i].category)};
+		Category *category = NULL;
+
+		if (sought.id && n > 0)
+			category = bsearch(&sought, found, n, sizeof(Category), compare_categories);
+		rows[i].category = category ? category->name : NULL;
+	}
+}
+
+DcxProductRow *
+dcx_products_rows(const DcxPriced *priced, bool full, int *nrows, DcxSource *source,
+				  DcxStamp *stamp)
+{
+	static DcxPlan priced_plan;
+	static DcxPlan full_plan;
+	Oid			   relation = priced->bindings[0]->relation;
+	MemoryContext  context = CurrentMemoryContext;
+	DcxProductRow *rows;
+	DcxRun		   run;
+
+	dcx_catalog_lock(priced, source, stamp);
+	dcx_run_begin(&run, dcx_relation_owner(relation));
+	*nrows =
+		dcx_catalog_select_part(DCX_AAS,
+								DCX_PRODUCTS,
+								full ? part(DCX_PRODUCTS)->ncolumns : part(DCX_PRODUCTS)->npriced,
+								relation,
+								full ? &full_plan : &priced_plan);
+	if (*nrows == 0 && (full || source->kind == DCX_SOURCE_FOREIGN))
+		dcx_catalog_is_empty(DCX_AAS, relation);
+
+	rows = MemoryContextAllocExtended(context,
+									  sizeof(DcxProductRow) * Max(*nrows, 1),
+									  MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	for (int i = 0; i < *nrows; i++)
+	{
+		rows[i].code = dcx_query_text(i, 1);
+		rows[i].title = dcx_query_text(i, 2);
+		rows[i].price = dcx_query_numeric(i, 3);
+		if (full)
+		{
+			rows[i].cost = dcx_query_numeric(i, 4);
+			rows[i].unit = dcx_query_numeric(i, 5);
+			rows[i].category = dcx_query_text(i, 6);
+		}
+	}
+	dcx_run_end(&run);
+
+	if (full)
+		name_categories(rows, *nrows);
+	return rows;
+}
+
+DcxTemplateRow *
+dcx_products_templates(int *nrows)
+{
+	static DcxPlan	  plan;
+	MemoryContext	  context = CurrentMemoryContext;
+	const DcxBinding *binding;
+	DcxTemplateRow	 *rows;
+	DcxRun			  run;
+
+	/* Where nothing is attached at all, that is what to say. */
+	dcx_catalog_bound(DCX_AAS, DCX_PRODUCTS);
+	binding = dcx_catalog_bound(DCX_AAS, DCX_TEMPLATES);
+	dcx_catalog_lock_part(binding);
+
+	dcx_run_begin(&run, dcx_relation_owner(binding->relation));
+	*nrows = dcx_catalog_select_part(DCX_AAS,
+									 DCX_TEMPLATES,
+									 part(DCX_TEMPLATES)->ncolumns,
+									 binding->relation,
+									 &plan);
+	rows = MemoryContextAllocHuge(context, sizeof(DcxTemplateRow) * Max(*nrows, 1));
+	for (int i = 0; i < *nrows; i++)
+	{
+		rows[i].id = dcx_query_text(i, 1);
+		rows[i].name = dcx_query_text(i, 2);
+		rows[i].group = dcx_query_text(i, 3);
+		rows[i].os_type = dcx_query_text(i, 4);
+		rows[i].vcpus = dcx_query_numeric(i, 5);
+		rows[i].memory = dcx_query_numeric(i, 6);
+		rows[i].disk = dcx_query_numeric(i, 7);
+	}
+	dcx_run_end(&run);
+
+	return rows;
+}
+
+static int
+compare_strings(const void *a, const void *b)
+{
+	return strcmp(*(char *const *) a, *(char *const *) b);
+}
+
+/* The names of templates, in order and each once, as many as an error can show. */
+static char *
+list_names(const char **names, int n)
+{
+	StringInfoData list;
+	int			   different = 0;
+
+	qsort(names, n, sizeof(char *), compare_strings);
+	for (int i = 0; i < n; i++)
+		if (i == 0 || strcmp(names[i], names[i - 1]) != 0)
+			names[different++] = names[i];
+
+	initStringInfo(&list);
+	for (int i = 0; i < Min(different, NAMES_LISTED); i++)
+		appendStringInfo(&list, "%s%s", i ? ", " : "", names[i]);
+	if (different > NAMES_LISTED)
+		appendStringInfo(&list, ", and %d more", different - NAMES_LISTED);
+	return different ? list.data : pstrdup("none");
+}
+
+static void
+unknown_template(const char *sought, const DcxTemplateRow *rows, int nrows)
+{
+	const char **names = palloc(sizeof(char *) * Max(nrows, 1));
+	int			 n = 0;
+
+	for (int i = 0; i < nrows; i++)
+		if (rows[i].name)
+			names[n++] = rows[i].name;
+	ereport(ERROR,
+			errcode(DCX_ERRCODE_UNKNOWN_PRODUCT),
+			errmsg("unknown template \"%s\"", sought),
+			errdetail("The catalog has no template with this id or name."),
+			errhint("On offer: %s.", list_names(names, n)));
+}
+
+static void
+ambiguous_template(const char *sought, bool by_id, const DcxTemplateRow *rows, int nrows)
+{
+	const char **ids = palloc(sizeof(char *) * nrows);
+	int			 n = 0;
+	int			 same = 0;
+
+	for (int i = 0; i < nrows; i++)
+	{
+		const char *value = by_id ? rows[i].id : rows[i].name;
+
+		if (!value || strcmp(value, sought) != 0)
+			continue;
+		same++;
+		if (rows[i].id)
+			ids[n++] = rows[i].id;
+	}
+	ereport(ERROR,
+			errcode(DCX_ERRCODE_UNUSABLE_PRICE),
+			errmsg("template \"%s\" is ambiguous", sought),
+			errdetail("%d templates of the catalog have this %s.", same, by_id ? "id" : "name"),
+			by_id ? errhint("Correct it in the catalog.") :
+					errhint("Order it by its id: %s.", list_names(ids, n)));
+}
+
+const DcxTemplateRow *
+dcx_products_template(const DcxTemplateRow *rows, int nrows, const char *sought)
+{
+	for (int by_id = 1; by_id >= 0; by_id--)
+	{
+		const DcxTemplateRow *found = NULL;
+
+		for (int i = 0; i < nrows; i++)
+		{
+			const char *value = by_id ? rows[i].id : rows[i].name;
+
+			if (!value || strcmp(value, sought) != 0)
+				continue;
+			if (found)
+				ambiguous_template(sought, by_id, rows, nrows);
+			found = &rows[i];
+		}
+		if (found)
+			return found;
+	}
+	unknown_template(sought, rows, nrows);
+	return NULL;
+}

@@ -1,0 +1,239 @@
+/*
+ * saved.c
+ *		The price books that are kept in MAIN: the rows of dcx.price_book.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "storage/lmgr.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/timestamp.h"
+
+#include "src/base/binding.h"
+#include "src/base/query.h"
+#include "src/base/relation.h"
+#include "src/base/shape.h"
+#include "src/book/bookjson.h"
+#include "src/book/saved.h"
+
+#define SAVED_NAME "dcx.price_book"
+
+static Oid
+saved_table(void)
+{
+	return dcx_table_relation(DCX_TABLE_PRICE_BOOK);
+}
+
+/* The table, locked; InvalidOid where there is none. One that is not to be trusted is an error. */
+static Oid
+trusted_table(const char *catalog, LOCKMODE lock)
+{
+	Oid table = saved_table();
+	Oid owner;
+
+	if (!OidIsValid(table))
+		return InvalidOid;
+	LockRelationOid(table, lock);
+	owner = dcx_relation_owner(table);
+	if (!OidIsValid(owner))
+		return InvalidOid;
+	dcx_binding_check_entitled(catalog, InvalidOid, owner, SAVED_NAME);
+	dcx_shape_check(DCX_TABLE_PRICE_BOOK, table);
+	return table;
+}
+
+/* Reads the newest row of a catalog under the active snapshot. */
+static void
+find_newest(DcxSaved *saved)
+{
+	static const int columns[] = {DCX_PRICE_BOOK_BOOK_ID,
+								  DCX_PRICE_BOOK_LAST_SEEN_AT,
+								  DCX_PRICE_BOOK_PRODUCTS};
+	Datum			 values[lengthof(columns)];
+	bool			 nulls[lengthof(columns)];
+
+	saved->found = dcx_lookup_last(DCX_TABLE_PRICE_BOOK,
+								   saved->table,
+								   CStringGetTextDatum(saved->catalog),
+								   lengthof(columns),
+								   columns,
+								   values,
+								   nulls,
+								   &saved->version);
+	if (saved->found)
+	{
+		saved->book_id = DatumGetInt64(values[0]);
+		saved->last_seen_at = DatumGetTimestampTz(values[1]);
+		saved->products = DatumGetInt32(values[2]);
+	}
+}
+
+void
+dcx_saved_read(DcxSaved *saved)
+{
+	Oid		  table;
+	DcxSource source;
+	DcxStamp  stamp;
+
+	saved->stamp.valid = false;
+	saved->found = false;
+	table = trusted_table(saved->catalog, AccessShareLock);
+	if (!OidIsValid(table))
+		return;
+
+	source = dcx_source_of(&table, 1);
+	/* A child can come while the table is locked. */
+	if (source.kind != DCX_SOURCE_TABLES || source.nrelations != 1)
+		dcx_shape_refuse(table, "Other tables inherit from it.");
+	stamp = dcx_stamp_now(&source);
+	saved->table = table;
+	find_newest(saved);
+
+	saved->source = source;
+	saved->source.relations = &saved->table;
+	saved->stamp = stamp;
+}
+
+DcxProductRow *
+dcx_saved_rows(const DcxSaved *saved, int *nrows)
+{
+	static const int columns[] = {DCX_PRICE_BOOK_BOOK};
+	Datum			 keys[] = {CStringGetTextDatum(saved->catalog), Int64GetDatum(saved->book_id)};
+	Datum			 values[lengthof(columns)];
+	bool			 nulls[lengthof(columns)];
+
+	if (!dcx_lookup(DCX_TABLE_PRICE_BOOK,
+					saved->table,
+					keys,
+					false,
+					lengthof(columns),
+					columns,
+					values,
+					nulls))
+		dcx_shape_refuse(saved->table, psprintf("Book " INT64_FORMAT " is gone.", saved->book_id));
+	return dcx_bookjson_rows(DatumGetJsonbP(values[0]), nrows);
+}
+
+void
+dcx_saved_make(void)
+{
+	dcx_table_make(DCX_TABLE_PRICE_BOOK);
+	dcx_shape_check(DCX_TABLE_PRICE_BOOK, saved_table());
+}
+
+void
+dcx_saved_lock(const char *catalog)
+{
+	if (!OidIsValid(trusted_table(catalog, ShareRowExclusiveLock)))
+		ereport(ERROR,
+				errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				errmsg("there is no table %s", SAVED_NAME),
+				errhint("Attaching the catalog makes it: SELECT * FROM dcx_attach_%s().", catalog));
+}
+
+/* Writes a new row; its id. */
+static int64
+insert_book(const char *catalog, Jsonb *book, TimestampTz seen_at, int nrows)
+{
+	static DcxPlan plan;
+	DcxParameters  parameters = {0};
+
+	dcx_parameter_text(&parameters, catalog);
+	dcx_parameter_time(&parameters, seen_at);
+	dcx_parameter_int64(&parameters, nrows);
+	dcx_parameter(&parameters, JSONBOID, JsonbPGetDatum(book), false);
+	dcx_query_write(&plan,
+					"INSERT INTO " SAVED_NAME
+					" (catalog, first_seen_at, last_seen_at, products, book)"
+					" VALUES ($1, $2, $2, $3, $4) RETURNING book_id",
+					&parameters);
+	return dcx_query_int64(0, 1);
+}
+
+static void
+see_again(const DcxSaved *newest, TimestampTz seen_at)
+{
+	static DcxPlan plan;
+	DcxParameters  parameters = {0};
+
+	dcx_parameter_text(&parameters, newest->catalog);
+	dcx_parameter_int64(&parameters, newest->book_id);
+	dcx_parameter_time(&parameters, seen_at);
+	dcx_query_write(&plan,
+					"UPDATE " SAVED_NAME " SET last_seen_at = $3"
+					" WHERE catalog = $1 AND book_id = $2",
+					&parameters);
+}
+
+/* Whether the newest book is this one. */
+static bool
+is_same(const DcxSaved *newest, Jsonb *book)
+{
+	static DcxPlan plan;
+	DcxParameters  parameters = {0};
+
+	dcx_parameter_text(&parameters, newest->catalog);
+	dcx_parameter_int64(&parameters, newest->book_id);
+	dcx_parameter(&parameters, JSONBOID, JsonbPGetDatum(book), false);
+	dcx_query_read(&plan,
+				   "SELECT book = $3 FROM " SAVED_NAME " WHERE catalog = $1 AND book_id = $2",
+				   &parameters);
+	return dcx_query_bool(0, 1);
+}
+
+bool
+dcx_saved_put(DcxSaved *saved, const DcxProductRow *rows, int nrows, TimestampTz seen_at)
+{
+	Jsonb *book = dcx_bookjson_value(rows, nrows, true);
+	bool   is_new;
+	DcxRun run;
+
+	dcx_saved_read(saved);
+	if (saved->found && saved->last_seen_at > seen_at &&
+		saved->last_seen_at <= GetCurrentTimestamp())
+		return false;
+
+	dcx_run_begin(&run, dcx_relation_owner(saved->table));
+	is_new = !saved->found || !is_same(saved, book);
+	if (is_new)
+	{
+		saved->book_id = insert_book(saved->catalog, book, seen_at, nrows);
+		saved->products = nrows;
+	}
+	else
+		see_again(saved, seen_at);
+	dcx_run_end(&run);
+	saved->last_seen_at = seen_at;
+	return is_new;
+}
+
+Jsonb *
+dcx_saved_at(const char *catalog, TimestampTz at, TimestampTz *last_seen_at, TimestampTz *next_at)
+{
+	static DcxPlan plan;
+	DcxParameters  parameters = {0};
+	Oid			   table = trusted_table(catalog, AccessShareLock);
+	Jsonb		  *book;
+	DcxRun		   run;
+
+	*next_at = DT_NOEND;
+	if (!OidIsValid(table))
+		return NULL;
+
+	dcx_parameter_text(&parameters, catalog);
+	dcx_parameter_time(&parameters, at);
+	dcx_run_begin(&run, dcx_relation_owner(table));
+	dcx_query_read(&plan,
+				   "SELECT b.last_seen_at, b.book, (SELECT coalesce(min(first_seen_at), 'infinity')"
+				   "    FROM " SAVED_NAME " WHERE catalog = $1 AND first_seen_at > $2)"
+				   "  FROM (VALUES (1)) v LEFT JOIN (SELECT * FROM " SAVED_NAME
+				   "          WHERE catalog = $1 AND first_seen_at <= $2"
+				   "          ORDER BY book_id DESC LIMIT 1) b ON true",
+				   &parameters);
+	*last_seen_at = dcx_query_time(0, 1);
+	*next_at = dcx_query_time(0, 3);
+	book = dcx_query_jsonb(0, 2);
+	dcx_run_end(&run);
+	return book;
+}

@@ -1,0 +1,18 @@
+/*
+ * services.h
+ *		The network services of E-Networks as rows.
+ */
+#ifndef DCX_SERVICES_H
+#define DCX_SERVICES_H
+
+#include "src/book/book.h"
+#include "src/catalog/catalog.h"
+
+/*
+ * All network services with their bands, as dcx_products_rows() reads products; full: with the costs.
+ * Of a view that stands for the tables, rows of one code, title, provider and state are one service.
+ */
+extern DcxProductRow *dcx_services_rows(const DcxPriced *priced, bool full, int *nrows,
+										DcxSource *source, DcxStamp *stamp);
+
+#endif /* DCX_SERVICES_H */

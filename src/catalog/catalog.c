@@ -1,0 +1,471 @@
+/*
+ * catalog.c
+ *		The catalogs: which parts each has, what stands for them here, and how they are read.
+ */
+#include "postgres.h"
+
+#include "catalog/namespace.h"
+#include "catalog/pg_class.h"
+#include "foreign/fdwapi.h"
+#include "miscadmin.h"
+#include "storage/lmgr.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+
+#include "src/base/errcodes.h"
+#include "src/base/query.h"
+#include "src/base/relation.h"
+#include "src/catalog/catalog.h"
+#include "src/remote/reach.h"
+
+const DcxCatalog dcx_catalogs[DCX_CATALOGS] = {
+	{DCX_AAS_NAME,
+	 "AAS",
+	 "catalog",
+	 "product catalog",
+	 "products",
+	 3,
+	 {{"products",
+	   true,
+	   false,
+	   6,
+	   3,
+	   {{"code", false, true},
+		{"title", false, false},
+		{"price", true, true},
+		{"cost", true, false},
+		{"unit", true, false},
+		{"categoryId", false, false}}},
+	  {"categories", false, false, 2, 2, {{"id", false, true}, {"name", false, false}}},
+	  {"terraform_vm_config",
+	   false,
+	   false,
+	   7,
+	   7,
+	   {{"id", false, true},
+		{"name", false, true},
+		{"group", false, false},
+		{"osType", false, false},
+		{"vcpus", true, true},
+		{"memory", true, true},
+		{"disk", true, true}}}}},
+	{DCX_ENETWORKS_NAME,
+	 "E-Networks",
+	 "network catalog",
+	 "network catalog",
+	 "services",
+	 4,
+	 {{"bandwidth_prices",
+	   true,
+	   false,
+	   6,
+	   5,
+	   {{"serviceId", false, true},
+		{"minMbps", true, true},
+		{"maxMbps", true, true},
+		{"fixedPrice", true, true},
+		{"pricePerMbps", true, true},
+		{"cost", true, false}}},
+	  {"network_services",
+	   true,
+	   false,
+	   4,
+	   4,
+	   {{"id", false, true},
+		{"code", false, true},
+		{"title", false, false},
+		{"providerId", false, true}}},
+	  {"providers",
+	   true,
+	   false,
+	   3,
+	   3,
+	   {{"id", false, true}, {"name", false, true}, {"active", false, true}}},
+	  {"prices",
+	   true,
+	   true,
+	   9,
+	   8,
+	   {{"code", false, true},
+		{"title", false, true},
+		{"provider", false, true},
+		{"active", false, true},
+		{"min_mbps", true, true},
+		{"max_mbps", true, true},
+		{"fixed_price", true, true},
+		{"price_per_mbps", true, true},
+		{"cost", true, false}}}}},
+};
+
+static DcxBinding bindings[DCX_CATALOGS][DCX_CATALOG_MAX_PARTS];
+
+DcxCatalogId
+dcx_catalog_named(const text *name)
+{
+	char *catalog = text_to_cstring(name);
+
+	for (int id = 0; id < DCX_CATALOGS; id++)
+		if (strcmp(catalog, dcx_catalogs[id].name) == 0)
+			return id;
+	ereport(ERROR,
+			errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			errmsg("there is no catalog \"%s\"", catalog),
+			errhint("The catalog of products is '%s', the one of network services '%s'.",
+					dcx_catalogs[DCX_AAS].name,
+					dcx_catalogs[DCX_ENETWORKS].name));
+}
+
+DcxRemote *
+dcx_catalog_remote(DcxCatalogId id)
+{
+	static DcxRemote remotes[DCX_CATALOGS];
+
+	remotes[id].name = dcx_catalogs[id].name;
+	remotes[id].what = dcx_catalogs[id].what;
+	return &remotes[id];
+}
+
+/* Whether two relations are foreign tables of one server. */
+static bool
+on_same_server(const DcxBinding *a, const DcxBinding *b)
+{
+	return a->attached && b->attached && get_rel_relkind(a->relation) == RELKIND_FOREIGN_TABLE &&
+		   get_rel_relkind(b->relation) == RELKIND_FOREIGN_TABLE &&
+		   GetForeignServerIdByRelId(a->relation) == GetForeignServerIdByRelId(b->relation);
+}
+
+static bool
+share_server(DcxCatalogId a, DcxCatalogId b)
+{
+	for (int i = 0; i < DCX_CATALOG_MAX_PARTS; i++)
+		for (int j = 0; j < DCX_CATALOG_MAX_PARTS; j++)
+			if (on_same_server(&bindings[a][i], &bindings[b][j]))
+				return true;
+	return false;
+}
+
+bool
+dcx_catalog_is_in_use(DcxCatalogId id)
+{
+	for (int other = 0; other < DCX_CATALOGS; other++)
+		if (dcx_remote_is_in_use(dcx_catalog_remote(other)) &&
+			(other == (int) id || share_server(other, id)))
+			return true;
+	return false;
+}
+
+const DcxBinding *
+dcx_catalog_binding(DcxCatalogId id, int part)
+{
+	DcxBinding *binding = &bindings[id][part];
+
+	if (unlikely(!binding->catalog))
+	{
+		binding->catalog = dcx_catalogs[id].name;
+		binding->part = dcx_catalogs[id].parts[part].name;
+	}
+	dcx_binding_get(binding);
+	return binding;
+}
+
+/* Nothing attached: say which call would. */
+static void
+not_attached(const DcxCatalog *catalog, const DcxCatalogPart *part)
+{
+	Oid	 schema = get_namespace_oid(catalog->name, true);
+	bool adoptable = OidIsValid(schema) && OidIsValid(get_relname_relid(part->name, schema));
+
+	ereport(ERROR,
+			errcode(DCX_ERRCODE_NOT_ATTACHED),
+			part->needed ? errmsg("no %s is attached", catalog->what) :
+						   errmsg("the attached catalog has no \"%s\"", part->name),
+			errdetail("Pricing needs the relation \"%s\" of it.", part->name),
+			adoptable ? errhint("%s.%s exists: SELECT * FROM dcx_attach_%s() attaches it.",
+								catalog->name,
+								part->name,
+								catalog->name) :
+						errhint("SELECT * FROM dcx_attach_%s('postgresql://user:password@host:"
+								"port/database') attaches one.",
+								catalog->name));
+}
+
+const DcxBinding *
+dcx_catalog_bound(DcxCatalogId id, int part)
+{
+	const DcxBinding *binding = dcx_catalog_binding(id, part);
+
+	if (unlikely(!binding->attached))
+		not_attached(&dcx_catalogs[id], &dcx_catalogs[id].parts[part]);
+	return binding;
+}
+
+/* The part that can stand in the place of all, or NULL where the catalog has none. */
+static const DcxBinding *
+view_of(DcxCatalogId id, int *part)
+{
+	for (*part = 0; *part < dcx_catalogs[id].nparts; (*part)++)
+		if (dcx_catalogs[id].parts[*part].view)
+			return dcx_catalog_binding(id, *part);
+	return NULL;
+}
+
+int
+dcx_catalog_price_part(DcxCatalogId id)
+{
+	int				  part;
+	const DcxBinding *view = view_of(id, &part);
+
+	return view && view->attached ? part : 0;
+}
+
+DcxPriced
+dcx_catalog_priced(DcxCatalogId id)
+{
+	DcxPriced		  priced = {.id = id};
+	int				  part;
+	const DcxBinding *view = view_of(id, &part);
+
+	if (view && view->attached)
+	{
+		priced.bindings[priced.n++] = view;
+		return priced;
+	}
+	priced.absent = view;
+	for (part = 0; part < dcx_catalogs[id].nparts; part++)
+		if (dcx_catalogs[id].parts[part].needed && !dcx_catalogs[id].parts[part].view)
+			priced.bindings[priced.n++] = dcx_catalog_bound(id, part);
+	return priced;
+}
+
+static bool
+is_near(Oid relation)
+{
+	char kind = get_rel_relkind(relation);
+
+	return kind == RELKIND_RELATION || kind == RELKIND_MATVIEW;
+}
+
+bool
+dcx_catalog_is_near(const DcxPriced *priced)
+{
+	for (int i = 0; i < priced->n; i++)
+		if (!is_near(priced->bindings[i]->relation))
+			return false;
+	return true;
+}
+
+void
+dcx_catalog_lock_part(const DcxBinding *binding)
+{
+	LockRelationOid(binding->relation, AccessShareLock);
+	if (!OidIsValid(dcx_relation_owner(binding->relation)))
+		ereport(ERROR,
+				errcode(DCX_ERRCODE_NOT_ATTACHED),
+				errmsg("the attached relation \"%s\" has been dropped", binding->part),
+				errhint("Attach again: SELECT * FROM dcx_attach_%s() adopts what is in schema "
+						"\"%s\", dcx_attach_%s('postgresql://...') makes it anew.",
+						binding->catalog,
+						binding->catalog,
+						binding->catalog));
+}
+
+void
+dcx_catalog_check_one_owner(DcxCatalogId id, Oid relation, Oid other)
+{
+	Oid owner = dcx_relation_owner(relation);
+	Oid others = dcx_relation_owner(other);
+
+	if (owner != others)
+		ereport(ERROR,
+				errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				errmsg("the tables of %s belong to several roles", dcx_catalogs[id].title),
+				errdetail("%s belongs to role \"%s\", another one to role \"%s\". They are read "
+						  "together, as their owner.",
+						  dcx_relation_name(relation),
+						  GetUserNameFromId(owner, false),
+						  GetUserNameFromId(others, false)),
+				errhint("ALTER TABLE ... OWNER TO makes them one role's."));
+}
+
+void
+dcx_catalog_lock(const DcxPriced *priced, DcxSource *source, DcxStamp *stamp)
+{
+	Oid relations[DCX_SOURCE_ROOTS];
+
+	for (int i = 0; i < priced->n; i++)
+	{
+		dcx_catalog_lock_part(priced->bindings[i]);
+		relations[i] = priced->bindings[i]->relation;
+		if (i > 0)
+			dcx_catalog_check_one_owner(priced->id, relations[i], relations[0]);
+	}
+	*source = dcx_source_of(relations, priced->n);
+	*stamp = dcx_stamp_now(source);
+}
+
+/* Refuses a relation whose first columns are not as the part needs them. */
+static void
+check_columns(const DcxCatalogPart *part, int ncolumns, Oid relation)
+{
+	for (int i = 0; i < ncolumns; i++)
+	{
+		const DcxCatalogColumn *column = &part->columns[i];
+		AttrNumber				attnum = get_attnum(relation, column->name);
+
+		if (attnum == InvalidAttrNumber && column->needed)
+			ereport(ERROR,
+					errcode(ERRCODE_UNDEFINED_COLUMN),
+					errmsg("%s has no column \"%s\"", dcx_relation_name(relation), column->name),
+					errdetail("Columns found: %s.", dcx_relation_columns(relation)),
+					errhint("Pricing reads it by that name. A view with the names it expects can "
+							"be attached in its place."));
+		if (attnum != InvalidAttrNumber && column->number &&
+			!dcx_relation_type_is_number(get_atttype(relation, attnum)))
+			ereport(ERROR,
+					errcode(ERRCODE_DATATYPE_MISMATCH),
+					errmsg("column \"%s\" of %s is not a number",
+						   column->name,
+						   dcx_relation_name(relation)),
+					errdetail("It is of type %s.", format_type_be(get_atttype(relation, attnum))),
+					errhint("A view that casts it can be attached in its place."));
+	}
+}
+
+void
+dcx_catalog_check_columns(const DcxCatalogPart *part, Oid relation)
+{
+	check_columns(part, part->ncolumns, relation);
+}
+
+void
+dcx_catalog_append_columns(StringInfo sql, const char *alias, const DcxCatalogPart *part,
+						   int ncolumns, Oid relation)
+{
+	check_columns(part, ncolumns, relation);
+	for (int i = 0; i < ncolumns; i++)
+	{
+		const DcxCatalogColumn *column = &part->columns[i];
+
+		if (i > 0)
+			appendStringInfoString(sql, ", ");
+		if (get_attnum(relation, column->name) == InvalidAttrNumber)
+			appendStringInfoString(sql, "NULL");
+		else
+			appendStringInfo(sql, "%s.%s", alias, quote_identifier(column->name));
+		appendStringInfoString(sql, column->number ? "::numeric" : "::text");
+	}
+}
+
+/* A statement that reads relations, inside a run. */
+typedef struct Reading
+{
+	DcxPlan	   *plan; /* NULL: executed once */
+	const char *sql;
+	void	   *cursor;
+	uint64		nrows;
+} Reading;
+
+static DcxParameters none = {0};
+
+static void
+start(void *argument)
+{
+	Reading *reading = argument;
+
+	if (reading->plan)
+		reading->cursor = dcx_query_open(reading->plan, reading->sql, &none);
+	else
+		dcx_query_touch(reading->sql);
+}
+
+static void
+finish(void *argument)
+{
+	Reading *reading = argument;
+
+	reading->nrows = reading->plan ? dcx_query_fetch(reading->cursor) :
+									 dcx_query_execute(reading->sql, 0, NULL, NULL, NULL);
+}
+
+/*
+ * Where it may have to wait for another server, not for ever. Behind a view or in a partition there
+ * may be one.
+ */
+uint64
+dcx_catalog_select(DcxCatalogId id, const Oid *relations, int nrelations, const char *sql,
+				   DcxPlan *plan)
+{
+	Reading reading = {.plan = plan, .sql = sql};
+	bool	near = true;
+	List   *places = NIL;
+
+	for (int i = 0; i < nrelations; i++)
+		near = near && is_near(relations[i]);
+	if (near)
+		return plan ? dcx_query_read(plan, sql, &none) :
+					  dcx_query_execute(sql, 0, NULL, NULL, NULL);
+	for (int i = 0; i < nrelations; i++)
+		places = list_concat(places, dcx_reach_places(relations[i]));
+	dcx_remote_do(dcx_catalog_remote(id), places, start, finish, &reading);
+	return reading.nrows;
+}
+
+uint64
+dcx_catalog_select_part(DcxCatalogId id, int part, int ncolumns, Oid relation, DcxPlan *plan)
+{
+	StringInfoData sql;
+
+	initStringInfo(&sql);
+	appendStringInfoString(&sql, "SELECT ");
+	dcx_catalog_append_columns(&sql, "r", &dcx_catalogs[id].parts[part], ncolumns, relation);
+	appendStringInfo(&sql, " FROM %s r", dcx_relation_name(relation));
+	return dcx_catalog_select(id, &relation, 1, sql.data, plan);
+}
+
+void
+dcx_catalog_is_empty(DcxCatalogId id, Oid relation)
+{
+	const DcxCatalog *catalog = &dcx_catalogs[id];
+
+	ereport(ERROR,
+			errcode(DCX_ERRCODE_UNREACHABLE),
+			errmsg("the %s has no %s at all", catalog->what, catalog->items),
+			errdetail("%s answered with no row, which is taken for an outage.",
+					  dcx_relation_name(relation)),
+			errhint("See whether it is the right database, and whether its data is there."));
+}
+
+Jsonb *
+dcx_catalog_json(DcxCatalogId id, Oid relation)
+{
+	Jsonb *rows;
+	DcxRun run;
+
+	dcx_run_begin(&run, dcx_relation_owner(relation));
+	dcx_catalog_select(id,
+					   &relation,
+					   1,
+					   psprintf("SELECT coalesce(jsonb_agg(to_jsonb(r.*)), '[]') FROM %s r",
+								dcx_relation_name(relation)),
+					   NULL);
+	rows = dcx_query_jsonb(0, 1);
+	dcx_run_end(&run);
+	return rows;
+}
+
+int64
+dcx_catalog_count(DcxCatalogId id, Oid relation)
+{
+	int64  count;
+	DcxRun run;
+
+	dcx_run_begin(&run, dcx_relation_owner(relation));
+	dcx_catalog_select(id,
+					   &relation,
+					   1,
+					   psprintf("SELECT count(*) FROM %s", dcx_relation_name(relation)),
+					   NULL);
+	count = dcx_query_int64(0, 1);
+	dcx_run_end(&run);
+	return count;
+}

@@ -1,0 +1,455 @@
+/*
+ * check.c
+ *		Everything that can be wrong, as rows.
+ *
+ * The areas themselves are SQL, in sql/parts/check.sql: each is given the facts and answers with what
+ * is wrong in them. Here they are called one by one, so that what keeps one from answering does not
+ * keep the others.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "storage/proc.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+
+#include "src/base/errcodes.h"
+#include "src/base/extension.h"
+#include "src/base/guarded.h"
+#include "src/base/query.h"
+#include "src/catalog/catalog.h"
+#include "src/check/check.h"
+#include "src/check/facts.h"
+
+/* What looks at an area: a function in SQL. */
+typedef struct Area
+{
+	const char *name;
+	const char *function;
+	int			catalog; /* whose rows and saved book it is given as well, or none */
+} Area;
+
+#define NO_CATALOG (-1)
+
+static const Area areas[] = {{"connection", "dcx_check_connection", NO_CATALOG},
+							 {"schema", "dcx_check_schema", NO_CATALOG},
+							 {"catalog", "dcx_check_catalog", DCX_AAS},
+							 {"catalog", "dcx_check_network", DCX_ENETWORKS},
+							 {"updated_at", "dcx_check_updated_at", NO_CATALOG},
+							 {"wallet", "dcx_check_wallet", NO_CATALOG},
+							 {"settings", "dcx_check_settings", NO_CATALOG}};
+
+#define LOCK_LIMIT 5000 /* ms */
+
+/*
+ * Under what we look: whoever has a table locked is waited for no longer than a server is that does
+ * not answer, and of floating point there are the digits that pricing knows. Until AtEOXact_GUC()
+ * with the level, or the end of the transaction.
+ */
+static int
+set_options(void)
+{
+	int level = NewGUCNestLevel();
+
+	if (LockTimeout == 0 || LockTimeout > LOCK_LIMIT)
+		dcx_run_set("lock_timeout", psprintf("%d", LOCK_LIMIT));
+	dcx_run_set("extra_float_digits", "0");
+	return level;
+}
+
+/* One look. */
+typedef struct Look
+{
+	Oid			  function; /* of the extension */
+	const Area	 *area;
+	Jsonb		 *facts;
+	bool		  reached[DCX_CATALOGS];
+	List		 *findings;
+	MemoryContext context; /* of the findings */
+} Look;
+
+/* Adds a finding, which outlives the run and the subtransaction that it is found in. */
+static DcxFinding *
+add(Look *look)
+{
+	MemoryContext caller = MemoryContextSwitchTo(look->context);
+	DcxFinding	 *finding = palloc0(sizeof(DcxFinding));
+
+	finding->area = look->area->name;
+	look->findings = lappend(look->findings, finding);
+	MemoryContextSwitchTo(caller);
+	return finding;
+}
+
+static void
+add_jsonb(DcxParameters *parameters, Jsonb *value)
+{
+	dcx_parameter(parameters, JSONBOID, value ? JsonbPGetDatum(value) : (Datum) 0, !value);
+}
+
+/* Once an area: facts and rows of one thing fail for one reason. */
+static void
+report_failure(Look *look, const char *object, const ErrorData *error)
+{
+	char		 *detail = error->detail ? psprintf("%s: %s", error->message, error->detail) :
+										   psprintf("%s.", error->message);
+	DcxFinding	 *finding;
+	MemoryContext caller;
+	ListCell	 *lc;
+
+	foreach(lc, look->findings)
+	{
+		finding = lfirst(lc);
+		if (finding->area == look->area->name && finding->detail &&
+			strcmp(finding->object, object) == 0 && strcmp(finding->detail, detail) == 0)
+			return;
+	}
+	finding = add(look);
+	caller = MemoryContextSwitchTo(look->context);
+	finding->severity = "error";
+	finding->object = pstrdup(object);
+	finding->problem = "this could not be looked at";
+	finding->detail = pstrdup(detail);
+	MemoryContextSwitchTo(caller);
+}
+
+/* A part of a catalog, and its rows. */
+typedef struct Part
+{
+	DcxCatalogId id;
+	int			 number;
+	Jsonb		*rows;
+} Part;
+
+static void
+get_rows(void *argument)
+{
+	Part *part = argument;
+
+	part->rows = dcx_facts_rows(part->id, part->number);
+}
+
+/* Adds the rows of a part of the catalog; where they cannot be read, that is a finding, and NULL. */
+static void
+add_rows(Look *look, DcxParameters *parameters, int number)
+{
+	Part	   part = {.id = look->area->catalog, .number = number};
+	ErrorData *error = dcx_guarded(get_rows, &part);
+
+	if (error)
+		report_failure(look, dcx_catalogs[part.id].parts[number].name, error);
+	add_jsonb(parameters, part.rows);
+}
+
+/* The saved book of a catalog. */
+typedef struct Book
+{
+	DcxCatalogId id;
+	Jsonb		*value;
+} Book;
+
+static void
+get_book(void *argument)
+{
+	Book *book = argument;
+
+	book->value = dcx_facts_book(book->id);
+}
+
+/* Adds the saved book; the catalog can be looked at without one. */
+static void
+add_book(Look *look, DcxParameters *parameters)
+{
+	Book	   book = {.id = look->area->catalog};
+	ErrorData *error = dcx_guarded(get_book, &book);
+
+	if (error)
+		report_failure(look, "dcx_check", error);
+	add_jsonb(parameters, book.value);
+}
+
+/* The columns of what an area's function returns. */
+enum
+{
+	SEVERITY,
+	OBJECT,
+	PROBLEM,
+	DETAIL,
+	FIX,
+	COLUMNS
+};
+
+static int
+rank(const char *severity)
+{
+	return strcmp(severity, "error") == 0 ? 0 : strcmp(severity, "warning") == 0 ? 1 : 2;
+}
+
+static int
+compare_texts(const char *a, const char *b)
+{
+	if (!a || !b)
+		return (a == NULL) - (b == NULL);
+	return strcmp(a, b);
+}
+
+/* Errors come first; otherwise in the order of object and problem. */
+static int
+compare_rows(const ListCell *a, const ListCell *b)
+{
+	char **x = lfirst(a);
+	char **y = lfirst(b);
+	int	   order = rank(x[SEVERITY]) - rank(y[SEVERITY]);
+
+	if (order == 0)
+		order = compare_texts(x[OBJECT], y[OBJECT]);
+	return order == 0 ? compare_texts(x[PROBLEM], y[PROBLEM]) : order;
+}
+
+static char *
+copy_text(Look *look, const char *text)
+{
+	return text ? MemoryContextStrdup(look->context, text) : NULL;
+}
+
+/* Calls the area's function with the facts, and what else it is to look at. */
+static void
+look_at(void *argument)
+{
+	Look		 *look = argument;
+	DcxParameters parameters = {0};
+	List		 *rows;
+	ListCell	 *lc;
+	DcxRun		  run;
+
+	add_jsonb(&parameters, look->facts);
+	if (look->area->catalog != NO_CATALOG)
+	{
+		for (int i = 0; i < dcx_catalogs[look->area->catalog].nparts; i++)
+			add_rows(look, &parameters, i);
+		add_book(look, &parameters);
+	}
+
+	dcx_run_begin(&run, InvalidOid);
+	rows = dcx_extension_rows(look->function, look->area->function, &parameters, COLUMNS);
+	list_sort(rows, compare_rows);
+	foreach(lc, rows)
+	{
+		char	  **row = lfirst(lc);
+		DcxFinding *finding = add(look);
+
+		finding->severity = copy_text(look, row[SEVERITY]);
+		finding->object = copy_text(look, row[OBJECT]);
+		finding->problem = copy_text(look, row[PROBLEM]);
+		finding->detail = copy_text(look, row[DETAIL]);
+		finding->fix = copy_text(look, row[FIX]);
+	}
+	dcx_run_end(&run);
+}
+
+/* Whether an area can say nothing of a catalog that is out of reach. */
+static bool
+is_of_catalog(const char *area)
+{
+	return strcmp(area, "schema") == 0 || strcmp(area, "catalog") == 0 ||
+		   strcmp(area, "updated_at") == 0;
+}
+
+/* Whether the facts have a catalog, reached or not. */
+static bool
+is_attached(Jsonb *facts, DcxCatalogId id)
+{
+	const char *name = dcx_catalogs[id].name;
+	JsonbValue	value;
+
+	return getKeyJsonValueFromContainer(&facts->root, "catalogs", strlen("catalogs"), &value) &&
+		   value.type == jbvBinary &&
+		   getKeyJsonValueFromContainer(value.val.binary.data, name, strlen(name), &value) &&
+		   value.type == jbvBinary;
+}
+
+/*
+ * The connection's row says which catalog is out of reach. Where that area was not asked for, no rows
+ * would be taken for health.
+ */
+static void
+report_out_of_reach(Look *look)
+{
+	for (int id = 0; id < DCX_CATALOGS; id++)
+	{
+		DcxFinding	 *finding;
+		MemoryContext caller;
+
+		if (look->reached[id] || !is_attached(look->facts, id))
+			continue;
+		finding = add(look);
+		caller = MemoryContextSwitchTo(look->context);
+		finding->severity = "error";
+		finding->object = psprintf("catalog %s", dcx_catalogs[id].name);
+		finding->problem = "this could not be looked at";
+		finding->detail = "The catalog cannot be reached: dcx_check('connection') says why.";
+		MemoryContextSwitchTo(caller);
+	}
+}
+
+/* Whether an area has nothing to look at without the facts of another one. */
+static bool
+is_needed(const char *other, const char *area)
+{
+	return strcmp(other, "connection") == 0 ||
+		   (strcmp(other, "schema") == 0 && strcmp(area, "updated_at") == 0);
+}
+
+/* Reports what an area lacks: what is its own; and, where only it is asked for, what it needs. */
+static void
+report_failures(Look *look, List *failures, bool alone)
+{
+	const char *area = look->area->name;
+	ListCell   *lc;
+
+	foreach(lc, failures)
+	{
+		const DcxFactsFailure *failure = lfirst(lc);
+
+		if (strcmp(failure->area, area) == 0 || (alone && is_needed(failure->area, area)))
+			report_failure(look, "dcx_check", failure->error);
+	}
+	if (alone && is_of_catalog(area))
+		report_out_of_reach(look);
+}
+
+static bool
+is_area(const char *name)
+{
+	for (size_t i = 0; i < lengthof(areas); i++)
+		if (strcmp(areas[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+List *
+dcx_check_area(Oid function, const char *area)
+{
+	Look  look = {.function = function, .context = CurrentMemoryContext};
+	List *failures;
+	int	  guc_level;
+
+	if (area && !is_area(area))
+		ereport(ERROR,
+				errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				errmsg("there is no area \"%s\"", area),
+				errhint("Areas are connection, schema, catalog, updated_at, wallet and settings; "
+						"NULL is all of them."));
+
+	guc_level = set_options();
+	look.facts = dcx_facts_gather(dcx_extension_schema(function), look.reached, &failures);
+	for (size_t i = 0; i < lengthof(areas); i++)
+	{
+		const char *name = areas[i].name;
+		ErrorData  *error;
+
+		if (area && strcmp(area, name) != 0)
+			continue;
+		if (!look.area || strcmp(look.area->name, name) != 0)
+		{
+			look.area = &areas[i];
+			report_failures(&look, failures, area != NULL);
+		}
+		look.area = &areas[i];
+		/* A catalog that is out of reach has been asked for long enough. */
+		if (look.area->catalog != NO_CATALOG && !look.reached[look.area->catalog])
+			continue;
+		error = dcx_guarded(look_at, &look);
+		if (error)
+			report_failure(&look, "dcx_check", error);
+	}
+	AtEOXact_GUC(false, guc_level);
+	return look.findings;
+}
+
+static Datum
+text_or_null(const char *value, bool *isnull)
+{
+	*isnull = !value;
+	return value ? CStringGetTextDatum(value) : (Datum) 0;
+}
+
+/* dcx_check(area text) */
+PG_FUNCTION_INFO_V1(dcx_check);
+Datum
+dcx_check(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	char		  *area = PG_ARGISNULL(0) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(0));
+	ListCell	  *lc;
+
+	InitMaterializedSRF(fcinfo, 0);
+	foreach(lc, dcx_check_area(fcinfo->flinfo->fn_oid, area))
+	{
+		const DcxFinding *finding = lfirst(lc);
+		Datum			  values[6];
+		bool			  nulls[6];
+
+		values[0] = text_or_null(finding->area, &nulls[0]);
+		values[1] = text_or_null(finding->severity, &nulls[1]);
+		values[2] = text_or_null(finding->object, &nulls[2]);
+		values[3] = text_or_null(finding->problem, &nulls[3]);
+		values[4] = text_or_null(finding->detail, &nulls[4]);
+		values[5] = text_or_null(finding->fix, &nulls[5]);
+		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+	}
+	return (Datum) 0;
+}
+
+/* dcx_health() */
+PG_FUNCTION_INFO_V1(dcx_health);
+Datum
+dcx_health(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	DcxParameters  parameters = {0};
+	Part		   parts[] = {{.id = DCX_AAS, .number = DCX_PRODUCTS},
+							  {.id = DCX_ENETWORKS, .number = DCX_BANDWIDTH_PRICES},
+							  {.id = DCX_ENETWORKS, .number = DCX_NETWORK_SERVICES},
+							  {.id = DCX_ENETWORKS, .number = DCX_NETWORK_PRICES}};
+	List		  *failures;
+	bool		   reached[DCX_CATALOGS];
+	int			   guc_level;
+	ListCell	  *lc;
+	DcxRun		   run;
+
+	InitMaterializedSRF(fcinfo, 0);
+	guc_level = set_options();
+	add_jsonb(&parameters,
+			  dcx_facts_gather(dcx_extension_schema(fcinfo->flinfo->fn_oid), reached, &failures));
+	for (size_t i = 0; i < lengthof(parts); i++)
+	{
+		if (reached[parts[i].id])
+			(void) dcx_guarded(get_rows, &parts[i]);
+		add_jsonb(&parameters, parts[i].rows);
+	}
+	dcx_run_begin(&run, InvalidOid);
+	foreach(lc, dcx_extension_rows(fcinfo->flinfo->fn_oid, "dcx_health_of", &parameters, 3))
+	{
+		char **row = lfirst(lc);
+		Datum  values[3];
+		bool   nulls[3];
+
+		for (int i = 0; i < 3; i++)
+			values[i] = text_or_null(row[i], &nulls[i]);
+		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+	}
+	dcx_run_end(&run);
+	AtEOXact_GUC(false, guc_level);
+	return (Datum) 0;
+}
+
+/* dcx_schema(catalog text) */
+PG_FUNCTION_INFO_V1(dcx_schema);
+Datum
+dcx_schema(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_JSONB_P(dcx_facts_schema(dcx_catalog_named(PG_GETARG_TEXT_PP(0))));
+}

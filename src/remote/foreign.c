@@ -1,0 +1,531 @@
+/*
+ * foreign.c
+ *		Makes and alters postgres_fdw's objects: server, user mapping, foreign tables.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_class.h"
+#include "catalog/pg_foreign_server.h"
+#include "catalog/pg_namespace.h"
+#include "catalog/pg_type.h"
+#include "catalog/pg_user_mapping.h"
+#include "commands/defrem.h"
+#include "foreign/foreign.h"
+#include "miscadmin.h"
+#include "nodes/makefuncs.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/syscache.h"
+
+#include "src/base/query.h"
+#include "src/remote/foreign.h"
+#include "src/remote/options.h"
+#include "src/remote/place.h"
+#include "src/remote/remote.h"
+
+#define FDW_NAME "postgres_fdw"
+
+void
+dcx_foreign_need_fdw(const char *schema)
+{
+	CreateExtensionStmt *statement;
+
+	if (OidIsValid(get_foreign_data_wrapper_oid(FDW_NAME, true)))
+		return;
+
+	statement = makeNode(CreateExtensionStmt);
+	statement->extname = FDW_NAME;
+	statement->options = list_make1(dcx_option("schema", schema));
+	dcx_query_utility((Node *) statement);
+}
+
+Oid
+dcx_foreign_server(const char *server)
+{
+	ForeignServer *found = GetForeignServerByName(server, true);
+
+	if (!found)
+		return InvalidOid;
+	if (found->fdwid != get_foreign_data_wrapper_oid(FDW_NAME, true))
+		ereport(ERROR,
+				errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				errmsg("server \"%s\" is not a server of %s", server, FDW_NAME),
+				errhint("Name a server made with FOREIGN DATA WRAPPER %s.", FDW_NAME));
+	return found->serverid;
+}
+
+/*
+ * Refuses when the connection that this transaction already uses is not the altered server's any
+ * more: it would go on reading from the old one until the end of the transaction.
+ */
+static void
+check_not_in_use(const char *server)
+{
+	static const Oid types[] = {TEXTOID};
+	Datum			 values[1];
+	char			*call;
+
+	/* Its own: who owns the schema can have another one, with other arguments. It takes one since 18. */
+	dcx_query_execute(
+		"SELECT format('%I.%I(%s)', n.nspname, p.proname,"
+		"              CASE WHEN p.pronargs > 0 THEN 'false' END)"
+		"  FROM pg_extension e JOIN pg_depend d ON d.refclassid = 'pg_extension'::regclass"
+		"   AND d.refobjid = e.oid AND d.classid = 'pg_proc'::regclass AND d.deptype = 'e'"
+		"  JOIN pg_proc p ON p.oid = d.objid"
+		"  JOIN pg_namespace n ON n.oid = p.pronamespace"
+		" WHERE e.extname = 'postgres_fdw' AND p.proname = 'postgres_fdw_get_connections'",
+		0,
+		NULL,
+		NULL,
+		NULL);
+	call = dcx_query_text(0, 1);
+
+	values[0] = CStringGetTextDatum(server);
+	if (dcx_query_execute(psprintf("SELECT FROM %s WHERE server_name = $1 AND NOT valid", call),
+						  1,
+						  types,
+						  values,
+						  NULL) > 0)
+		ereport(ERROR,
+				errcode(ERRCODE_OBJECT_IN_USE),
+				errmsg("server \"%s\" has been read from in this transaction", server),
+				errdetail("Until its end the transaction reads from where it did so far."),
+				errhint("COMMIT or ROLLBACK, then attach."));
+}
+
+/* Refuses to give a password of the caller's to a server that somebody else can have lead elsewhere. */
+static void
+check_server_owner(const ForeignServer *server)
+{
+	if (superuser() ? superuser_arg(server->owner) : has_privs_of_role(GetUserId(), server->owner))
+		return;
+	ereport(ERROR,
+			errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			errmsg("server \"%s\" belongs to role \"%s\"",
+				   server->servername,
+				   GetUserNameFromId(server->owner, false)),
+			errdetail("It has to belong to you or to a superuser: who owns it can have it lead to "
+					  "another host, which is sent the password then."),
+			errhint("Attach in a schema of its own, the second argument, or ALTER SERVER %s OWNER "
+					"TO CURRENT_USER.",
+					quote_identifier(server->servername)));
+}
+
+bool
+dcx_foreign_set_server(const char *server, List *named, List *tuning, const char *unwanted,
+					   DcxOptionReport *report)
+{
+	Oid oid = dcx_foreign_server(server);
+
+	if (!OidIsValid(oid))
+	{
+		CreateForeignServerStmt *statement = makeNode(CreateForeignServerStmt);
+		ListCell				*lc;
+
+		statement->servername = pstrdup(server);
+		statement->fdwname = FDW_NAME;
+		statement->options = list_copy(named);
+		foreach(lc, tuning)
+		{
+			DefElem *option = lfirst_node(DefElem, lc);
+
+			if (!dcx_option_find(named, option->defname))
+				statement->options = lappend(statement->options, option);
+		}
+		dcx_query_utility((Node *) statement);
+		return true;
+	}
+	else
+	{
+		AlterForeignServerStmt *statement = makeNode(AlterForeignServerStmt);
+
+		check_server_owner(GetForeignServer(oid));
+		statement->servername = pstrdup(server);
+		statement->options =
+			dcx_option_changes(GetForeignServer(oid)->options, named, tuning, unwanted, report);
+		if (statement->options == NIL)
+			return false;
+		dcx_query_utility((Node *) statement);
+		check_not_in_use(server);
+		return false;
+	}
+}
+
+static RoleSpec *
+role_spec(Oid role)
+{
+	RoleSpec *spec = makeNode(RoleSpec);
+
+	spec->roletype = ROLESPEC_CSTRING;
+	spec->rolename = GetUserNameFromId(role, false);
+	spec->location = -1;
+	return spec;
+}
+
+/* Whether the role has a mapping of its own; InvalidOid: whether there is one for everybody. */
+static bool
+has_own_mapping(Oid server, Oid role)
+{
+	return SearchSysCacheExists2(USERMAPPINGUSERSERVER,
+								 ObjectIdGetDatum(role),
+								 ObjectIdGetDatum(server));
+}
+
+bool
+dcx_foreign_set_mapping(const char *server, List *named, DcxOptionReport *report)
+{
+	Oid role = GetUserId();
+	Oid oid = dcx_foreign_server(server);
+
+	if (!has_own_mapping(oid, role))
+	{
+		CreateUserMappingStmt *statement = makeNode(CreateUserMappingStmt);
+
+		statement->user = role_spec(role);
+		statement->servername = pstrdup(server);
+		statement->options = named;
+		dcx_query_utility((Node *) statement);
+		return true;
+	}
+	else
+	{
+		AlterUserMappingStmt *statement = makeNode(AlterUserMappingStmt);
+
+		statement->user = role_spec(role);
+		statement->servername = pstrdup(server);
+		statement->options =
+			dcx_option_changes(GetUserMapping(role, oid)->options, named, NIL, NULL, report);
+		if (statement->options == NIL)
+			return false;
+		dcx_query_utility((Node *) statement);
+		check_not_in_use(server);
+		return false;
+	}
+}
+
+void
+dcx_foreign_sort_options(const char *server, List **server_options, List **user_options)
+{
+	Oid		  oid = dcx_foreign_server(server);
+	List	 *have;
+	List	 *moved = NIL;
+	ListCell *lc;
+
+	if (!OidIsValid(oid) || !has_own_mapping(oid, GetUserId()))
+		return;
+	have = GetUserMapping(GetUserId(), oid)->options;
+	foreach(lc, *server_options)
+	{
+		DefElem *option = lfirst_node(DefElem, lc);
+
+		if (dcx_option_find(have, option->defname))
+			moved = lappend(moved, option);
+	}
+	*server_options = list_difference_ptr(*server_options, moved);
+	*user_options = list_concat_copy(*user_options, moved);
+}
+
+bool
+dcx_foreign_leads_elsewhere(Oid server, List *connection, List *user)
+{
+	return dcx_options_lead_elsewhere(GetForeignServer(server)->options, connection) ||
+		   !dcx_place_has_mapping(server, GetUserId()) ||
+		   dcx_options_lead_elsewhere(GetUserMapping(GetUserId(), server)->options, user);
+}
+
+static ColumnDef *
+column_def(const DcxRemoteColumn *column)
+{
+	ColumnDef *def = makeColumnDef(column->name, column->type, column->typmod, InvalidOid);
+
+	if (column->not_null)
+	{
+		Constraint *constraint = makeNode(Constraint);
+
+		constraint->contype = CONSTR_NOTNULL;
+		constraint->location = -1;
+		constraint->initially_valid = true;
+		def->constraints = list_make1(constraint);
+	}
+	return def;
+}
+
+void
+dcx_foreign_create_table(const char *schema, const char *table, const char *server,
+						 const char *remote_schema, const char *remote_table, List *columns,
+						 List *options)
+{
+	CreateForeignTableStmt *statement = makeNode(CreateForeignTableStmt);
+	ListCell			   *lc;
+
+	statement->base.relation = makeRangeVar(pstrdup(schema), pstrdup(table), -1);
+	foreach(lc, columns)
+		statement->base.tableElts = lappend(statement->base.tableElts, column_def(lfirst(lc)));
+	statement->base.oncommit = ONCOMMIT_NOOP;
+	statement->servername = pstrdup(server);
+	statement->options = list_concat(list_make2(dcx_option("schema_name", remote_schema),
+												dcx_option("table_name", remote_table)),
+									 options);
+	dcx_query_utility((Node *) statement);
+}
+
+/* ALTER FOREIGN TABLE with one subcommand. */
+static void
+alter_table(Oid relation, AlterTableType type, Node *definition)
+{
+	AlterTableStmt *statement = makeNode(AlterTableStmt);
+	AlterTableCmd  *command = makeNode(AlterTableCmd);
+
+	command->subtype = type;
+	command->def = definition;
+	command->behavior = DROP_RESTRICT;
+
+	statement->relation =
+		makeRangeVar(get_namespace_name(get_rel_namespace(relation)), get_rel_name(relation), -1);
+	statement->objtype = OBJECT_FOREIGN_TABLE;
+	statement->cmds = list_make1(command);
+	dcx_query_utility((Node *) statement);
+}
+
+List *
+dcx_foreign_add_columns(Oid relation, List *columns)
+{
+	List	 *added = NIL;
+	ListCell *lc;
+
+	foreach(lc, columns)
+	{
+		DcxRemoteColumn *column = lfirst(lc);
+
+		if (get_attnum(relation, column->name) != InvalidAttrNumber)
+			continue;
+		alter_table(relation, AT_AddColumn, (Node *) column_def(column));
+		added = lappend(added, pstrdup(column->name));
+	}
+	return added;
+}
+
+void
+dcx_foreign_set_table(Oid relation, const char *remote_schema, const char *remote_table)
+{
+	List *changes = dcx_option_changes(GetForeignTable(relation)->options,
+									   list_make2(dcx_option("schema_name", remote_schema),
+												  dcx_option("table_name", remote_table)),
+									   NIL,
+									   NULL,
+									   NULL);
+
+	if (changes != NIL)
+		alter_table(relation, AT_GenericOptions, (Node *) changes);
+}
+
+/* The remote's system catalogs, with the columns that are asked for. */
+typedef struct RemoteCatalog
+{
+	const char *local;
+	const char *schema;
+	const char *table;
+	struct
+	{
+		const char *name;
+		Oid			type;
+	} columns[6];
+} RemoteCatalog;
+
+static const RemoteCatalog remote_catalogs[] = {
+	{"dcx_remote_class",
+	 "pg_catalog",
+	 "pg_class",
+	 {{"oid", OIDOID}, {"relname", NAMEOID}, {"relnamespace", OIDOID}, {"relkind", CHAROID}}},
+	{"dcx_remote_attribute",
+	 "pg_catalog",
+	 "pg_attribute",
+	 {{"attrelid", OIDOID},
+	  {"attname", NAMEOID},
+	  {"atttypid", OIDOID},
+	  {"attnum", INT2OID},
+	  {"atttypmod", INT4OID},
+	  {"attnotnull", BOOLOID}}},
+	{"dcx_remote_type",
+	 "pg_catalog",
+	 "pg_type",
+	 {{"oid", OIDOID}, {"typname", NAMEOID}, {"typnamespace", OIDOID}}},
+	{"dcx_remote_namespace", "pg_catalog", "pg_namespace", {{"oid", OIDOID}, {"nspname", NAMEOID}}},
+	{"dcx_remote_database",
+	 "information_schema",
+	 "information_schema_catalog_name",
+	 {{"catalog_name", NAMEOID}}},
+};
+
+static void
+create_remote_catalog(const RemoteCatalog *catalog, const char *server, const char *schema)
+{
+	List *columns = NIL;
+
+	for (size_t i = 0; i < lengthof(catalog->columns) && catalog->columns[i].name; i++)
+	{
+		DcxRemoteColumn *column = palloc0(sizeof(DcxRemoteColumn));
+
+		column->name = catalog->columns[i].name;
+		column->type = catalog->columns[i].type;
+		column->typmod = -1;
+		columns = lappend(columns, column);
+	}
+	dcx_foreign_create_table(schema,
+							 catalog->local,
+							 server,
+							 catalog->schema,
+							 catalog->table,
+							 columns,
+							 NIL);
+}
+
+/* A name in row i of the query below. The other server may be none of PostgreSQL's. */
+static char *
+remote_name(uint64 i, int number)
+{
+	char *name = dcx_query_text(i, number);
+
+	if (!name)
+		ereport(ERROR,
+				errcode(ERRCODE_FDW_ERROR),
+				errmsg("the other server's list of tables has one without a name"),
+				errdetail("It answered with NULL for the name of a table, a column or a type."),
+				errhint("See what server it is: PostgreSQL has no such names."));
+	return name;
+}
+
+/* The column of row i of the query below; a type that is not built in is text here. */
+static DcxRemoteColumn *
+remote_column(uint64 i)
+{
+	DcxRemoteColumn *column = palloc0(sizeof(DcxRemoteColumn));
+	char			*type_name = remote_name(i, 3);
+	bool			 isnull;
+
+	column->name = remote_name(i, 2);
+	column->typmod = DatumGetInt32(dcx_query_value(i, 5, INT4OID, &isnull));
+	column->not_null = dcx_query_bool(i, 6);
+	if (dcx_query_bool(i, 4))
+		column->type = GetSysCacheOid2(TYPENAMENSP,
+									   Anum_pg_type_oid,
+									   CStringGetDatum(type_name),
+									   ObjectIdGetDatum(PG_CATALOG_NAMESPACE));
+	if (!OidIsValid(column->type))
+	{
+		column->type = TEXTOID;
+		column->typmod = -1;
+		column->foreign = type_name;
+	}
+	return column;
+}
+
+/* What dcx_foreign_remote_tables() is asked, and its answer. */
+typedef struct RemoteSchema
+{
+	const char *local_schema;
+	const char *remote_schema;
+	char	   *database;
+	List	   *tables;
+} RemoteSchema;
+
+static char *
+select_database(const RemoteSchema *remote)
+{
+	return psprintf("SELECT catalog_name::text FROM %s.dcx_remote_database",
+					quote_identifier(remote->local_schema));
+}
+
+static void
+connect_to_remote(void *argument)
+{
+	dcx_query_touch(select_database(argument));
+}
+
+static void
+read_remote_schema(void *argument)
+{
+	static const Oid types[] = {TEXTOID};
+	RemoteSchema	*remote = argument;
+	Datum			 values[1];
+	const char		*schema = quote_identifier(remote->local_schema);
+	DcxRemoteTable	*table = NULL;
+	uint64			 n;
+
+	dcx_query_execute(select_database(remote), 0, NULL, NULL, NULL);
+	remote->database = dcx_query_text(0, 1);
+
+	values[0] = CStringGetTextDatum(remote->remote_schema);
+	n = dcx_query_execute(
+		psprintf("SELECT c.relname::text, a.attname::text, t.typname::text,"
+				 "       tn.nspname = 'pg_catalog', a.atttypmod, a.attnotnull"
+				 "  FROM %1$s.dcx_remote_namespace n"
+				 "  JOIN %1$s.dcx_remote_class c ON c.relnamespace = n.oid"
+				 "  JOIN %1$s.dcx_remote_attribute a ON a.attrelid = c.oid"
+				 "  JOIN %1$s.dcx_remote_type t ON t.oid = a.atttypid"
+				 "  JOIN %1$s.dcx_remote_namespace tn ON tn.oid = t.typnamespace"
+				 " WHERE n.nspname = $1::name AND c.relkind IN ('r', 'p', 'v', 'm', 'f')"
+				 "   AND a.attnum > 0"
+				 " ORDER BY c.relname, a.attnum",
+				 schema),
+		1,
+		types,
+		values,
+		NULL);
+	for (uint64 i = 0; i < n; i++)
+	{
+		char *name = remote_name(i, 1);
+
+		if (!table || strcmp(table->name, name) != 0)
+		{
+			table = palloc0(sizeof(DcxRemoteTable));
+			table->name = name;
+			remote->tables = lappend(remote->tables, table);
+		}
+		table->columns = lappend(table->columns, remote_column(i));
+	}
+}
+
+List *
+dcx_foreign_remote_tables(DcxRemote *catalog, const char *server, const char *local_schema,
+						  const char *remote_schema, char **database)
+{
+	RemoteSchema remote = {.local_schema = local_schema, .remote_schema = remote_schema};
+
+	for (size_t i = 0; i < lengthof(remote_catalogs); i++)
+		create_remote_catalog(&remote_catalogs[i], server, local_schema);
+	dcx_remote_do(catalog,
+				  dcx_place_list(dcx_foreign_server(server), GetUserId()),
+				  connect_to_remote,
+				  read_remote_schema,
+				  &remote);
+	for (size_t i = 0; i < lengthof(remote_catalogs); i++)
+		dcx_foreign_drop(OBJECT_FOREIGN_TABLE,
+						 list_make2(makeString(pstrdup(local_schema)),
+									makeString(pstrdup(remote_catalogs[i].local))));
+	*database = remote.database;
+	return remote.tables;
+}
+
+void
+dcx_foreign_drop(ObjectType type, List *name)
+{
+	DropStmt *statement = makeNode(DropStmt);
+
+	statement->removeType = type;
+	/* A qualified name is a list of its own, a plain one stands for itself. */
+	statement->objects = list_length(name) > 1 ? list_make1(name) : list_make1(linitial(name));
+	statement->behavior = DROP_RESTRICT;
+	dcx_query_utility((Node *) statement);
+}
+
+void
+dcx_foreign_drop_mapping(const char *server, Oid role)
+{
+	DropUserMappingStmt *statement = makeNode(DropUserMappingStmt);
+
+	statement->user = role_spec(role);
+	statement->servername = pstrdup(server);
+	dcx_query_utility((Node *) statement);
+}

@@ -1,0 +1,134 @@
+/*
+ * place.c
+ *		A connection that postgres_fdw keeps: to which server, as whom, and giving it up.
+ *
+ * When a query is cancelled, postgres_fdw cleans up at the end of the (sub)transaction: it asks the
+ * other server to cancel, then to roll back, and waits for both answers, 30 s at most, while nobody can
+ * interrupt it. (15 and 16 wait without end for a server whose host answers and which itself is
+ * stopped.) It leaves out all of that for a connection on which the last BEGIN, SAVEPOINT, RELEASE or
+ * COMMIT was not answered: that one is closed.
+ *
+ * So a connection is given up by opening a subtransaction on it. While a query is under way libpq refuses to
+ * send the SAVEPOINT; where none is, the answer to it is waited for, for a short time.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "commands/defrem.h"
+#include "foreign/fdwapi.h"
+#include "foreign/foreign.h"
+#include "miscadmin.h"
+#include "nodes/parsenodes.h"
+#include "utils/guc.h"
+#include "utils/resowner.h"
+#include "utils/syscache.h"
+
+#include "src/base/compat.h"
+#include "src/remote/place.h"
+
+List *
+dcx_place_list(Oid server, Oid role)
+{
+	ForeignServer *foreign = GetForeignServer(server);
+	DcxPlace	  *place;
+
+	if (strcmp(GetForeignDataWrapper(foreign->fdwid)->fdwname, "postgres_fdw") != 0)
+		return NIL;
+	place = palloc(sizeof(DcxPlace));
+	place->server = server;
+	place->role = role;
+	return list_make1(place);
+}
+
+bool
+dcx_place_has_mapping(Oid server, Oid role)
+{
+	return SearchSysCacheExists2(USERMAPPINGUSERSERVER,
+								 ObjectIdGetDatum(role),
+								 ObjectIdGetDatum(server)) ||
+		   SearchSysCacheExists2(USERMAPPINGUSERSERVER,
+								 ObjectIdGetDatum(InvalidOid),
+								 ObjectIdGetDatum(server));
+}
+
+bool
+dcx_place_connects_too_long(const DcxPlace *place)
+{
+	ListCell *lc;
+
+	if (DCX_CONNECTING_IS_INTERRUPTIBLE)
+		return false;
+	foreach(lc, GetForeignServer(place->server)->options)
+	{
+		DefElem *option = lfirst(lc);
+
+		if (strcmp(option->defname, "connect_timeout") == 0)
+		{
+			long seconds = strtol(defGetString(option), NULL, 10);
+
+			return seconds <= 0 || seconds > DCX_PLACE_MOST_TIMEOUT;
+		}
+	}
+	return false;
+}
+
+void
+dcx_place_bound_connecting(bool bound)
+{
+	static const char variable[] =
+		"PGCONNECT_TIMEOUT"; /* what libpq takes where no option says it */
+	static bool ours = false;
+
+	if (DCX_CONNECTING_IS_INTERRUPTIBLE)
+		return;
+	if (bound && !getenv(variable))
+		ours = setenv(variable, CppAsString2(DCX_PLACE_TIMEOUT), 1) == 0;
+	else if (!bound && ours)
+	{
+		(void) unsetenv(variable);
+		ours = false;
+	}
+}
+
+/*
+ * Has postgres_fdw use the connection, and so bring it to our nesting depth. Of its functions this one
+ * needs no foreign table. There is no schema without a name.
+ */
+static void
+use(const DcxPlace *place)
+{
+	FdwRoutine				*routine = GetFdwRoutineByServerId(place->server);
+	ImportForeignSchemaStmt *statement = makeNode(ImportForeignSchemaStmt);
+
+	statement->server_name = GetForeignServer(place->server)->servername;
+	statement->remote_schema = pstrdup("");
+	statement->local_schema = pstrdup("");
+	statement->list_type = FDW_IMPORT_SCHEMA_ALL;
+	SetUserIdAndSecContext(place->role,
+						   SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
+	(void) routine->ImportForeignSchema(statement, place->server);
+}
+
+void
+dcx_place_give_up(const DcxPlace *place)
+{
+	MemoryContext context = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+
+	if (IsInParallelMode())
+		return;
+	BeginInternalSubTransaction(NULL);
+	PG_TRY();
+	{
+		use(place);
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(context);
+		FlushErrorState();
+	}
+	PG_END_TRY();
+	RollbackAndReleaseCurrentSubTransaction();
+	MemoryContextSwitchTo(context);
+	CurrentResourceOwner = owner;
+}

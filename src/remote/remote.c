@@ -1,0 +1,481 @@
+/*
+ * remote.c
+ *		Waits for another server: for a bounded time, and with one error when it is out of reach.
+ *
+ * Two timers. The first bounds a piece of work. The second bounds the end of a transaction, or of a
+ * subtransaction, that did such work: there postgres_fdw sends COMMIT or RELEASE from a callback, and
+ * waits for the answer without end. Callbacks are called newest first, so ours are registered again after
+ * postgres_fdw has registered its own, and arm the timer before it waits.
+ *
+ * Either way the timer cancels the statement. A connection whose COMMIT or RELEASE was cancelled is
+ * closed by postgres_fdw without more waiting; for one whose query was cancelled, see place.c.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "common/string.h"
+#include "miscadmin.h"
+#include "storage/ipc.h"
+#include "storage/latch.h"
+#include "tcop/dest.h"
+#include "tcop/tcopprot.h"
+#include "utils/guc.h"
+#include "utils/memutils.h"
+#include "utils/timeout.h"
+#include "utils/timestamp.h"
+#include "utils/wait_event.h"
+
+#include "src/base/compat.h"
+#include "src/base/errcodes.h"
+#include "src/remote/place.h"
+#include "src/remote/probe.h"
+#include "src/remote/remote.h"
+
+/* How long a connection is asked whether it still answers, before it is given up; in seconds. */
+#define GIVE_UP_LIMIT 2
+
+/* So many catalogs and connections a transaction can use. Of what is more the end alone is bounded. */
+#define MAX_REMOTES 4
+#define MAX_PLACES	8
+
+/* The limits' timers, registered at the first use; and the limit that is over, or 0. */
+static TimeoutId			 timer = MAX_TIMEOUTS;
+static TimeoutId			 connect_timer = MAX_TIMEOUTS;
+static volatile sig_atomic_t expired = 0;
+
+/* The same for the end of a transaction. */
+static TimeoutId			 end_timer = MAX_TIMEOUTS;
+static volatile sig_atomic_t end_expired = false;
+
+/* How far the work came, and what that made of its failure. */
+static bool connected = false;
+static bool lost = false;
+
+/* What the transaction has used so far. */
+static struct
+{
+	LocalTransactionId lxid;
+	int				   nremotes;
+	DcxRemote		  *remotes[MAX_REMOTES];
+	int				   nplaces;
+	DcxPlace		   places[MAX_PLACES];
+} used;
+
+static void
+cancel(void)
+{
+	InterruptPending = true;
+	QueryCancelPending = true;
+	SetLatch(MyLatch);
+}
+
+/* The timers' handlers: a cancel, which rethrow() tells from the user's. */
+static void
+expire(void)
+{
+	expired = DCX_REMOTE_LIMIT;
+	cancel();
+}
+
+static void
+expire_connecting(void)
+{
+	expired = DCX_REMOTE_CONNECT_LIMIT;
+	cancel();
+}
+
+/*
+ * The other one's. It goes off again and again, and cancels only while an extension waits and may be
+ * interrupted: a commit that goes on, or waits for a synchronous standby, is not to be cancelled. (A
+ * handler itself is called with interrupts held, once.)
+ */
+static void
+expire_at_end(void)
+{
+	uint32 waits_for = *(volatile uint32 *) my_wait_event_info;
+
+	if (InterruptHoldoffCount > 1 || (waits_for & 0xFF000000) != PG_WAIT_EXTENSION)
+		return;
+	end_expired = true;
+	cancel();
+}
+
+static bool
+is_cancel(const ErrorData *error)
+{
+	return error->sqlerrcode == ERRCODE_QUERY_CANCELED && error->funcname &&
+		   strcmp(error->funcname, "ProcessInterrupts") == 0;
+}
+
+/* Whether an error says that the remote server is out of reach. timed_out: our own timer went off. */
+static bool
+is_outage(const ErrorData *error, bool timed_out)
+{
+	if (ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_CONNECTION_EXCEPTION)
+		return true;
+
+	switch (error->sqlerrcode)
+	{
+		case ERRCODE_ADMIN_SHUTDOWN:
+		case ERRCODE_CRASH_SHUTDOWN:
+		case ERRCODE_CANNOT_CONNECT_NOW:
+		case ERRCODE_DATABASE_DROPPED:
+		case ERRCODE_IDLE_SESSION_TIMEOUT:
+		case ERRCODE_IDLE_IN_TRANSACTION_SESSION_TIMEOUT:
+		case MAKE_SQLSTATE('2', '5', 'P', '0', '4'): /* transaction_timeout, since 17 */
+			return true;
+		case ERRCODE_QUERY_CANCELED:
+			/* The remote's time-out or our own, unless it is this backend that was told to stop. */
+			return timed_out || !is_cancel(error);
+		default:
+			return false;
+	}
+}
+
+/* --------------------------------------------------------------------------------------------------
+ * The end of a transaction
+ * --------------------------------------------------------------------------------------------------
+ */
+
+/*
+ * An error context at the end of a transaction: makes ZD008 of what says that a server is out of reach,
+ * whatever state it has.
+ */
+static void
+explain_end(void *argument)
+{
+	MemoryContext context = MemoryContextSwitchTo(TopTransactionContext);
+	ErrorData	 *error = CopyErrorData();
+
+	MemoryContextSwitchTo(context);
+	if (error->elevel != ERROR || !is_outage(error, end_expired))
+		return;
+	for (int i = 0; i < used.nremotes; i++)
+		used.remotes[i]->lost_at = GetCurrentTimestamp();
+	errcode(DCX_ERRCODE_UNREACHABLE);
+	errmsg("another server cannot be reached any more at the end of the transaction");
+	if (end_expired)
+		errdetail("No answer to COMMIT or RELEASE within %d s.", DCX_REMOTE_END_LIMIT);
+	else
+		errdetail("%s%s", error->message, pg_str_endswith(error->message, ".") ? "" : ".");
+	errhint(
+		"Nothing of the transaction is kept, no idempotency key is used up. ROLLBACK where it is "
+		"still open, and run it again.");
+}
+
+static ErrorContextCallback at_end = {.callback = explain_end};
+
+static bool
+is_on_stack(const ErrorContextCallback *callback)
+{
+	for (const ErrorContextCallback *c = error_context_stack; c; c = c->previous)
+		if (c == callback)
+			return true;
+	return false;
+}
+
+/* The end begins. Within a piece of work its limit is the limit. */
+static void
+begin_end(void)
+{
+	if (used.lxid != DCX_MY_LXID || get_timeout_active(timer))
+		return;
+	end_expired = false;
+	if (!is_on_stack(&at_end))
+	{
+		at_end.previous = error_context_stack;
+		error_context_stack = &at_end;
+	}
+	enable_timeout_every(end_timer,
+						 TimestampTzPlusMilliseconds(GetCurrentTimestamp(),
+													 DCX_REMOTE_END_LIMIT * 1000),
+						 100);
+}
+
+/* The end is over, or has failed; an error takes the context off the stack by itself. */
+static void
+finish_end(void)
+{
+	if (end_timer < MAX_TIMEOUTS)
+		disable_timeout(end_timer, false);
+	if (error_context_stack == &at_end)
+		error_context_stack = at_end.previous;
+}
+
+static void
+at_transaction(XactEvent event, void *argument)
+{
+	if (event == XACT_EVENT_PRE_COMMIT)
+		begin_end();
+	else
+		finish_end();
+}
+
+static void
+at_subtransaction(SubXactEvent event, SubTransactionId id, SubTransactionId parent, void *argument)
+{
+	if (event == SUBXACT_EVENT_PRE_COMMIT_SUB)
+		begin_end();
+	else if (event != SUBXACT_EVENT_START_SUB)
+		finish_end();
+}
+
+/* Our callbacks become the newest ones. */
+static void
+watch_end(void)
+{
+	UnregisterXactCallback(at_transaction, NULL);
+	RegisterXactCallback(at_transaction, NULL);
+	UnregisterSubXactCallback(at_subtransaction, NULL);
+	RegisterSubXactCallback(at_subtransaction, NULL);
+}
+
+/* --------------------------------------------------------------------------------------------------
+ * A piece of work
+ * --------------------------------------------------------------------------------------------------
+ */
+
+static bool
+is_used(const DcxPlace *place)
+{
+	for (int i = 0; used.lxid == DCX_MY_LXID && i < used.nplaces; i++)
+		if (used.places[i].server == place->server && used.places[i].role == place->role)
+			return true;
+	return false;
+}
+
+static void
+remember_remote(DcxRemote *remote)
+{
+	if (used.lxid != DCX_MY_LXID)
+	{
+		used.lxid = DCX_MY_LXID;
+		used.nremotes = 0;
+		used.nplaces = 0;
+	}
+	for (int i = 0; i < used.nremotes; i++)
+		if (used.remotes[i] == remote)
+			return;
+	if (used.nremotes < MAX_REMOTES)
+		used.remotes[used.nremotes++] = remote;
+}
+
+/* The places are connected, and stay so until the end of the transaction. */
+static void
+remember_places(List *places)
+{
+	ListCell *lc;
+
+	foreach(lc, places)
+	{
+		const DcxPlace *place = lfirst(lc);
+
+		if (!is_used(place) && used.nplaces < MAX_PLACES)
+			used.places[used.nplaces++] = *place;
+	}
+}
+
+static DcxProbe
+probe(const DcxPlace *place)
+{
+	return dcx_probe(place->server, place->role, "SELECT coalesce($1, 'here')", NULL);
+}
+
+/* Refuses what nobody could interrupt: to connect to a server that does not answer. */
+static void
+check_answers(List *places)
+{
+	ListCell *lc;
+
+	foreach(lc, places)
+	{
+		const DcxPlace *place = lfirst(lc);
+		DcxProbe		answer;
+
+		if (is_used(place) || !dcx_place_connects_too_long(place))
+			continue;
+		answer = probe(place);
+		if (answer.silent)
+			ereport(ERROR,
+					errcode(ERRCODE_SQLCLIENT_UNABLE_TO_ESTABLISH_SQLCONNECTION),
+					errmsg("could not connect"),
+					errdetail_internal("%s", answer.error));
+	}
+}
+
+/*
+ * After a cancel: gives up the connections that postgres_fdw would wait for when it cleans up. After our
+ * own limit, those that do not answer at once; after the user's, those whose server is silent.
+ */
+static void
+give_up(bool by_limit)
+{
+	for (int i = 0; used.lxid == DCX_MY_LXID && i < used.nplaces; i++)
+	{
+		if (!by_limit && !probe(&used.places[i]).silent)
+			continue;
+		enable_timeout_after(timer, GIVE_UP_LIMIT * 1000);
+		dcx_place_give_up(&used.places[i]);
+		disable_timeout(timer, false);
+	}
+}
+
+/*
+ * The same where the session is told to end, which is no error that could be caught. Every error is
+ * fatal now, and goes on with what is left to do at exit: giving up a place ends here, and what comes
+ * next is registered before. Nobody has to be told of that error.
+ */
+static void
+at_exit(int code, Datum next)
+{
+	static int log_level;
+	int		   i = DatumGetInt32(next);
+
+	if (i > 0)
+		log_min_messages = log_level;
+	else if (used.lxid != DCX_MY_LXID || !get_timeout_active(timer) || !IsTransactionState())
+		return;
+	if (i == used.nplaces)
+		return;
+
+	before_shmem_exit(at_exit, Int32GetDatum(i + 1));
+	log_level = log_min_messages;
+	log_min_messages = PANIC;
+	whereToSendOutput = DestNone;
+	/* Its limit is a cancel. */
+	RESUME_INTERRUPTS();
+	enable_timeout_after(timer, GIVE_UP_LIMIT * 1000);
+	dcx_place_give_up(&used.places[i]);
+	HOLD_INTERRUPTS();
+}
+
+/* In a PG_CATCH: throws the error on, as ZD008 where it is an outage. */
+static void
+rethrow(MemoryContext context, const DcxRemote *remote)
+{
+	ErrorData *error;
+	int		   timed_out = expired;
+
+	MemoryContextSwitchTo(context);
+	error = CopyErrorData();
+	FlushErrorState();
+	if (is_cancel(error))
+		give_up(timed_out);
+	else if (timed_out)
+		QueryCancelPending = false; /* nobody took notice: it is not for what comes next */
+
+	if (is_outage(error, timed_out))
+	{
+		/*
+		 * What times out at the remote leaves the connection as it was. A connection that breaks
+		 * before our work began was perhaps in use already, by a statement of the user's.
+		 */
+		if (connected)
+			lost = timed_out || error->sqlerrcode != ERRCODE_QUERY_CANCELED;
+		else
+			lost = !timed_out &&
+				   error->sqlerrcode != ERRCODE_SQLCLIENT_UNABLE_TO_ESTABLISH_SQLCONNECTION;
+		if (timed_out)
+			error->detail = psprintf("No answer within %d s.", timed_out);
+		else if (error->detail)
+			error->detail = psprintf("%s: %s", error->message, error->detail);
+		else
+			error->detail =
+				psprintf("%s%s", error->message, pg_str_endswith(error->message, ".") ? "" : ".");
+		error->message = psprintf("the %s cannot be reached", remote->what);
+		error->hint = psprintf("Its host and port are meant as seen from this database server. "
+							   "dcx_attach_%s() with another URL changes them.",
+							   remote->name);
+		error->sqlerrcode = DCX_ERRCODE_UNREACHABLE;
+	}
+	ReThrowError(error);
+}
+
+/* What the timer was for is done. If it went off just then, that cancel is not for what comes next. */
+static void
+stop(TimeoutId id, int limit)
+{
+	disable_timeout(id, false);
+	if (expired != limit)
+		return;
+	QueryCancelPending = false;
+	expired = 0;
+}
+
+static void
+connect_and_work(DcxRemote *remote, List			*places, void (*connect)(void *argument),
+				 void (*work)(void *argument), void *argument)
+{
+	ListCell *lc;
+	bool	  is_new = false;
+
+	foreach(lc, places)
+		is_new = is_new || !is_used(lfirst(lc));
+	check_answers(places);
+	if (is_new)
+		enable_timeout_after(connect_timer, DCX_REMOTE_CONNECT_LIMIT * 1000);
+	connect(argument);
+	if (is_new)
+		stop(connect_timer, DCX_REMOTE_CONNECT_LIMIT);
+	connected = true;
+	remote->reached_by = DCX_MY_LXID;
+	remember_places(places);
+	watch_end();
+	work(argument);
+}
+
+void
+dcx_remote_do(DcxRemote *remote, List			 *places, void (*connect)(void *argument),
+			  void (*work)(void *argument), void *argument)
+{
+	MemoryContext context = CurrentMemoryContext;
+
+	if (timer == MAX_TIMEOUTS)
+	{
+		timer = RegisterTimeout(USER_TIMEOUT, expire);
+		connect_timer = RegisterTimeout(USER_TIMEOUT, expire_connecting);
+		end_timer = RegisterTimeout(USER_TIMEOUT, expire_at_end);
+		before_shmem_exit(at_exit, Int32GetDatum(0));
+	}
+	remember_remote(remote);
+
+	/* A view that itself prices brings us here again: the outer limit is the limit. */
+	if (get_timeout_active(timer))
+	{
+		connect_and_work(remote, places, connect, work, argument);
+		return;
+	}
+
+	connected = false;
+	lost = false;
+	expired = 0;
+	dcx_place_bound_connecting(true);
+	enable_timeout_after(timer, DCX_REMOTE_LIMIT * 1000);
+	PG_TRY();
+	{
+		connect_and_work(remote, places, connect, work, argument);
+	}
+	PG_CATCH();
+	{
+		disable_timeout(timer, false);
+		disable_timeout(connect_timer, false);
+		dcx_place_bound_connecting(false);
+		watch_end();
+		rethrow(context, remote);
+	}
+	PG_END_TRY();
+	stop(timer, DCX_REMOTE_LIMIT);
+	dcx_place_bound_connecting(false);
+}
+
+bool
+dcx_remote_is_lost(void)
+{
+	return lost;
+}
+
+bool
+dcx_remote_is_in_use(const DcxRemote *remote)
+{
+	return remote->reached_by == DCX_MY_LXID;
+}

@@ -1,0 +1,423 @@
+/*
+ * updated_at.c
+ *		The trigger that keeps "updatedAt", which Prisma sets in its client only.
+ *
+ * dcx_set_updated_at() is a BEFORE UPDATE row trigger. A row that changes gets the transaction's
+ * time, never an earlier one than it had; a row that does not change, or an update of nothing but
+ * the column itself, is left alone.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "access/xact.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_trigger.h"
+#include "catalog/pg_type.h"
+#include "commands/trigger.h"
+#include "executor/tuptable.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "nodes/makefuncs.h"
+#include "storage/lmgr.h"
+#include "utils/builtins.h"
+#include "utils/datum.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/timestamp.h"
+
+#include "src/base/extension.h"
+#include "src/base/names.h"
+#include "src/base/query.h"
+#include "src/base/relation.h"
+
+/* The column where the trigger's argument names no other. */
+#define DEFAULT_COLUMN "updatedAt"
+
+/* Triggers of one kind fire in the order of their names; z's are added where this is not last, or taken. */
+#define TRIGGER_NAME	 "zzz_dcx_updated_at"
+#define TRIGGER_NAME_MAX 40
+
+/* The column of the relation that a trigger's FmgrInfo is for; lives as long as that. */
+typedef struct UpdatedAtColumn
+{
+	Oid		   relation;
+	AttrNumber attnum;
+} UpdatedAtColumn;
+
+#define CREATE_TRIGGER_HINT                                                          \
+	errhint("CREATE TRIGGER ... BEFORE UPDATE ON ... FOR EACH ROW EXECUTE FUNCTION " \
+			"dcx_set_updated_at(), or dcx_attach_updated_at().")
+
+static void
+check_trigger(FunctionCallInfo fcinfo)
+{
+	TriggerData *trigger = (TriggerData *) fcinfo->context;
+
+	if (!CALLED_AS_TRIGGER(fcinfo))
+		ereport(ERROR,
+				errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				errmsg("dcx_set_updated_at: must be called as a trigger"),
+				CREATE_TRIGGER_HINT);
+	if (!TRIGGER_FIRED_BEFORE(trigger->tg_event))
+		ereport(ERROR,
+				errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				errmsg("dcx_set_updated_at: must be fired before the event"),
+				CREATE_TRIGGER_HINT);
+	if (!TRIGGER_FIRED_FOR_ROW(trigger->tg_event))
+		ereport(ERROR,
+				errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				errmsg("dcx_set_updated_at: must be fired for each row"),
+				CREATE_TRIGGER_HINT);
+	if (!TRIGGER_FIRED_BY_UPDATE(trigger->tg_event))
+		ereport(ERROR,
+				errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				errmsg("dcx_set_updated_at: must be fired for UPDATE"),
+				CREATE_TRIGGER_HINT);
+	if (trigger->tg_trigger->tgnargs > 1)
+		ereport(ERROR,
+				errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				errmsg("dcx_set_updated_at: takes one argument at most, the column's name"),
+				errdetail("Trigger \"%s\" has %d.",
+						  trigger->tg_trigger->tgname,
+						  trigger->tg_trigger->tgnargs));
+}
+
+/* Finds and checks the trigger's column. */
+static AttrNumber
+find_column(TriggerData *trigger)
+{
+	TupleDesc	tupdesc = RelationGetDescr(trigger->tg_relation);
+	const char *name =
+		trigger->tg_trigger->tgnargs == 1 ? trigger->tg_trigger->tgargs[0] : DEFAULT_COLUMN;
+
+	for (int i = 0; i < tupdesc->natts; i++)
+	{
+		Form_pg_attribute attribute = TupleDescAttr(tupdesc, i);
+
+		if (attribute->attisdropped || strcmp(NameStr(attribute->attname), name) != 0)
+			continue;
+		if (attribute->atttypid != TIMESTAMPTZOID && attribute->atttypid != TIMESTAMPOID)
+			ereport(ERROR,
+					errcode(ERRCODE_DATATYPE_MISMATCH),
+					errmsg("column \"%s\" of table \"%s\" cannot be kept by dcx_set_updated_at",
+						   name,
+						   RelationGetRelationName(trigger->tg_relation)),
+					errdetail("It is of type %s, not timestamp or timestamp with time zone.",
+							  format_type_be(attribute->atttypid)),
+					errhint("Drop trigger \"%s\", or change the type of the column.",
+							trigger->tg_trigger->tgname));
+		return attribute->attnum;
+	}
+
+	ereport(ERROR,
+			errcode(ERRCODE_UNDEFINED_COLUMN),
+			errmsg("table \"%s\" has no column \"%s\"",
+				   RelationGetRelationName(trigger->tg_relation),
+				   name),
+			errdetail("Trigger \"%s\" sets it.", trigger->tg_trigger->tgname),
+			errhint("The trigger's argument names another column; without one it is \"%s\".",
+					DEFAULT_COLUMN));
+}
+
+/* The same, found once a statement and relation. */
+static AttrNumber
+get_column(FunctionCallInfo fcinfo)
+{
+	TriggerData		*trigger = (TriggerData *) fcinfo->context;
+	UpdatedAtColumn *column = fcinfo->flinfo->fn_extra;
+	Oid				 relation = RelationGetRelid(trigger->tg_relation);
+
+	if (!column || column->relation != relation)
+	{
+		AttrNumber attnum = find_column(trigger);
+
+		if (!column)
+			column = MemoryContextAlloc(fcinfo->flinfo->fn_mcxt, sizeof(UpdatedAtColumn));
+		column->relation = relation;
+		column->attnum = attnum;
+		fcinfo->flinfo->fn_extra = column;
+	}
+	return column->attnum;
+}
+
+/* Whether any column but one (and those generated from others) differs, bit for bit. */
+static bool
+row_changes(TupleDesc tupdesc, TupleTableSlot *old_row, TupleTableSlot *new_row, AttrNumber except)
+{
+	for (int i = 0; i < tupdesc->natts; i++)
+	{
+		Form_pg_attribute attribute = TupleDescAttr(tupdesc, i);
+
+		if (i == except - 1 || attribute->attisdropped || attribute->attgenerated != '\0')
+			continue;
+		if (old_row->tts_isnull[i] != new_row->tts_isnull[i])
+			return true;
+		if (!old_row->tts_isnull[i] && !datum_image_eq(old_row->tts_values[i],
+													   new_row->tts_values[i],
+													   attribute->attbyval,
+													   attribute->attlen))
+			return true;
+	}
+	return false;
+}
+
+/* The new row with another value in one column. */
+static HeapTuple
+replace_value(TriggerData *trigger, AttrNumber attnum, Datum value)
+{
+	TupleDesc tupdesc = RelationGetDescr(trigger->tg_relation);
+	Datum	 *values = palloc(tupdesc->natts * sizeof(Datum));
+	bool	 *nulls = palloc(tupdesc->natts * sizeof(bool));
+	HeapTuple row;
+
+	memcpy(values, trigger->tg_newslot->tts_values, tupdesc->natts * sizeof(Datum));
+	memcpy(nulls, trigger->tg_newslot->tts_isnull, tupdesc->natts * sizeof(bool));
+	values[attnum - 1] = value;
+	nulls[attnum - 1] = false;
+
+	row = heap_form_tuple(tupdesc, values, nulls);
+	row->t_data->t_ctid = trigger->tg_newtuple->t_data->t_ctid;
+	row->t_self = trigger->tg_newtuple->t_self;
+	row->t_tableOid = trigger->tg_newtuple->t_tableOid;
+	return row;
+}
+
+/*
+ * The time to set: the transaction's, in the column's precision, or the row's own where that is
+ * later. timestamp holds UTC, as Prisma has it, whatever the session's time zone: its value is
+ * then the same number as timestamptz's.
+ */
+static Datum
+new_time(Form_pg_attribute attribute, Datum old_time, bool old_null)
+{
+	TimestampTz now = GetCurrentTransactionStartTimestamp();
+
+	if (attribute->atttypmod >= 0)
+		now = DatumGetTimestampTz(DirectFunctionCall2(timestamptz_scale,
+													  TimestampTzGetDatum(now),
+													  Int32GetDatum(attribute->atttypmod)));
+	if (!old_null && DatumGetTimestampTz(old_time) > now)
+		return old_time;
+	return TimestampTzGetDatum(now);
+}
+
+/* dcx_set_updated_at(): BEFORE UPDATE ... FOR EACH ROW */
+PG_FUNCTION_INFO_V1(dcx_set_updated_at);
+Datum
+dcx_set_updated_at(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigger = (TriggerData *) fcinfo->context;
+	TupleDesc	 tupdesc;
+	AttrNumber	 attnum;
+	Datum		 time;
+
+	check_trigger(fcinfo);
+	attnum = get_column(fcinfo);
+	tupdesc = RelationGetDescr(trigger->tg_relation);
+
+	/* The slots hold the two rows taken apart; the executor keeps them so between triggers. */
+	slot_getallattrs(trigger->tg_trigslot);
+	slot_getallattrs(trigger->tg_newslot);
+	if (!row_changes(tupdesc, trigger->tg_trigslot, trigger->tg_newslot, attnum))
+		return PointerGetDatum(trigger->tg_newtuple);
+
+	time = new_time(TupleDescAttr(tupdesc, attnum - 1),
+					trigger->tg_trigslot->tts_values[attnum - 1],
+					trigger->tg_trigslot->tts_isnull[attnum - 1]);
+	return PointerGetDatum(replace_value(trigger, attnum, time));
+}
+
+/* A table with the column, as dcx_attach_updated_at() finds it. */
+typedef struct Target
+{
+	Oid	  relation;
+	Oid	  column_type;
+	char *trigger; /* ours, where it is there already */
+	bool  enabled;
+	char *last; /* the last of the others that fire before an update */
+} Target;
+
+/* The tables with the column in a schema, or the one table. */
+static List *
+find_targets(Oid schema, Oid relation, Oid function)
+{
+	static const Oid types[] = {OIDOID, OIDOID, OIDOID, TEXTOID};
+	Datum			 values[4];
+	List			*targets = NIL;
+	uint64			 n;
+
+	values[0] = ObjectIdGetDatum(schema);
+	values[1] = ObjectIdGetDatum(relation);
+	values[2] = ObjectIdGetDatum(function);
+	values[3] = CStringGetTextDatum(DEFAULT_COLUMN);
+
+	/*
+	 * A partition has the trigger from its parent, where that is a target too. Ours is known by its
+	 * function, whatever it is called, and keeps the column in every update, as the checks have it.
+	 */
+	n = dcx_query_execute(
+		"SELECT c.oid, a.atttypid, ours.tgname, ours.tgenabled IN ('O', 'A'), others.last"
+		"  FROM pg_class c"
+		"  JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = $4 AND NOT a.attisdropped"
+		"  LEFT JOIN LATERAL (SELECT t.tgname, t.tgenabled FROM pg_trigger t"
+		"                      WHERE t.tgrelid = c.oid AND t.tgfoid = $3 AND t.tgtype & 19 = 19"
+		"                        AND t.tgqual IS NULL AND t.tgattr::text = ''"
+		"                        AND (t.tgnargs = 0 OR t.tgargs ="
+		"                             convert_to($4, getdatabaseencoding()) || decode('00', 'hex'))"
+		"                      ORDER BY t.tgenabled IN ('O', 'A') DESC, t.tgname DESC LIMIT 1)"
+		"            ours ON true"
+		"  LEFT JOIN LATERAL (SELECT max(t.tgname::text COLLATE \"C\") AS last FROM pg_trigger t"
+		"                      WHERE t.tgrelid = c.oid AND t.tgfoid <> $3"
+		"                        AND t.tgtype & 19 = 19) others ON true"
+		" WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't'"
+		"   AND (c.oid = $2 OR c.relnamespace = $1 AND NOT EXISTS"
+		"         (SELECT FROM pg_inherits i JOIN pg_class p ON p.oid = i.inhparent"
+		"           WHERE c.relispartition AND i.inhrelid = c.oid AND p.relnamespace = $1))"
+		" ORDER BY c.relname",
+		4,
+		types,
+		values,
+		NULL);
+	for (uint64 i = 0; i < n; i++)
+	{
+		Target *target = palloc0(sizeof(Target));
+		bool	isnull;
+
+		target->relation = DatumGetObjectId(dcx_query_value(i, 1, OIDOID, &isnull));
+		target->column_type = DatumGetObjectId(dcx_query_value(i, 2, OIDOID, &isnull));
+		target->trigger = dcx_query_text(i, 3);
+		target->enabled = dcx_query_bool(i, 4);
+		target->last = dcx_query_text(i, 5);
+		targets = lappend(targets, target);
+	}
+	return targets;
+}
+
+/*
+ * Whether a trigger that was just made calls our function: who owns its schema can rename that, and
+ * another one to its name.
+ */
+static bool
+calls(Oid relation, const char *trigger, Oid function)
+{
+	Relation table = table_open(relation, NoLock);
+	bool	 does = false;
+
+	for (int i = 0; table->trigdesc && i < table->trigdesc->numtriggers; i++)
+	{
+		const Trigger *candidate = &table->trigdesc->triggers[i];
+
+		if (strcmp(candidate->tgname, trigger) == 0)
+			does = candidate->tgfoid == function;
+	}
+	table_close(table, NoLock);
+	return does;
+}
+
+static void
+create_trigger(Target *target, Oid function)
+{
+	CreateTrigStmt *statement = makeNode(CreateTrigStmt);
+	DcxRun			run;
+
+	target->trigger = pstrdup(TRIGGER_NAME);
+	while (((target->last && strcmp(target->last, target->trigger) > 0) ||
+			OidIsValid(get_trigger_oid(target->relation, target->trigger, true))) &&
+		   strlen(target->trigger) < TRIGGER_NAME_MAX)
+		target->trigger = psprintf("z%s", target->trigger);
+
+	statement->trigname = target->trigger;
+	statement->relation = makeRangeVar(get_namespace_name(get_rel_namespace(target->relation)),
+									   get_rel_name(target->relation),
+									   -1);
+	statement->funcname = list_make2(makeString(get_namespace_name(get_func_namespace(function))),
+									 makeString(get_func_name(function)));
+	statement->row = true;
+	statement->timing = TRIGGER_TYPE_BEFORE;
+	statement->events = TRIGGER_TYPE_UPDATE;
+	dcx_run_begin_altering(&run, target->relation);
+	dcx_query_utility((Node *) statement);
+	dcx_run_end(&run);
+
+	/* Nothing of that name may be locked, where it is another table that got the trigger. */
+	LockRelationOid(target->relation, AccessShareLock);
+	if (!calls(target->relation, target->trigger, function))
+		dcx_names_moved(psprintf("Trigger \"%s\" of %s does not call the dcx_set_updated_at() of "
+								 "the extension.",
+								 target->trigger,
+								 dcx_relation_name(target->relation)));
+}
+
+/* Gives a table the trigger where it lacks it; returns what there is to say about it. */
+static const char *
+attach_target(Target *target, Oid function)
+{
+	const char *note = "created";
+
+	if (target->column_type != TIMESTAMPTZOID && target->column_type != TIMESTAMPOID)
+		return psprintf("skipped: \"%s\" is of type %s",
+						DEFAULT_COLUMN,
+						format_type_be(target->column_type));
+	if (!target->trigger)
+		create_trigger(target, function);
+	else
+		note = target->enabled ? "already there" : "already there, but disabled";
+
+	if (target->last && strcmp(target->last, target->trigger) > 0)
+		note = psprintf("%s; trigger \"%s\" fires after it", note, target->last);
+	return note;
+}
+
+/* dcx_attach_updated_at(target text) */
+PG_FUNCTION_INFO_V1(dcx_attach_updated_at);
+Datum
+dcx_attach_updated_at(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	char		  *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	Oid			   schema = get_namespace_oid(name, true);
+	Oid			   relation = OidIsValid(schema) ? InvalidOid : dcx_relation_named(name);
+	Oid			   function;
+	List		  *targets;
+	ListCell	  *lc;
+	DcxRun		   run;
+
+	InitMaterializedSRF(fcinfo, 0);
+	if (!OidIsValid(schema) && !OidIsValid(relation))
+		ereport(ERROR,
+				errcode(ERRCODE_UNDEFINED_TABLE),
+				errmsg("there is no schema or table \"%s\"", name),
+				errhint("Name a schema, or a table as SQL does."));
+
+	function = dcx_extension_function(fcinfo->flinfo->fn_oid, "dcx_set_updated_at", 0, NULL);
+	dcx_run_begin(&run, InvalidOid);
+	targets = find_targets(schema, relation, function);
+	if (targets == NIL && OidIsValid(relation))
+		ereport(ERROR,
+				errcode(ERRCODE_UNDEFINED_COLUMN),
+				errmsg("%s is not a table with a column \"%s\"",
+					   dcx_relation_name(relation),
+					   DEFAULT_COLUMN),
+				errdetail("Columns found: %s.", dcx_relation_columns(relation)),
+				errhint("A trigger for another column: %s",
+						"CREATE TRIGGER ... EXECUTE FUNCTION dcx_set_updated_at('column')."));
+	if (targets == NIL)
+		ereport(NOTICE,
+				errmsg("schema \"%s\" has no table with a column \"%s\"", name, DEFAULT_COLUMN));
+
+	foreach(lc, targets)
+	{
+		Target *target = lfirst(lc);
+		Datum	values[3];
+		bool	nulls[3] = {false};
+
+		values[2] = CStringGetTextDatum(attach_target(target, function));
+		values[0] = CStringGetTextDatum(dcx_relation_name(target->relation));
+		nulls[1] = !target->trigger;
+		values[1] = nulls[1] ? (Datum) 0 : CStringGetTextDatum(target->trigger);
+		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+	}
+	dcx_run_end(&run);
+	return (Datum) 0;
+}

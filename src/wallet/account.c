@@ -1,0 +1,191 @@
+/*
+ * account.c
+ *		What an organisation can spend: its balance less what is held.
+ */
+#include "postgres.h"
+
+#include "fmgr.h"
+#include "utils/builtins.h"
+#include "utils/timestamp.h"
+
+#include "src/base/errcodes.h"
+#include "src/base/money.h"
+#include "src/wallet/account.h"
+#include "src/wallet/wallet.h"
+
+/* The time by which holds expire, of an account. */
+static TimestampTz
+time_of(const DcxAccount *account)
+{
+	return Max(GetCurrentTimestamp(), account->expired_until);
+}
+
+/* Takes the holds that have expired meanwhile out of an account. */
+static void
+expire(Oid owner, const char *organisation, DcxAccount *account, TimestampTz at, bool latest)
+{
+	static DcxPlan	  plan;
+	static const char sql[] =
+		"SELECT (SELECT coalesce(sum(amount), 0) FROM dcx.wallet_hold"
+		"         WHERE organisation = $1 AND state = 'open'"
+		"           AND expires_at > $2 AND expires_at <= $3) AS amount,"
+		"       (SELECT coalesce(min(expires_at), 'infinity') FROM dcx.wallet_hold"
+		"         WHERE organisation = $1 AND state = 'open' AND expires_at > $3)";
+	DcxParameters parameters = {0};
+	Numeric		  expired;
+	DcxRun		  run;
+
+	if (likely(account->next_expiry > at))
+		return;
+
+	dcx_ledger_check();
+	dcx_parameter_text(&parameters, organisation);
+	dcx_parameter_time(&parameters, account->expired_until);
+	dcx_parameter_time(&parameters, at);
+	dcx_run_begin(&run, owner);
+	if (latest)
+		dcx_query_write(&plan, sql, &parameters);
+	else
+		dcx_query_read(&plan, sql, &parameters);
+	expired = dcx_query_amount(0, 1);
+	account->next_expiry = dcx_query_time(0, 2);
+	account->expired_until = at;
+	dcx_run_end(&run);
+	/* Not inside the run, at whose end what is computed there goes. */
+	account->held = dcx_money_subtract(account->held, expired);
+}
+
+Numeric
+dcx_account_available(const char *organisation)
+{
+	DcxWallet  wallet = dcx_wallet_read(organisation);
+	Oid		   owner = dcx_ledger_owner(dcx_wallet_bound(), true);
+	DcxAccount account;
+
+	dcx_wallet_check_exact(dcx_wallet_bound()->relation, &wallet);
+	if (!OidIsValid(owner) || !dcx_ledger_account(wallet.organisation, false, &account))
+		return wallet.balance;
+	expire(owner, wallet.organisation, &account, time_of(&account), false);
+	return dcx_money_subtract(wallet.balance, account.held);
+}
+
+void
+dcx_account_check_snapshot(const DcxStanding *standing)
+{
+	dcx_ledger_check_snapshot(standing->owner, standing->organisation);
+}
+
+/* Reads the account of a locked wallet, which has to be as the wallet is. */
+static DcxAccount
+read_in_step(const DcxStanding *standing, const DcxWallet *wallet)
+{
+	DcxAccount account;
+	bool	   found = dcx_ledger_account(wallet->organisation, true, &account);
+
+	if (found && dcx_money_compare(account.balance, wallet->balance) == 0)
+		return account;
+	/* Unless it has been brought into step meanwhile. */
+	dcx_account_check_snapshot(standing);
+	ereport(ERROR,
+			errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			errmsg("the wallet of organisation \"%s\" is not as the ledger has it",
+				   wallet->organisation),
+			found ? errdetail("Its balance is %s, its entries add up to %s: it was changed "
+							  "while the ledger's trigger was missing or disabled.",
+							  dcx_money_text(wallet->balance),
+							  dcx_money_text(account.balance)) :
+					errdetail("It was made while the ledger's trigger was missing or disabled, or "
+							  "came with a partition."),
+			errhint("SELECT * FROM dcx_attach_wallet(...) puts the trigger back and writes the "
+					"difference into the ledger, as an external entry."));
+}
+
+DcxStanding
+dcx_account_lock(const char *organisation, const char *key)
+{
+	DcxStanding standing = {0};
+	DcxWallet	wallet = dcx_wallet_lock(organisation);
+
+	standing.organisation = wallet.organisation;
+	standing.owner = dcx_ledger_owner(dcx_wallet_bound(), false);
+	if (key)
+		standing.use = dcx_ledger_key(wallet.organisation, key, true);
+	standing.before = read_in_step(&standing, &wallet);
+	standing.now = standing.before;
+	standing.at = time_of(&standing.before);
+	expire(standing.owner, wallet.organisation, &standing.now, standing.at, true);
+	standing.available = dcx_money_subtract(wallet.balance, standing.now.held);
+	return standing;
+}
+
+void
+dcx_account_insufficient(const DcxStanding *standing, Numeric asked)
+{
+	dcx_account_check_snapshot(standing);
+	ereport(ERROR,
+			errcode(DCX_ERRCODE_INSUFFICIENT),
+			errmsg("organisation \"%s\" has insufficient funds", standing->organisation),
+			errdetail("Balance %s, held %s, available %s, asked %s.",
+					  dcx_money_text(standing->now.balance),
+					  dcx_money_text(standing->now.held),
+					  dcx_money_text(standing->available),
+					  dcx_money_text(asked)),
+			errhint("Credit the wallet, or release what is held: SELECT * FROM "
+					"dcx_wallet_holds(%s).",
+					quote_literal_cstr(standing->organisation)));
+}
+
+DcxChange
+dcx_account_change(const DcxStanding *standing)
+{
+	DcxChange change = {.organisation = standing->organisation,
+						.before = standing->before,
+						.after = standing->now,
+						.at = standing->at,
+						.available = standing->available};
+
+	return change;
+}
+
+/* dcx_wallet_available(organisation text) */
+PG_FUNCTION_INFO_V1(dcx_wallet_available);
+Datum
+dcx_wallet_available(PG_FUNCTION_ARGS)
+{
+	Numeric available = dcx_account_available(text_to_cstring(PG_GETARG_TEXT_PP(0)));
+
+	PG_RETURN_NUMERIC(dcx_money_display(available));
+}
+
+static bool
+can_afford(const char *organisation, Numeric cost)
+{
+	if (dcx_money_compare(cost, int64_to_numeric(0)) < 0)
+		ereport(ERROR,
+				errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				errmsg("cost must not be negative"),
+				errdetail("It is %s.", dcx_money_text(cost)),
+				errhint("The arguments are: organisation, cost in rand."));
+
+	return dcx_money_compare(dcx_account_available(organisation), dcx_money_cents(cost)) >= 0;
+}
+
+/* dcx_wallet_can_afford(organisation text, cost numeric) */
+PG_FUNCTION_INFO_V1(dcx_wallet_can_afford_numeric);
+Datum
+dcx_wallet_can_afford_numeric(PG_FUNCTION_ARGS)
+{
+	DcxQuantity cost = dcx_quantity_from_numeric("cost", PG_GETARG_NUMERIC(1));
+
+	PG_RETURN_BOOL(can_afford(text_to_cstring(PG_GETARG_TEXT_PP(0)), dcx_quantity_numeric(cost)));
+}
+
+/* dcx_wallet_can_afford(organisation text, cost double precision) */
+PG_FUNCTION_INFO_V1(dcx_wallet_can_afford_float8);
+Datum
+dcx_wallet_can_afford_float8(PG_FUNCTION_ARGS)
+{
+	DcxQuantity cost = dcx_quantity_from_float8("cost", PG_GETARG_FLOAT8(1));
+
+	PG_RETURN_BOOL(can_afford(text_to_cstring(PG_GETARG_TEXT_PP(0)), dcx_quantity_numeric(cost)));
+}

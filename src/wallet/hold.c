@@ -1,0 +1,531 @@
+/*
+ * hold.c
+ *		Money held for an order until it is captured or released, or the hold expires.
+ *
+ * In this order: validate, look the key up, lock, look again, decide, write. A hold resolves once;
+ * the same resolution again is answered as the first time, any other is refused.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "catalog/pg_type.h"
+#include "funcapi.h"
+#include "utils/builtins.h"
+#include "utils/timestamp.h"
+
+#include "src/base/errcodes.h"
+#include "src/base/money.h"
+#include "src/base/shape.h"
+#include "src/wallet/hold.h"
+#include "src/wallet/movement.h"
+#include "src/wallet/wallet.h"
+
+/* A row of dcx.wallet_hold, as far as deciding about it goes. */
+typedef struct Hold
+{
+	int64		hold_id;
+	char	   *organisation;
+	Numeric		amount;
+	char	   *state;
+	TimestampTz expires_at;
+	TimestampTz resolved_at; /* where it is not open */
+	Numeric		captured;	 /* where it is */
+	int64		entry_id;
+	Numeric		available_then;
+} Hold;
+
+static void
+put_held(FunctionCallInfo fcinfo, const DcxHeld *held)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	Datum		   values[6];
+	bool		   nulls[6] = {false};
+
+	values[0] = Int64GetDatum(held->hold_id);
+	values[1] = CStringGetTextDatum(held->organisation);
+	values[2] = NumericGetDatum(dcx_money_display(held->amount));
+	values[3] = TimestampTzGetDatum(held->expires_at);
+	values[4] = NumericGetDatum(dcx_money_display(held->available));
+	values[5] = BoolGetDatum(held->replayed);
+	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+}
+
+/* The hold that a request's key was used for, as it was answered. */
+static DcxHeld
+replay(const DcxRequest *request, Oid owner, DcxKeyUse use)
+{
+	static const int columns[] = {DCX_HOLD_ORGANISATION,
+								  DCX_HOLD_AMOUNT,
+								  DCX_HOLD_FIRST_EXPIRES_AT,
+								  DCX_HOLD_AVAILABLE};
+	Datum			 values[lengthof(columns)];
+	bool			 nulls[lengthof(columns)];
+	DcxHeld			 held = {.hold_id = use.hold_id, .replayed = true};
+
+	dcx_request_check_same(request, owner, use);
+	if (!dcx_ledger_hold(use.hold_id, true, lengthof(columns), columns, values, nulls))
+		dcx_ledger_gone("wallet_hold", "Hold", use.hold_id);
+	held.organisation = TextDatumGetCString(values[0]);
+	held.amount = DatumGetNumeric(values[1]);
+	held.expires_at = DatumGetTimestampTz(values[2]);
+	held.available = DatumGetNumeric(values[3]);
+	return held;
+}
+
+bool
+dcx_hold_made(const DcxRequest *request, DcxHeld *held)
+{
+	Oid		  owner;
+	DcxKeyUse use = dcx_request_look(request, &owner);
+
+	if (!dcx_ledger_is_used(use))
+		return false;
+	*held = replay(request, owner, use);
+	return true;
+}
+
+/* Writes a hold and its key; returns its id. */
+static int64
+insert_hold(const DcxRequest *request, Oid owner, const DcxChange *change, const DcxHeld *held,
+			Jsonb *quote, const char *description)
+{
+	static DcxPlan	  plan;
+	static const char sql[] = DCX_LEDGER_ACCOUNT
+		", hold AS (INSERT INTO dcx.wallet_hold (organisation, amount, held_at, expires_in,"
+		"     first_expires_at, expires_at, available, idempotency_key, description, details,"
+		"     quote, role, session_role)"
+		"   SELECT organisation, $12, at, $13, $14, $14, $15, $16, $17, $18, $19,"
+		"          role, session_role"
+		"     FROM account RETURNING organisation, hold_id),"
+		" key AS (INSERT INTO dcx.wallet_key (organisation, idempotency_key, hold_id)"
+		"   SELECT organisation, $16, hold_id FROM hold)"
+		" SELECT hold_id FROM hold";
+	DcxParameters parameters = {0};
+	int64		  hold_id = 0;
+	DcxRun		  run;
+
+	dcx_ledger_parameters(&parameters, change);
+	dcx_parameter_numeric(&parameters, held->amount);
+	dcx_parameter(&parameters, INTERVALOID, IntervalPGetDatum(request->expires_in), false);
+	dcx_parameter_time(&parameters, held->expires_at);
+	dcx_parameter_numeric(&parameters, held->available);
+	dcx_parameter_text(&parameters, request->key);
+	dcx_parameter_text(&parameters, description);
+	dcx_parameter(&parameters, JSONBOID, PointerGetDatum(request->details), !request->details);
+	dcx_parameter(&parameters, JSONBOID, PointerGetDatum(quote), !quote);
+	dcx_run_begin(&run, owner);
+	if (dcx_query_write(&plan, sql, &parameters) == 1)
+		hold_id = dcx_query_int64(0, 1);
+	dcx_run_end(&run);
+	if (hold_id == 0)
+		dcx_ledger_changed(change->organisation);
+	return hold_id;
+}
+
+/*
+ * Refuses a price above the caller's limit, in cents as the price is: what a quote adds up to is a limit
+ * that its own order keeps. Only now: as long as the same request may be under way in another session,
+ * at an earlier price, nobody can say that nothing is held.
+ */
+static void
+check_limit(const DcxRequest *request, const DcxStanding *standing, Numeric cost)
+{
+	if (!request->max_cost || dcx_money_compare(cost, dcx_money_cents(request->max_cost)) <= 0)
+		return;
+	dcx_account_check_snapshot(standing);
+	ereport(ERROR,
+			errcode(DCX_ERRCODE_TOO_DEAR),
+			errmsg("the price is above max_cost"),
+			errdetail("It costs %s, max_cost is %s.",
+					  dcx_money_text(cost),
+					  dcx_money_text(request->max_cost)),
+			errhint("Nothing is held. Show the customer the new price and ask again, with the "
+					"same key or another."));
+}
+
+/* Refuses to hold nothing: that would promise nothing, and its capture move nothing. */
+static void
+check_costs(const DcxStanding *standing, Numeric cost, Numeric amount)
+{
+	if (dcx_money_compare(amount, int64_to_numeric(0)) > 0)
+		return;
+	dcx_account_check_snapshot(standing);
+	ereport(ERROR,
+			errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			errmsg("a cost of 0.00 cannot be held"),
+			errdetail("It costs %s, which is %s in whole cents.",
+					  dcx_money_text(cost),
+					  dcx_money_text(amount)),
+			errhint("Nothing is held. What is free needs no hold: dcx_order_quote() or "
+					"dcx_vm_quote() says what an order comes to."));
+}
+
+DcxHeld
+dcx_hold_make(const DcxRequest *request, Numeric cost, Jsonb *quote, const char *description)
+{
+	Numeric		amount = dcx_money_cents(cost);
+	DcxStanding standing = dcx_account_lock(request->organisation, request->key);
+	DcxChange	change = dcx_account_change(&standing);
+	DcxHeld		held = {.organisation = standing.organisation, .amount = amount};
+
+	if (dcx_ledger_is_used(standing.use))
+	{
+		DcxRequest same = *request;
+
+		same.organisation = standing.organisation;
+		return replay(&same, standing.owner, standing.use);
+	}
+	check_costs(&standing, cost, amount);
+	check_limit(request, &standing, amount);
+	if (dcx_money_compare(standing.available, amount) < 0)
+		dcx_account_insufficient(&standing, amount);
+
+	held.expires_at = dcx_request_expiry(request->expires_in, standing.at);
+	held.available = dcx_money_subtract(standing.available, amount);
+	change.after.held = dcx_money_add(change.after.held, amount);
+	change.after.next_expiry = Min(change.after.next_expiry, held.expires_at);
+	change.available = held.available;
+	held.hold_id = insert_hold(request, standing.owner, &change, &held, quote, description);
+	ForceSyncCommit();
+	return held;
+}
+
+/*
+ * dcx_wallet_hold(org text, amount numeric, idempotency_key text, expires_in interval,
+ *				   description text, details jsonb)
+ */
+PG_FUNCTION_INFO_V1(dcx_wallet_hold);
+Datum
+dcx_wallet_hold(PG_FUNCTION_ARGS)
+{
+	DcxRequest request = {.function = "dcx_wallet_hold"};
+	DcxHeld	   held;
+
+	InitMaterializedSRF(fcinfo, 0);
+	request.amount = dcx_request_amount(fcinfo, 1);
+	request.key = dcx_request_key(fcinfo, 2);
+	request.expires_in = dcx_request_expires_in(fcinfo, 3);
+	request.description = dcx_request_optional_text(fcinfo, 4);
+	request.details = dcx_request_optional_json(fcinfo, 5);
+	request.organisation = dcx_request_organisation(fcinfo, 0);
+
+	if (!dcx_hold_made(&request, &held))
+		held = dcx_hold_make(&request, request.amount, NULL, request.description);
+	put_held(fcinfo, &held);
+	return (Datum) 0;
+}
+
+static bool
+is_open(const Hold *hold)
+{
+	return strcmp(hold->state, "open") == 0;
+}
+
+/* Refuses (55000) a hold that is neither open nor properly resolved. */
+static void
+check_state(const Hold *hold)
+{
+	static const char *const resolutions[] = {"captured", "released", "expired"};
+
+	if (is_open(hold))
+		return;
+	for (size_t i = 0; i < lengthof(resolutions); i++)
+		if (strcmp(hold->state, resolutions[i]) == 0 && hold->resolved_at != 0)
+			return;
+	dcx_shape_refuse(dcx_table_relation(DCX_TABLE_HOLD),
+					 psprintf(hold->resolved_at != 0 ?
+								  "Hold " INT64_FORMAT " is in the unknown state \"%s\"." :
+								  "Hold " INT64_FORMAT
+								  " is in state \"%s\" and has no resolved_at.",
+							  hold->hold_id,
+							  hold->state));
+}
+
+/* Reads a hold, under the active snapshot or a new one; there must be one. */
+static Hold
+read_hold(int64 hold_id, bool latest)
+{
+	static const int columns[] = {DCX_HOLD_ORGANISATION,
+								  DCX_HOLD_AMOUNT,
+								  DCX_HOLD_STATE,
+								  DCX_HOLD_EXPIRES_AT,
+								  DCX_HOLD_RESOLVED_AT,
+								  DCX_HOLD_CAPTURED,
+								  DCX_HOLD_ENTRY_ID,
+								  DCX_HOLD_AVAILABLE_THEN};
+	Datum			 values[lengthof(columns)];
+	bool			 nulls[lengthof(columns)];
+	Hold			 hold = {.hold_id = hold_id};
+
+	/* One that the statement at hand has made is not in the active snapshot yet. */
+	if (!dcx_ledger_hold(hold_id, latest, lengthof(columns), columns, values, nulls) &&
+		(latest || !dcx_ledger_hold(hold_id, true, lengthof(columns), columns, values, nulls)))
+		ereport(ERROR,
+				errcode(DCX_ERRCODE_NOT_OPEN),
+				errmsg("there is no hold " INT64_FORMAT, hold_id),
+				errhint(
+					"dcx_wallet_hold(), dcx_vm_reserve() and dcx_order_reserve() answer with the "
+					"hold_id; dcx_wallet_holds() lists those that are open."));
+	hold.organisation = TextDatumGetCString(values[0]);
+	hold.amount = DatumGetNumeric(values[1]);
+	hold.state = TextDatumGetCString(values[2]);
+	hold.expires_at = DatumGetTimestampTz(values[3]);
+	hold.resolved_at = DatumGetTimestampTz(values[4]);
+	hold.captured = nulls[5] ? int64_to_numeric(0) : DatumGetNumeric(values[5]);
+	hold.entry_id = DatumGetInt64(values[6]);
+	hold.available_then = nulls[7] ? int64_to_numeric(0) : DatumGetNumeric(values[7]);
+	check_state(&hold);
+	return hold;
+}
+
+/* Refuses a hold that has been resolved, differently from what is asked, or has expired. */
+static void
+not_open(const Hold *hold, const char *state, TimestampTz since)
+{
+	bool captured = strcmp(state, "captured") == 0;
+
+	ereport(ERROR,
+			errcode(DCX_ERRCODE_NOT_OPEN),
+			errmsg("hold " INT64_FORMAT " is not open", hold->hold_id),
+			captured ? errdetail("It is captured, with %s of %s, since %s.",
+								 dcx_money_text(hold->captured),
+								 dcx_money_text(hold->amount),
+								 timestamptz_to_str(since)) :
+					   errdetail("It is %s since %s.", state, timestamptz_to_str(since)),
+			errhint("A hold is captured or released once, before it expires. Another hold takes "
+					"another idempotency key."));
+}
+
+/* Refuses a hold that has been resolved. */
+static void
+check_unresolved(const Hold *hold)
+{
+	if (!is_open(hold))
+		not_open(hold, hold->state, hold->resolved_at);
+}
+
+/* Refuses a hold that is not open by the clock as it is under the wallet's lock. */
+static void
+check_open(const Hold *hold, const DcxStanding *standing)
+{
+	check_unresolved(hold);
+	if (hold->expires_at > standing->at)
+		return;
+	/* Unless it has been extended meanwhile. */
+	dcx_account_check_snapshot(standing);
+	not_open(hold, "expired", hold->expires_at);
+}
+
+/* The hold of a call's first argument, as far as the active snapshot knows it; *owner: of the ledger. */
+static Hold
+look_hold(FunctionCallInfo fcinfo, Oid *owner)
+{
+	int64 hold_id = dcx_request_hold_id(fcinfo, 0);
+
+	*owner = dcx_ledger_owner(dcx_wallet_bound(), false);
+	return read_hold(hold_id, false);
+}
+
+/* The same after locking its wallet: how that stands. */
+static DcxStanding
+lock_hold(Hold *hold)
+{
+	DcxStanding standing = dcx_account_lock(hold->organisation, NULL);
+
+	*hold = read_hold(hold->hold_id, true);
+	return standing;
+}
+
+/* Answers a capture that was made before; false where the hold is open. */
+static bool
+replay_capture(FunctionCallInfo fcinfo, Oid owner, const Hold *hold, Numeric amount)
+{
+	Numeric asked = amount ? amount : hold->amount;
+
+	if (is_open(hold))
+		return false;
+	if (strcmp(hold->state, "captured") != 0 || dcx_money_compare(hold->captured, asked) != 0)
+		not_open(hold, hold->state, hold->resolved_at);
+	dcx_movement_replay(fcinfo, owner, hold->organisation, hold->entry_id);
+	return true;
+}
+
+static void
+check_capture(const Hold *hold, const DcxStanding *standing, Numeric amount)
+{
+	check_open(hold, standing);
+	/* An earlier version made such holds. */
+	if (dcx_money_compare(amount, int64_to_numeric(0)) <= 0)
+		ereport(ERROR,
+				errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				errmsg("hold " INT64_FORMAT " holds nothing", hold->hold_id),
+				errdetail("Its amount is %s.", dcx_money_text(hold->amount)),
+				errhint("Release it: SELECT * FROM dcx_wallet_release(" INT64_FORMAT ").",
+						hold->hold_id));
+	if (dcx_money_compare(amount, hold->amount) > 0)
+		ereport(ERROR,
+				errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				errmsg("amount is more than hold " INT64_FORMAT " holds", hold->hold_id),
+				errdetail("It is %s, the hold %s.",
+						  dcx_money_text(amount),
+						  dcx_money_text(hold->amount)),
+				errhint("Capture the hold, and debit the rest."));
+	/* What the hold promised, the platform itself may have taken meanwhile. */
+	if (dcx_money_compare(standing->now.balance, amount) < 0)
+		dcx_account_insufficient(standing, amount);
+}
+
+/* dcx_wallet_capture(hold_id bigint, amount numeric) */
+PG_FUNCTION_INFO_V1(dcx_wallet_capture);
+Datum
+dcx_wallet_capture(PG_FUNCTION_ARGS)
+{
+	DcxMovement movement = {.kind = "capture"};
+	Numeric		amount = PG_ARGISNULL(1) ? NULL : dcx_request_amount(fcinfo, 1);
+	DcxStanding standing;
+	Oid			owner;
+	Hold		hold;
+
+	InitMaterializedSRF(fcinfo, 0);
+	hold = look_hold(fcinfo, &owner);
+	if (replay_capture(fcinfo, owner, &hold, amount))
+		return (Datum) 0;
+	standing = lock_hold(&hold);
+	if (replay_capture(fcinfo, owner, &hold, amount))
+		return (Datum) 0;
+
+	if (!amount)
+		amount = hold.amount;
+	check_capture(&hold, &standing, amount);
+	movement.hold_id = hold.hold_id;
+	dcx_movement_execute(fcinfo, &movement, &standing, amount, true, hold.amount);
+	return (Datum) 0;
+}
+
+/* Writes what becomes of an open hold together with its account. */
+static void
+update_hold(Oid owner, const DcxHeld *held, const DcxChange *change, bool release)
+{
+	static DcxPlan	  release_plan;
+	static DcxPlan	  extend_plan;
+	static const char release_sql[] = DCX_LEDGER_ACCOUNT
+		" UPDATE dcx.wallet_hold h SET state = 'released', resolved_at = at, available_then = $13"
+		"   FROM account WHERE h.hold_id = $12 AND h.state = 'open'";
+	static const char extend_sql[] =
+		DCX_LEDGER_ACCOUNT " UPDATE dcx.wallet_hold h SET expires_at = $13"
+						   "   FROM account WHERE h.hold_id = $12 AND h.state = 'open'";
+	DcxParameters parameters = {0};
+	uint64		  updated;
+	DcxRun		  run;
+
+	dcx_ledger_parameters(&parameters, change);
+	dcx_parameter_int64(&parameters, held->hold_id);
+	if (release)
+		dcx_parameter_numeric(&parameters, held->available);
+	else
+		dcx_parameter_time(&parameters, held->expires_at);
+	dcx_run_begin(&run, owner);
+	updated = dcx_query_write(release ? &release_plan : &extend_plan,
+							  release ? release_sql : extend_sql,
+							  &parameters);
+	dcx_run_end(&run);
+	if (updated != 1)
+		dcx_ledger_changed(change->organisation);
+	ForceSyncCommit();
+}
+
+/* Answers a release that was made before; false where the hold is open. */
+static bool
+replay_release(FunctionCallInfo fcinfo, const Hold *hold)
+{
+	DcxHeld held = {hold->hold_id,
+					hold->organisation,
+					hold->amount,
+					hold->expires_at,
+					hold->available_then,
+					true};
+
+	if (is_open(hold))
+		return false;
+	if (strcmp(hold->state, "released") != 0)
+		not_open(hold, hold->state, hold->resolved_at);
+	put_held(fcinfo, &held);
+	return true;
+}
+
+/* The answer about a hold as it stands; what it leaves available is the caller's. */
+static DcxHeld
+held_of(const Hold *hold, const DcxStanding *standing)
+{
+	DcxHeld held = {.hold_id = hold->hold_id,
+					.organisation = standing->organisation,
+					.amount = hold->amount,
+					.expires_at = hold->expires_at,
+					.available = standing->available};
+
+	return held;
+}
+
+/* dcx_wallet_release(hold_id bigint) */
+PG_FUNCTION_INFO_V1(dcx_wallet_release);
+Datum
+dcx_wallet_release(PG_FUNCTION_ARGS)
+{
+	DcxStanding standing;
+	DcxChange	change;
+	DcxHeld		held;
+	Oid			owner;
+	Hold		hold;
+
+	InitMaterializedSRF(fcinfo, 0);
+	hold = look_hold(fcinfo, &owner);
+	if (replay_release(fcinfo, &hold))
+		return (Datum) 0;
+	standing = lock_hold(&hold);
+	if (replay_release(fcinfo, &hold))
+		return (Datum) 0;
+	check_open(&hold, &standing);
+
+	held = held_of(&hold, &standing);
+	held.available = dcx_money_add(standing.available, hold.amount);
+	change = dcx_account_change(&standing);
+	change.after.held = dcx_money_subtract(change.after.held, hold.amount);
+	update_hold(owner, &held, &change, true);
+	put_held(fcinfo, &held);
+	return (Datum) 0;
+}
+
+/* dcx_wallet_extend(hold_id bigint, expires_in interval) */
+PG_FUNCTION_INFO_V1(dcx_wallet_extend);
+Datum
+dcx_wallet_extend(PG_FUNCTION_ARGS)
+{
+	Interval   *expires_in = dcx_request_expires_in(fcinfo, 1);
+	DcxStanding standing;
+	DcxChange	change;
+	TimestampTz expires_at;
+	DcxHeld		held;
+	Oid			owner;
+	Hold		hold;
+
+	InitMaterializedSRF(fcinfo, 0);
+	hold = look_hold(fcinfo, &owner);
+	check_unresolved(&hold);
+	standing = lock_hold(&hold);
+	check_open(&hold, &standing);
+
+	held = held_of(&hold, &standing);
+	expires_at = dcx_request_expiry(expires_in, standing.at);
+	held.replayed = hold.expires_at >= expires_at;
+	/* Nothing is written then that would fail, were the hold released meanwhile. */
+	if (held.replayed)
+		dcx_account_check_snapshot(&standing);
+	else
+	{
+		held.expires_at = expires_at;
+		change = dcx_account_change(&standing);
+		update_hold(owner, &held, &change, false);
+	}
+	put_held(fcinfo, &held);
+	return (Datum) 0;
+}

@@ -1,0 +1,718 @@
+/*
+ * ledger.c
+ *		What moved, and what may not move: the tables of schema dcx behind the wallets.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "access/xact.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_proc.h"
+#include "catalog/pg_trigger.h"
+#include "catalog/pg_type.h"
+#include "commands/trigger.h"
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "parser/parse_func.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/syscache.h"
+#include "utils/timestamp.h"
+
+#include "src/base/binding.h"
+#include "src/base/lookup.h"
+#include "src/base/money.h"
+#include "src/base/relation.h"
+#include "src/base/shape.h"
+#include "src/wallet/ledger.h"
+#include "src/wallet/recorder.h"
+#include "src/wallet/wallet.h"
+
+#define LEDGER_SCHEMA "dcx"
+
+/* A trigger that refuses what may not be done to a table. */
+typedef struct Guard
+{
+	const char *name;
+	const char *events; /* and when */
+	int			type;	/* the same, as pg_trigger.tgtype has it */
+	const char *detail;
+	const char *hint;
+} Guard;
+
+#define BEFORE_CHANGES \
+	(TRIGGER_TYPE_BEFORE | TRIGGER_TYPE_UPDATE | TRIGGER_TYPE_DELETE | TRIGGER_TYPE_TRUNCATE)
+#define BEFORE_DELETES		 (TRIGGER_TYPE_BEFORE | TRIGGER_TYPE_DELETE | TRIGGER_TYPE_TRUNCATE)
+#define BEFORE_UPDATE_OF_ROW (TRIGGER_TYPE_BEFORE | TRIGGER_TYPE_UPDATE | TRIGGER_TYPE_ROW)
+
+#define GUARDS_MAX 2
+
+typedef struct Table
+{
+	DcxTableId id;
+	Guard	   guards[GUARDS_MAX];
+} Table;
+
+static const char guard_function[] = "wallet_guard";
+static const char guard_sql[] =
+	"CREATE FUNCTION dcx.wallet_guard() RETURNS trigger LANGUAGE plpgsql"
+	" SET search_path = pg_catalog, pg_temp AS $$\n"
+	"BEGIN\n"
+	"    RAISE EXCEPTION '% of %.% is refused', TG_OP, TG_TABLE_SCHEMA, TG_TABLE_NAME\n"
+	"        USING ERRCODE = 'insufficient_privilege', DETAIL = TG_ARGV[0], HINT = TG_ARGV[1];\n"
+	"END $$";
+
+static const Table tables[] = {
+	{DCX_TABLE_ACCOUNT, {{NULL}}},
+	{DCX_TABLE_ENTRY,
+	 {{"append_only",
+	   "BEFORE UPDATE OR DELETE OR TRUNCATE ON dcx.wallet_entry",
+	   BEFORE_CHANGES,
+	   "The ledger is append-only.",
+	   "A mistake is corrected by an entry that says so: dcx_wallet_credit() or "
+	   "dcx_wallet_debit()."}}},
+	{DCX_TABLE_HOLD,
+	 {{"no_deletes",
+	   "BEFORE DELETE OR TRUNCATE ON dcx.wallet_hold",
+	   BEFORE_DELETES,
+	   "Holds are kept.",
+	   "dcx_wallet_release() frees what an open hold holds."},
+	  {"resolved_once",
+	   "BEFORE UPDATE ON dcx.wallet_hold FOR EACH ROW WHEN (OLD.state <> 'open')",
+	   BEFORE_UPDATE_OF_ROW,
+	   "A hold that is captured, released or expired stays so.",
+	   "Money is given back by dcx_wallet_credit(); another hold takes another idempotency key."}}},
+	{DCX_TABLE_KEY,
+	 {{"append_only",
+	   "BEFORE UPDATE OR DELETE OR TRUNCATE ON dcx.wallet_key",
+	   BEFORE_CHANGES,
+	   "Keys are kept.",
+	   "Another request takes another idempotency key."}}},
+};
+
+/* The movement whose UPDATE of a wallet is under way; the trigger knows it by its balances. */
+static DcxMovement *expected = NULL;
+
+Oid
+dcx_ledger_owner(const DcxBinding *wallets, bool missing_ok)
+{
+	Oid owner = InvalidOid;
+
+	for (size_t i = 0; i < lengthof(tables); i++)
+	{
+		Oid table = dcx_table_relation(tables[i].id);
+		Oid table_owner = OidIsValid(table) ? dcx_relation_owner(table) : InvalidOid;
+
+		/* One table of several that is missing is damage, which no answer may overlook. */
+		if (i == 0 && missing_ok && !OidIsValid(table_owner) &&
+			!OidIsValid(dcx_table_relation(DCX_TABLE_HOLD)))
+			return InvalidOid;
+		if (!OidIsValid(table_owner) || (OidIsValid(owner) && table_owner != owner))
+			ereport(ERROR,
+					errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					errmsg("the wallets have no ledger"),
+					OidIsValid(table_owner) ?
+						errdetail("Table dcx.%s is not of the same owner as dcx.%s.",
+								  dcx_tables[tables[i].id].name,
+								  dcx_tables[tables[0].id].name) :
+						errdetail("There is no table dcx.%s.", dcx_tables[tables[i].id].name),
+					errhint("SELECT * FROM dcx_attach_wallet(...) makes it."));
+		owner = table_owner;
+	}
+	dcx_binding_check_entitled(wallets->catalog, wallets->relation, owner, "dcx.wallet_entry");
+	if (!missing_ok)
+		dcx_ledger_check();
+	return owner;
+}
+
+void
+dcx_ledger_check(void)
+{
+	for (size_t i = 0; i < lengthof(tables); i++)
+		dcx_shape_check(tables[i].id, dcx_table_relation(tables[i].id));
+}
+
+static void
+execute(const char *sql)
+{
+	dcx_query_execute(sql, 0, NULL, NULL, NULL);
+}
+
+static Oid
+function_owner(Oid function)
+{
+	HeapTuple tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
+	Oid		  owner;
+
+	if (!HeapTupleIsValid(tuple))
+		ereport(ERROR,
+				errcode(ERRCODE_UNDEFINED_FUNCTION),
+				errmsg("function dcx.%s() has been dropped meanwhile", guard_function),
+				errhint("Attach again: that makes it."));
+	owner = ((Form_pg_proc) GETSTRUCT(tuple))->proowner;
+	ReleaseSysCache(tuple);
+	return owner;
+}
+
+/*
+ * Puts a guard on its table, and makes it one that nothing switches off. A trigger that guards the
+ * same under another name, or has the name and guards something else, makes room.
+ */
+static void
+need_guard(DcxTableId id, const Guard *guard, Oid function)
+{
+	static const Oid  types[] = {OIDOID, TEXTOID, OIDOID, INT4OID};
+	static const char sql[] =
+		"SELECT tgname::text, is_guard AND tgname = $2, tgenabled = 'A'"
+		"  FROM (SELECT *, tgfoid = $3 AND tgtype = $4 AND tgattr::text = '' AS is_guard"
+		"          FROM pg_trigger WHERE tgrelid = $1) t"
+		" WHERE is_guard OR tgname = $2 ORDER BY tgname";
+	Datum	  values[4];
+	List	 *others = NIL;
+	bool	  there = false;
+	bool	  always = false;
+	uint64	  n;
+	ListCell *lc;
+
+	values[0] = ObjectIdGetDatum(dcx_table_relation(id));
+	values[1] = CStringGetTextDatum(guard->name);
+	values[2] = ObjectIdGetDatum(function);
+	values[3] = Int32GetDatum(guard->type);
+	n = dcx_query_execute(sql, lengthof(types), types, values, NULL);
+	for (uint64 i = 0; i < n; i++)
+	{
+		if (!dcx_query_bool(i, 2))
+			others = lappend(others, dcx_query_text(i, 1));
+		else
+		{
+			there = true;
+			always = dcx_query_bool(i, 3);
+		}
+	}
+	foreach(lc, others)
+		execute(psprintf("DROP TRIGGER %s ON dcx.%s",
+						 quote_identifier(lfirst(lc)),
+						 dcx_tables[id].name));
+	if (!there)
+		execute(psprintf("CREATE TRIGGER %s %s EXECUTE FUNCTION dcx.wallet_guard(%s, %s)",
+						 guard->name,
+						 guard->events,
+						 quote_literal_cstr(guard->detail),
+						 quote_literal_cstr(guard->hint)));
+	if (!always)
+		execute(psprintf("ALTER TABLE dcx.%s ENABLE ALWAYS TRIGGER %s",
+						 dcx_tables[id].name,
+						 guard->name));
+}
+
+void
+dcx_ledger_make(void)
+{
+	List *name = list_make2(makeString(LEDGER_SCHEMA), makeString(pstrdup(guard_function)));
+	Oid	  guard = LookupFuncName(name, 0, NULL, true);
+
+	/* It runs as the ledger's owner, and stands between everybody and the ledger. */
+	if (OidIsValid(guard))
+		dcx_tables_check_owner(function_owner(guard), "function dcx.wallet_guard()");
+	else
+	{
+		execute(guard_sql);
+		guard = LookupFuncName(name, 0, NULL, false);
+	}
+	for (size_t i = 0; i < lengthof(tables); i++)
+	{
+		const Table *table = &tables[i];
+
+		dcx_table_make(table->id);
+		dcx_shape_check(table->id, dcx_table_relation(table->id));
+		for (size_t j = 0; j < GUARDS_MAX && table->guards[j].name; j++)
+			need_guard(table->id, &table->guards[j], guard);
+	}
+}
+
+bool
+dcx_ledger_account(const char *organisation, bool latest, DcxAccount *account)
+{
+	static const int columns[] = {DCX_ACCOUNT_BALANCE,
+								  DCX_ACCOUNT_HELD,
+								  DCX_ACCOUNT_NEXT_EXPIRY,
+								  DCX_ACCOUNT_EXPIRED_UNTIL};
+	Datum			 key = CStringGetTextDatum(organisation);
+	Datum			 values[lengthof(columns)];
+	bool			 nulls[lengthof(columns)];
+
+	if (!dcx_lookup(DCX_TABLE_ACCOUNT,
+					dcx_table_relation(DCX_TABLE_ACCOUNT),
+					&key,
+					latest,
+					lengthof(columns),
+					columns,
+					values,
+					nulls))
+		return false;
+	account->balance = DatumGetNumeric(values[0]);
+	account->held = DatumGetNumeric(values[1]);
+	account->next_expiry = DatumGetTimestampTz(values[2]);
+	account->expired_until = DatumGetTimestampTz(values[3]);
+	return true;
+}
+
+DcxKeyUse
+dcx_ledger_key(const char *organisation, const char *key, bool latest)
+{
+	static const int columns[] = {DCX_KEY_ENTRY_ID, DCX_KEY_HOLD_ID};
+	Datum			 keys[] = {CStringGetTextDatum(organisation), CStringGetTextDatum(key)};
+	Datum			 values[lengthof(columns)];
+	bool			 nulls[lengthof(columns)];
+	DcxKeyUse		 use = {0};
+
+	if (dcx_lookup(DCX_TABLE_KEY,
+				   dcx_table_relation(DCX_TABLE_KEY),
+				   keys,
+				   latest,
+				   lengthof(columns),
+				   columns,
+				   values,
+				   nulls))
+	{
+		use.entry_id = nulls[0] ? 0 : DatumGetInt64(values[0]);
+		use.hold_id = nulls[1] ? 0 : DatumGetInt64(values[1]);
+	}
+	return use;
+}
+
+bool
+dcx_ledger_hold(int64 hold_id, bool latest, int ncolumns, const int *columns, Datum *values,
+				bool *nulls)
+{
+	Datum key = Int64GetDatum(hold_id);
+
+	return dcx_lookup(DCX_TABLE_HOLD,
+					  dcx_table_relation(DCX_TABLE_HOLD),
+					  &key,
+					  latest,
+					  ncolumns,
+					  columns,
+					  values,
+					  nulls);
+}
+
+void
+dcx_ledger_check_snapshot(Oid owner, const char *organisation)
+{
+	static DcxPlan plan;
+	DcxParameters  parameters = {0};
+	DcxRun		   run;
+
+	if (!IsolationUsesXactSnapshot())
+		return;
+	dcx_parameter_text(&parameters, organisation);
+	dcx_run_begin(&run, owner);
+	dcx_query_write(&plan,
+					"SELECT FROM dcx.wallet_account WHERE organisation = $1 FOR NO KEY UPDATE",
+					&parameters);
+	dcx_run_end(&run);
+}
+
+static void
+who_parameters(DcxParameters *parameters)
+{
+	dcx_parameter_text(parameters, GetUserNameFromId(GetOuterUserId(), false));
+	dcx_parameter_text(parameters, GetUserNameFromId(GetSessionUserId(), false));
+}
+
+void
+dcx_ledger_parameters(DcxParameters *parameters, const DcxChange *change)
+{
+	const DcxAccount *before = &change->before;
+	const DcxAccount *after = &change->after;
+
+	dcx_parameter_text(parameters, change->organisation);
+	dcx_parameter_numeric(parameters, before->balance);
+	dcx_parameter_numeric(parameters, before->held);
+	dcx_parameter_time(parameters, before->expired_until);
+	dcx_parameter_numeric(parameters, after->balance);
+	dcx_parameter_numeric(parameters, after->held);
+	dcx_parameter_time(parameters, after->next_expiry);
+	dcx_parameter_time(parameters, after->expired_until);
+	dcx_parameter_time(parameters, change->at);
+	who_parameters(parameters);
+}
+
+void
+dcx_ledger_changed(const char *organisation)
+{
+	ereport(ERROR,
+			errcode(ERRCODE_TRIGGERED_DATA_CHANGE_VIOLATION),
+			errmsg("the account of organisation \"%s\" changed while money was being moved",
+				   organisation),
+			errdetail("A trigger of the wallet table moves money of the same wallet before its "
+					  "row is updated."),
+			errhint("Let it do so AFTER the update."));
+}
+
+void
+dcx_ledger_gone(const char *table, const char *what, int64 id)
+{
+	ereport(ERROR,
+			errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			errmsg("the ledger is not as dcx_pricing wrote it"),
+			errdetail("%s " INT64_FORMAT " is not in dcx.%s, where its idempotency key or its "
+					  "hold says that it is.",
+					  what,
+					  id,
+					  table),
+			errhint("Restore the ledger's tables together, of one time."));
+}
+
+/* Writes the entry of our own movement; of a capture, resolves its hold. */
+static void
+write_movement(Oid owner, DcxMovement *movement)
+{
+	static DcxPlan	  plan;
+	static DcxPlan	  capture_plan;
+	static const char sql[] = DCX_LEDGER_ACCOUNT
+		", entry AS (INSERT INTO dcx.wallet_entry (organisation, recorded_at, kind, amount,"
+		"     balance, available, idempotency_key, description, details, role, session_role)"
+		"   SELECT organisation, at, $12, $13, $5, $14, $15, $16, $17, role, session_role"
+		"     FROM account RETURNING organisation, entry_id),"
+		" key AS (INSERT INTO dcx.wallet_key (organisation, idempotency_key, entry_id)"
+		"   SELECT organisation, $15, entry_id FROM entry)"
+		" SELECT entry_id FROM entry";
+	static const char capture_sql[] = DCX_LEDGER_ACCOUNT
+		", entry AS (INSERT INTO dcx.wallet_entry (organisation, recorded_at, kind, amount,"
+		"     balance, available, hold_id, idempotency_key, description, details,"
+		"     role, session_role)"
+		"   SELECT a.organisation, a.at, $12, $13, $5, $14, h.hold_id, h.idempotency_key,"
+		"          h.description, h.details, a.role, a.session_role"
+		"     FROM account a, dcx.wallet_hold h WHERE h.hold_id = $15 AND h.state = 'open'"
+		"   RETURNING recorded_at, amount, entry_id),"
+		" hold AS (UPDATE dcx.wallet_hold h"
+		"     SET state = 'captured', resolved_at = e.recorded_at, captured = - e.amount,"
+		"         entry_id = e.entry_id"
+		"    FROM entry e WHERE h.hold_id = $15)"
+		" SELECT entry_id FROM entry";
+	DcxParameters parameters = {0};
+	bool		  capture = movement->hold_id != 0;
+	uint64		  written;
+	DcxRun		  run;
+
+	dcx_run_begin(&run, owner);
+	dcx_ledger_parameters(&parameters, &movement->change);
+	dcx_parameter_text(&parameters, movement->kind);
+	dcx_parameter_numeric(&parameters,
+						  dcx_money_subtract(movement->change.after.balance,
+											 movement->change.before.balance));
+	dcx_parameter_numeric(&parameters, movement->change.available);
+	if (capture)
+		dcx_parameter_int64(&parameters, movement->hold_id);
+	else
+	{
+		dcx_parameter_text(&parameters, movement->idempotency_key);
+		dcx_parameter_text(&parameters, movement->description);
+		dcx_parameter(&parameters, JSONBOID, movement->details, !movement->details);
+	}
+	written =
+		dcx_query_write(capture ? &capture_plan : &plan, capture ? capture_sql : sql, &parameters);
+	if (written == 1)
+		movement->entry_id = dcx_query_int64(0, 1);
+	dcx_run_end(&run);
+	if (written != 1)
+		dcx_ledger_changed(movement->change.organisation);
+}
+
+void
+dcx_ledger_move(DcxMovement *movement)
+{
+	DcxMovement *outer = expected;
+	DcxWallet	 wallet = {unconstify(char *, movement->change.organisation),
+						   movement->change.after.balance};
+
+	/* Triggers of the platform may move money in turn, and fail. */
+	movement->nest_level = GetCurrentTransactionNestLevel();
+	expected = movement;
+	PG_TRY();
+	{
+		dcx_wallet_write(&wallet);
+	}
+	PG_FINALLY();
+	{
+		expected = outer;
+	}
+	PG_END_TRY();
+
+	if (movement->entry_id != 0)
+		return;
+	dcx_wallet_check_partitioning(dcx_wallet_bound()->relation);
+	ereport(ERROR,
+			errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			errmsg("a balance changed and the ledger was not told"),
+			errdetail("The ledger's trigger on %s is missing or disabled, or another one made "
+					  "the row another organisation's, or moved it to another partition.",
+					  dcx_relation_name(dcx_wallet_bound()->relation)),
+			errhint("SELECT * FROM dcx_attach_wallet(...) puts it back."));
+}
+
+/* Refuses an account from which no balance follows. */
+static void
+not_finite(void)
+{
+	dcx_shape_refuse(dcx_table_relation(DCX_TABLE_ACCOUNT),
+					 "It has a value in column \"balance\" that is not finite.");
+}
+
+void
+dcx_ledger_record(Oid owner, const char *kind, const char *operation, Datum organisations,
+				  Datum amounts, int sign)
+{
+	static DcxPlan	  plan;
+	static const char sql[] =
+		"WITH change AS ("
+		"  SELECT organisation, $3 * round(amount, greatest(min_scale(amount), 2)) AS amount"
+		"    FROM unnest($1::text[], $2::numeric[]) AS u (organisation, amount)),"
+		" account AS (INSERT INTO dcx.wallet_account AS a (organisation, balance)"
+		"   SELECT organisation, amount FROM change"
+		"   ON CONFLICT (organisation) DO UPDATE SET balance = a.balance + excluded.balance"
+		"   RETURNING organisation, balance),"
+		" entry AS (INSERT INTO dcx.wallet_entry"
+		"   (organisation, kind, amount, balance, details, role, session_role)"
+		" SELECT organisation, $4, amount, balance, jsonb_build_object('operation', $5::text),"
+		"        $6, $7"
+		"   FROM change JOIN account USING (organisation) ORDER BY organisation"
+		"   RETURNING balance)"
+		" SELECT FROM entry WHERE balance IN ('NaN', 'Infinity', '-Infinity')";
+	DcxParameters parameters = {0};
+	DcxRun		  run;
+
+	dcx_run_begin(&run, owner);
+	dcx_parameter(&parameters, TEXTARRAYOID, organisations, false);
+	dcx_parameter(&parameters, NUMERICARRAYOID, amounts, false);
+	dcx_parameter(&parameters, INT4OID, Int32GetDatum(sign), false);
+	dcx_parameter_text(&parameters, kind);
+	dcx_parameter_text(&parameters, operation);
+	who_parameters(&parameters);
+	if (dcx_query_write(&plan, sql, &parameters) > 0)
+		not_finite();
+	dcx_run_end(&run);
+}
+
+/*
+ * Sees to it that a table's next number is above those that are there. They may have come without
+ * their sequence, by logical replication. And a sequence hands out numbers that it has logged in
+ * advance, which with wal_level = minimal it has not in the transaction that made it: after a crash
+ * it would give the same once more. One that has been set logs the next.
+ */
+static void
+set_next_number(const char *table, const char *column, bool is_new)
+{
+	execute(psprintf("SELECT setval(sequence, last)"
+					 "  FROM (SELECT pg_get_serial_sequence('dcx.%1$s', '%2$s')::regclass,"
+					 "               (SELECT max(%2$s) FROM dcx.%1$s)) s (sequence, last)"
+					 " WHERE %3$s OR last > coalesce(pg_sequence_last_value(sequence), 0)",
+					 table,
+					 column,
+					 is_new ? "last IS NOT NULL" : "false"));
+}
+
+int64
+dcx_ledger_reconcile(Oid owner, Datum organisations, Datum balances, const char **kind,
+					 int64 *total)
+{
+	static DcxPlan plan;
+	MemoryContext  context = CurrentMemoryContext;
+	MemoryContext  run_context;
+	DcxParameters  parameters = {0};
+	Datum		   differing;
+	Datum		   amounts;
+	int64		   n;
+	bool		   isnull;
+	DcxRun		   run;
+
+	dcx_parameter(&parameters, TEXTARRAYOID, organisations, false);
+	dcx_parameter(&parameters, NUMERICARRAYOID, balances, false);
+	dcx_run_begin(&run, owner);
+	dcx_query_write(
+		&plan,
+		"SELECT coalesce(array_agg(organisation::text ORDER BY organisation), '{}'),"
+		"       coalesce(array_agg(amount ORDER BY organisation), '{}'),"
+		"       count(*), (SELECT count(*) FROM dcx.wallet_entry),"
+		"       coalesce(bool_or(amount IN ('NaN', 'Infinity', '-Infinity')), false)"
+		"  FROM (SELECT organisation, coalesce(w.balance, 0) - coalesce(a.balance, 0) AS amount,"
+		"               a.balance IS NULL AS is_new"
+		"          FROM unnest($1::text[], $2::numeric[]) AS w (organisation, balance)"
+		"          FULL JOIN dcx.wallet_account a USING (organisation)) difference"
+		" WHERE is_new OR amount <> 0",
+		&parameters);
+	run_context = MemoryContextSwitchTo(context);
+	differing =
+		PointerGetDatum(DatumGetArrayTypePCopy(dcx_query_value(0, 1, TEXTARRAYOID, &isnull)));
+	amounts =
+		PointerGetDatum(DatumGetArrayTypePCopy(dcx_query_value(0, 2, NUMERICARRAYOID, &isnull)));
+	MemoryContextSwitchTo(run_context);
+	n = dcx_query_int64(0, 3);
+	*total = dcx_query_int64(0, 4);
+	if (dcx_query_bool(0, 5))
+		not_finite();
+	dcx_run_end(&run);
+
+	*kind = *total == 0 ? "opening" : "external";
+	if (n > 0)
+		dcx_ledger_record(owner, *kind, "attach", differing, amounts, 1);
+	dcx_run_begin(&run, owner);
+	set_next_number("wallet_entry", "entry_id", *total == 0);
+	set_next_number("wallet_hold", "hold_id", false);
+	dcx_run_end(&run);
+	*total += n;
+	return n;
+}
+
+/* Writes the entry of a change that is not ours. */
+static void
+record_one(Oid owner, const char *operation, const char *organisation, Numeric amount)
+{
+	Datum name = CStringGetTextDatum(organisation);
+	Datum value = NumericGetDatum(amount);
+
+	dcx_ledger_record(owner,
+					  "external",
+					  operation,
+					  PointerGetDatum(construct_array(&name, 1, TEXTOID, -1, false, TYPALIGN_INT)),
+					  PointerGetDatum(
+						  construct_array(&value, 1, NUMERICOID, -1, false, TYPALIGN_INT)),
+					  1);
+}
+
+/*
+ * Whether the update of a wallet is the one that our own movement makes: not one of a trigger's that
+ * does the same in a subtransaction, which may yet be rolled back.
+ */
+static bool
+is_expected(const DcxWallet *before, const DcxWallet *after)
+{
+	return expected && expected->entry_id == 0 &&
+		   expected->nest_level == GetCurrentTransactionNestLevel() &&
+		   strcmp(expected->change.organisation, after->organisation) == 0 &&
+		   dcx_money_compare(expected->change.before.balance, before->balance) == 0 &&
+		   dcx_money_compare(expected->change.after.balance, after->balance) == 0;
+}
+
+/*
+ * Records what became of a wallet's row; a wallet without an organisation is none. A balance that is
+ * too large for its column may stay as it is, but none becomes so.
+ */
+static void
+record_row(Oid owner, Oid relation, DcxWallet before, DcxWallet after)
+{
+	Numeric nothing = int64_to_numeric(0);
+
+	if (before.organisation && after.organisation &&
+		strcmp(before.organisation, after.organisation) == 0)
+	{
+		if (is_expected(&before, &after))
+			write_movement(owner, expected);
+		else if (dcx_money_compare(before.balance, after.balance) != 0)
+		{
+			dcx_wallet_check_exact(relation, &after);
+			record_one(owner,
+					   "UPDATE",
+					   after.organisation,
+					   dcx_money_subtract(after.balance, before.balance));
+		}
+		return;
+	}
+	if (before.organisation)
+		record_one(owner,
+				   after.organisation ? "UPDATE" : "DELETE",
+				   before.organisation,
+				   dcx_money_subtract(nothing, before.balance));
+	if (after.organisation)
+	{
+		dcx_wallet_check_exact(relation, &after);
+		record_one(owner,
+				   before.organisation ? "UPDATE" : "INSERT",
+				   after.organisation,
+				   after.balance);
+	}
+}
+
+/*
+ * Fails (40001) where the table was attached after the active snapshot was taken: that does not show
+ * the binding, and the change is one to be recorded. Not only under REPEATABLE READ: a long DELETE of
+ * organisations comes to their wallets when it is done, by a foreign key.
+ */
+static void
+check_not_attached_meanwhile(Relation relation)
+{
+	bool bound;
+
+	PushActiveSnapshot(GetLatestSnapshot());
+	bound = dcx_wallet_is_bound(relation);
+	PopActiveSnapshot();
+	if (bound)
+		ereport(ERROR,
+				errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+				errmsg("could not serialize access due to concurrent attachment of the wallets"),
+				errdetail("%s was attached after the snapshot of this statement was taken.",
+						  dcx_relation_name(RelationGetRelid(relation))),
+				errhint("The transaction might succeed if retried."));
+}
+
+/* dcx_wallet_record(): AFTER INSERT OR UPDATE OR DELETE FOR EACH ROW, and BEFORE TRUNCATE */
+PG_FUNCTION_INFO_V1(dcx_wallet_record);
+Datum
+dcx_wallet_record(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigger = (TriggerData *) fcinfo->context;
+	TriggerEvent event;
+	Relation	 relation;
+	DcxWallet	 before = {0};
+	DcxWallet	 after = {0};
+	Oid			 owner;
+
+	if (!CALLED_AS_TRIGGER(fcinfo))
+		ereport(ERROR,
+				errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				errmsg("dcx_wallet_record: must be called as a trigger"),
+				errhint("dcx_attach_wallet() creates the triggers."));
+	event = trigger->tg_event;
+	relation = trigger->tg_relation;
+	if (TRIGGER_FIRED_BY_TRUNCATE(event) ?
+			!TRIGGER_FIRED_BEFORE(event) :
+			!TRIGGER_FIRED_AFTER(event) || !TRIGGER_FIRED_FOR_ROW(event))
+		ereport(ERROR,
+				errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				errmsg("dcx_wallet_record: must be fired after a row's change or before TRUNCATE"),
+				errhint("dcx_attach_wallet() creates the triggers."));
+	if (!dcx_recorder_is(trigger, fcinfo->flinfo->fn_oid))
+		return PointerGetDatum(NULL);
+	if (!dcx_wallet_is_bound(relation))
+	{
+		check_not_attached_meanwhile(relation);
+		return PointerGetDatum(NULL);
+	}
+	owner = dcx_ledger_owner(dcx_wallet_bound(), false);
+
+	if (TRIGGER_FIRED_BY_TRUNCATE(event))
+	{
+		Datum organisations;
+		Datum balances;
+
+		/* All rows go, also those that an older snapshot of the transaction does not show. */
+		CommandCounterIncrement();
+		PushActiveSnapshot(GetLatestSnapshot());
+		dcx_wallet_totals(RelationGetRelid(relation), true, false, &organisations, &balances);
+		PopActiveSnapshot();
+		dcx_ledger_record(owner, "external", "TRUNCATE", organisations, balances, -1);
+		return PointerGetDatum(NULL);
+	}
+
+	if (TRIGGER_FIRED_BY_INSERT(event))
+		after = dcx_wallet_of_row(relation, trigger->tg_trigslot, true);
+	else
+		before = dcx_wallet_of_row(relation, trigger->tg_trigslot, false);
+	if (TRIGGER_FIRED_BY_UPDATE(event))
+		after = dcx_wallet_of_row(relation, trigger->tg_newslot, true);
+	record_row(owner, RelationGetRelid(relation), before, after);
+	return PointerGetDatum(NULL);
+}

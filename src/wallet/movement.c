@@ -1,0 +1,150 @@
+/*
+ * movement.c
+ *		Credit and debit: money that comes and goes at once.
+ *
+ * In this order: validate, look the key up, lock, look again, decide, write.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "catalog/pg_type.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "utils/builtins.h"
+
+#include "src/base/money.h"
+#include "src/wallet/account.h"
+#include "src/wallet/movement.h"
+#include "src/wallet/request.h"
+
+/* The row that answers. */
+static void
+put(FunctionCallInfo fcinfo, int64 entry_id, const char *organisation, Numeric amount,
+	Numeric balance, Numeric available, bool replayed)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	Datum		   values[6];
+	bool		   nulls[6] = {false};
+
+	values[0] = Int64GetDatum(entry_id);
+	values[1] = CStringGetTextDatum(organisation);
+	values[2] = NumericGetDatum(dcx_money_display(amount));
+	values[3] = NumericGetDatum(dcx_money_display(balance));
+	values[4] = NumericGetDatum(dcx_money_display(available));
+	values[5] = BoolGetDatum(replayed);
+	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+}
+
+void
+dcx_movement_replay(FunctionCallInfo fcinfo, Oid owner, const char *organisation, int64 entry_id)
+{
+	static DcxPlan plan;
+	DcxParameters  parameters = {0};
+	Numeric		   amount;
+	Numeric		   balance;
+	Numeric		   available;
+	DcxRun		   run;
+
+	dcx_parameter_text(&parameters, organisation);
+	dcx_parameter_int64(&parameters, entry_id);
+	dcx_run_begin(&run, owner);
+	if (dcx_query_write(&plan,
+						"SELECT amount, balance, available FROM dcx.wallet_entry"
+						" WHERE organisation = $1 AND entry_id = $2",
+						&parameters) != 1)
+		dcx_ledger_gone("wallet_entry", "Entry", entry_id);
+	amount = dcx_query_amount(0, 1);
+	balance = dcx_query_amount(0, 2);
+	available = dcx_query_amount(0, 3);
+	dcx_run_end(&run);
+	put(fcinfo, entry_id, organisation, amount, balance, available, true);
+}
+
+void
+dcx_movement_execute(FunctionCallInfo fcinfo, DcxMovement *movement, const DcxStanding *standing,
+					 Numeric amount, bool out, Numeric freed)
+{
+	DcxChange *change = &movement->change;
+	Numeric	   moved = out ? dcx_money_subtract(int64_to_numeric(0), amount) : amount;
+
+	*change = dcx_account_change(standing);
+	change->after.balance = dcx_money_add(change->before.balance, moved);
+	if (freed)
+		change->after.held = dcx_money_subtract(change->after.held, freed);
+	change->available = dcx_money_subtract(change->after.balance, change->after.held);
+
+	dcx_ledger_move(movement);
+	ForceSyncCommit();
+	put(fcinfo,
+		movement->entry_id,
+		change->organisation,
+		moved,
+		change->after.balance,
+		change->available,
+		false);
+}
+
+static void
+replay(FunctionCallInfo fcinfo, const DcxRequest *request, Oid owner, DcxKeyUse use)
+{
+	dcx_request_check_same(request, owner, use);
+	dcx_movement_replay(fcinfo, owner, request->organisation, use.entry_id);
+}
+
+static void
+move(FunctionCallInfo fcinfo, const char *kind, bool out)
+{
+	DcxRequest	request = {0};
+	DcxMovement movement = {.kind = kind};
+	DcxStanding standing;
+	DcxKeyUse	use;
+	Oid			owner;
+
+	InitMaterializedSRF(fcinfo, 0);
+	request.function = psprintf("dcx_wallet_%s", kind);
+	request.amount = dcx_request_amount(fcinfo, 1);
+	request.key = dcx_request_key(fcinfo, 2);
+	request.description = dcx_request_optional_text(fcinfo, 3);
+	request.details = dcx_request_optional_json(fcinfo, 4);
+	request.organisation = dcx_request_organisation(fcinfo, 0);
+
+	use = dcx_request_look(&request, &owner);
+	if (dcx_ledger_is_used(use))
+	{
+		replay(fcinfo, &request, owner, use);
+		return;
+	}
+
+	standing = dcx_account_lock(request.organisation, request.key);
+	request.organisation = standing.organisation;
+	if (dcx_ledger_is_used(standing.use))
+	{
+		replay(fcinfo, &request, owner, standing.use);
+		return;
+	}
+	if (out && dcx_money_compare(standing.available, request.amount) < 0)
+		dcx_account_insufficient(&standing, request.amount);
+
+	movement.idempotency_key = request.key;
+	movement.description = request.description;
+	movement.details = request.details ? JsonbPGetDatum(request.details) : (Datum) 0;
+	dcx_movement_execute(fcinfo, &movement, &standing, request.amount, out, NULL);
+}
+
+/* dcx_wallet_credit(org text, amount numeric, idempotency_key text, description text, details jsonb) */
+PG_FUNCTION_INFO_V1(dcx_wallet_credit);
+Datum
+dcx_wallet_credit(PG_FUNCTION_ARGS)
+{
+	move(fcinfo, "credit", false);
+	return (Datum) 0;
+}
+
+/* dcx_wallet_debit(org text, amount numeric, idempotency_key text, description text, details jsonb) */
+PG_FUNCTION_INFO_V1(dcx_wallet_debit);
+Datum
+dcx_wallet_debit(PG_FUNCTION_ARGS)
+{
+	move(fcinfo, "debit", true);
+	return (Datum) 0;
+}

@@ -1,0 +1,57 @@
+/*
+ * recorder.c
+ *		Which of the triggers on a wallet table writes the ledger.
+ *
+ * Looked up in the relation cache, which has the triggers of a table in the order of their names: no
+ * catalog is read.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_trigger.h"
+#include "utils/rel.h"
+
+#include "src/wallet/recorder.h"
+
+#define ROW_TYPE                                                                         \
+	(TRIGGER_TYPE_ROW | TRIGGER_TYPE_AFTER | TRIGGER_TYPE_INSERT | TRIGGER_TYPE_UPDATE | \
+	 TRIGGER_TYPE_DELETE)
+#define TRUNCATE_TYPE (TRIGGER_TYPE_STATEMENT | TRIGGER_TYPE_BEFORE | TRIGGER_TYPE_TRUNCATE)
+
+/* Whether nothing keeps a trigger of the function from firing at once, for all changes of a kind. */
+static bool
+has_shape(const Trigger *trigger, Oid function, int16 type)
+{
+	return trigger->tgfoid == function && trigger->tgtype == type && !trigger->tgqual &&
+		   trigger->tgnattr == 0 && !OidIsValid(trigger->tgconstraint) && !trigger->tgoldtable &&
+		   !trigger->tgnewtable;
+}
+
+/* Whether a trigger that is not ENABLE ALWAYS fires in this session. */
+static bool
+fires(const Trigger *trigger)
+{
+	return trigger->tgenabled == (SessionReplicationRole == SESSION_REPLICATION_ROLE_REPLICA ?
+									  TRIGGER_FIRES_ON_REPLICA :
+									  TRIGGER_FIRES_ON_ORIGIN);
+}
+
+bool
+dcx_recorder_is(const TriggerData *trigger, Oid function)
+{
+	const TriggerDesc *triggers = trigger->tg_relation->trigdesc;
+	int16		   type = TRIGGER_FIRED_BY_TRUNCATE(trigger->tg_event) ? TRUNCATE_TYPE : ROW_TYPE;
+	const Trigger *first = NULL;
+
+	for (int i = 0; triggers && i < triggers->numtriggers; i++)
+	{
+		const Trigger *candidate = &triggers->triggers[i];
+
+		if (!has_shape(candidate, function, type))
+			continue;
+		if (candidate->tgenabled == TRIGGER_FIRES_ALWAYS)
+			return candidate->tgoid == trigger->tg_trigger->tgoid;
+		if (!first && fires(candidate))
+			first = candidate;
+	}
+	return first && first->tgoid == trigger->tg_trigger->tgoid;
+}

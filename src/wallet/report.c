@@ -1,0 +1,252 @@
+/*
+ * report.c
+ *		What finance reads: holds, statements, the proof of a quote, and the audit.
+ *
+ * Who may read a wallet may read what happened to it: the caller's own SELECT of the wallet's row
+ * comes first, the ledger is then read as its owner. The audit is about all wallets, and for those
+ * it is granted to.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "utils/builtins.h"
+
+#include "src/base/errcodes.h"
+#include "src/base/shape.h"
+#include "src/wallet/ledger.h"
+#include "src/wallet/wallet.h"
+
+/* The organisation of the first argument, whose wallet the caller can read. */
+static char *
+readable_organisation(FunctionCallInfo fcinfo)
+{
+	return dcx_wallet_read(text_to_cstring(PG_GETARG_TEXT_PP(0))).organisation;
+}
+
+/* Answers with the rows of a query on the ledger. */
+static void
+answer(FunctionCallInfo fcinfo, const char *sql, const DcxParameters *parameters)
+{
+	Oid	   owner = dcx_ledger_owner(dcx_wallet_bound(), false);
+	DcxRun run;
+
+	InitMaterializedSRF(fcinfo, 0);
+	dcx_run_begin(&run, owner);
+	dcx_query_into((ReturnSetInfo *) fcinfo->resultinfo, sql, parameters);
+	dcx_run_end(&run);
+}
+
+/* dcx_wallet_holds(org text, state text) */
+PG_FUNCTION_INFO_V1(dcx_wallet_holds);
+Datum
+dcx_wallet_holds(PG_FUNCTION_ARGS)
+{
+	static const char *const states[] = {"open", "captured", "released", "expired"};
+	DcxParameters			 parameters = {0};
+	char					*state = PG_ARGISNULL(1) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(1));
+	bool					 known = state == NULL;
+
+	if (PG_ARGISNULL(0))
+	{
+		InitMaterializedSRF(fcinfo, 0);
+		return (Datum) 0;
+	}
+	for (size_t i = 0; i < lengthof(states); i++)
+		known = known || strcmp(state, states[i]) == 0;
+	if (!known)
+		ereport(ERROR,
+				errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				errmsg("a hold is never in state \"%s\"", state),
+				errhint("It is open, captured, released or expired; NULL asks for all of them."));
+
+	dcx_parameter_text(&parameters, readable_organisation(fcinfo));
+	dcx_parameter_text(&parameters, state);
+	answer(fcinfo,
+		   "SELECT hold_id, organisation, amount, state_now, held_at, expires_at,"
+		   "       CASE state_now WHEN 'expired' THEN coalesce(resolved_at, expires_at)"
+		   "                      ELSE resolved_at END,"
+		   "       captured, entry_id, description, idempotency_key, details, quote, session_role"
+		   "  FROM (SELECT *, CASE WHEN state = 'open' AND expires_at <= clock_timestamp()"
+		   "                     THEN 'expired' ELSE state END AS state_now FROM dcx.wallet_hold"
+		   "         WHERE organisation = $1"
+		   "           AND ($2 IS NULL OR state = $2 OR $2 = 'expired' AND state = 'open')) h"
+		   " WHERE $2 IS NULL OR state_now = $2 ORDER BY hold_id",
+		   &parameters);
+	return (Datum) 0;
+}
+
+/* dcx_wallet_statement(org text, since timestamptz, until timestamptz) */
+PG_FUNCTION_INFO_V1(dcx_wallet_statement);
+Datum
+dcx_wallet_statement(PG_FUNCTION_ARGS)
+{
+	DcxParameters parameters = {0};
+
+	dcx_parameter_text(&parameters, readable_organisation(fcinfo));
+	dcx_parameter_time(&parameters, PG_GETARG_TIMESTAMPTZ(1));
+	dcx_parameter_time(&parameters, PG_GETARG_TIMESTAMPTZ(2));
+	answer(fcinfo,
+		   "SELECT entry_id, recorded_at, kind, amount, balance, hold_id, description,"
+		   "       idempotency_key, details, session_role"
+		   "  FROM dcx.wallet_entry"
+		   " WHERE organisation = $1 AND recorded_at >= $2 AND recorded_at < $3"
+		   " ORDER BY entry_id",
+		   &parameters);
+	return (Datum) 0;
+}
+
+/* The organisation that a hold is of, or NULL. */
+static char *
+organisation_of_hold(int64 hold_id)
+{
+	static const int columns[] = {DCX_HOLD_ORGANISATION};
+	Datum			 value;
+	bool			 isnull;
+
+	/* Whose tables these are is asked before they are read. */
+	dcx_ledger_owner(dcx_wallet_bound(), false);
+	if (!dcx_ledger_hold(hold_id, false, lengthof(columns), columns, &value, &isnull))
+		return NULL;
+	return TextDatumGetCString(value);
+}
+
+/* dcx_hold_verify(hold_id bigint) */
+PG_FUNCTION_INFO_V1(dcx_hold_verify);
+Datum
+dcx_hold_verify(PG_FUNCTION_ARGS)
+{
+	DcxParameters parameters = {0};
+	int64		  hold_id = PG_GETARG_INT64(0);
+	char		 *organisation = organisation_of_hold(hold_id);
+
+	/* A hold that is not the caller's to see is none. */
+	if (!organisation || !dcx_wallet_is_visible(organisation))
+		ereport(ERROR,
+				errcode(DCX_ERRCODE_NOT_OPEN),
+				errmsg("there is no hold " INT64_FORMAT, hold_id),
+				errhint("dcx_wallet_holds(organisation, NULL) lists those of a wallet; one of a "
+						"wallet that row-level security hides is not found."));
+	dcx_parameter_int64(&parameters, hold_id);
+	answer(fcinfo,
+		   "WITH hold AS (SELECT amount, quote FROM dcx.wallet_hold WHERE hold_id = $1),"
+		   " line AS ("
+		   "   SELECT l.line, l.code, l.quantity, l.unit_price, l.amount,"
+		   "          l.quantity * l.unit_price AS recomputed"
+		   "     FROM hold, jsonb_to_recordset(quote->'lines')"
+		   "       AS l (line integer, code text, quantity numeric, unit_price numeric,"
+		   "             amount numeric))"
+		   " SELECT line, code, quantity, unit_price, amount, recomputed, amount = recomputed"
+		   "   FROM line"
+		   " UNION ALL"
+		   " SELECT NULL, 'total', NULL, NULL, amount, round(sum, 2), amount = round(sum, 2)"
+		   "   FROM hold, (SELECT sum(recomputed) FROM line) s WHERE quote IS NOT NULL"
+		   " ORDER BY line",
+		   &parameters);
+	return (Datum) 0;
+}
+
+/*
+ * dcx_wallet_audit(). The wallets are read as their table's owner, the ledger as its own, under
+ * one snapshot.
+ */
+PG_FUNCTION_INFO_V1(dcx_wallet_audit);
+Datum
+dcx_wallet_audit(PG_FUNCTION_ARGS)
+{
+	DcxParameters parameters = {0};
+	Datum		  organisations;
+	Datum		  balances;
+
+	dcx_wallet_totals(dcx_wallet_bound()->relation, false, false, &organisations, &balances);
+	dcx_parameter(&parameters, TEXTARRAYOID, organisations, false);
+	dcx_parameter(&parameters, NUMERICARRAYOID, balances, false);
+	answer(
+		fcinfo,
+		"WITH wallet AS (SELECT organisation, balance"
+		"    FROM unnest($1::text[], $2::numeric[]) AS u (organisation, balance)),"
+		" entry AS (SELECT organisation, entry_id, kind, amount, balance, hold_id,"
+		"      lag(balance, 1, 0::numeric) OVER (PARTITION BY organisation ORDER BY entry_id)"
+		"        + amount AS following"
+		"    FROM dcx.wallet_entry),"
+		" total AS (SELECT organisation, sum(amount) AS amount FROM entry GROUP BY 1),"
+		" held AS (SELECT a.organisation,"
+		"      coalesce(sum(h.amount) FILTER (WHERE h.expires_at > a.expired_until), 0)"
+		"        AS counted,"
+		"      coalesce(sum(h.amount) FILTER (WHERE h.expires_at >"
+		"        greatest(clock_timestamp(), a.expired_until)), 0)"
+		"        AS open, min(h.expires_at) FILTER (WHERE h.expires_at > a.expired_until)"
+		"        AS next_expiry"
+		"    FROM dcx.wallet_account a LEFT JOIN dcx.wallet_hold h"
+		"      ON h.organisation = a.organisation AND h.state = 'open' GROUP BY 1),"
+		" problem (organisation, problem, expected, actual) AS ("
+		"   SELECT coalesce(w.organisation, t.organisation),"
+		"          'the balance is not what the entries add up to',"
+		"          coalesce(t.amount, 0), coalesce(w.balance, 0)"
+		"     FROM wallet w FULL JOIN total t USING (organisation)"
+		"    WHERE coalesce(t.amount, 0) <> coalesce(w.balance, 0)"
+		"   UNION ALL"
+		"   SELECT coalesce(a.organisation, t.organisation),"
+		"          'the account is not what the entries add up to',"
+		"          coalesce(t.amount, 0), coalesce(a.balance, 0)"
+		"     FROM dcx.wallet_account a FULL JOIN total t USING (organisation)"
+		"    WHERE coalesce(t.amount, 0) <> coalesce(a.balance, 0)"
+		"   UNION ALL"
+		"   SELECT organisation, 'no entry of the wallet in the ledger', NULL, w.balance"
+		"     FROM wallet w WHERE NOT EXISTS (SELECT FROM total t"
+		"                                      WHERE t.organisation = w.organisation)"
+		"   UNION ALL"
+		"   SELECT organisation, format('entry %s does not follow from the one before', entry_id),"
+		"          following, balance FROM entry WHERE balance <> following"
+		"   UNION ALL"
+		"   SELECT organisation, 'the account holds something else than the open holds',"
+		"          counted, a.held FROM held JOIN dcx.wallet_account a USING (organisation)"
+		"    WHERE counted <> a.held OR held.next_expiry < a.next_expiry"
+		"   UNION ALL"
+		"   SELECT organisation, 'open holds exceed the balance', coalesce(w.balance, 0), open"
+		"     FROM held LEFT JOIN wallet w USING (organisation)"
+		"    WHERE open > 0 AND open > coalesce(w.balance, 0)"
+		"   UNION ALL"
+		"   SELECT organisation, format('hold %s is in no state it can be in', hold_id),"
+		"          amount, captured FROM dcx.wallet_hold"
+		"    WHERE NOT coalesce(amount >= 0 AND amount < 'Infinity' AND CASE state"
+		"            WHEN 'open' THEN num_nonnulls(resolved_at, captured, entry_id) = 0"
+		"            WHEN 'captured' THEN captured >= 0 AND captured <= amount"
+		"              AND num_nonnulls(resolved_at, entry_id) = 2"
+		"            WHEN 'released' THEN resolved_at IS NOT NULL AND captured IS NULL"
+		"            WHEN 'expired' THEN captured IS NULL END, false)"
+		"   UNION ALL"
+		"   SELECT coalesce(h.organisation, e.organisation),"
+		"          format('hold %s is not captured as its entry says',"
+		"                 coalesce(h.hold_id, e.hold_id)),"
+		"          - e.amount, h.captured"
+		"     FROM (SELECT * FROM dcx.wallet_hold WHERE state = 'captured') h"
+		"     FULL JOIN (SELECT * FROM entry WHERE kind = 'capture') e"
+		"       ON e.hold_id = h.hold_id AND e.entry_id = h.entry_id"
+		"    WHERE h.captured IS DISTINCT FROM - e.amount"
+		"   UNION ALL"
+		"   SELECT organisation, format('the quote of hold %s does not recompute', hold_id),"
+		"          round(q.recomputed, 2), amount"
+		"     FROM dcx.wallet_hold, LATERAL (SELECT sum(l.quantity * l.unit_price) AS recomputed,"
+		"            bool_and(l.amount = l.quantity * l.unit_price) AS lines_do"
+		"       FROM jsonb_to_recordset(quote->'lines')"
+		"         AS l (quantity numeric, unit_price numeric, amount numeric)) q"
+		"    WHERE quote IS NOT NULL"
+		"      AND NOT coalesce(q.lines_do AND round(q.recomputed, 2) = amount, false)"
+		"   UNION ALL"
+		"   SELECT organisation, format('the idempotency key of %s %s is not kept', kind, entry_id),"
+		"          NULL, amount FROM dcx.wallet_entry e WHERE kind IN ('credit', 'debit')"
+		"      AND NOT EXISTS (SELECT FROM dcx.wallet_key k WHERE k.organisation = e.organisation"
+		"        AND k.idempotency_key = e.idempotency_key AND k.entry_id = e.entry_id)"
+		"   UNION ALL"
+		"   SELECT organisation, format('the idempotency key of hold %s is not kept', hold_id),"
+		"          NULL, amount FROM dcx.wallet_hold h"
+		"    WHERE NOT EXISTS (SELECT FROM dcx.wallet_key k WHERE k.organisation = h.organisation"
+		"        AND k.idempotency_key = h.idempotency_key AND k.hold_id = h.hold_id))"
+		" SELECT organisation::text, problem, round(expected, greatest(min_scale(expected), 2)),"
+		"        round(actual, greatest(min_scale(actual), 2)) FROM problem"
+		"  ORDER BY organisation, problem",
+		&parameters);
+	return (Datum) 0;
+}

@@ -1,0 +1,735 @@
+/*
+ * wallet.c
+ *		The platform's wallet table: what an organisation's wallet holds.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "access/sysattr.h"
+#include "access/table.h"
+#include "access/xact.h"
+#include "catalog/partition.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_inherits.h"
+#include "catalog/pg_namespace.h"
+#include "catalog/pg_type.h"
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "storage/lmgr.h"
+#include "utils/acl.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/rls.h"
+
+#include "src/base/errcodes.h"
+#include "src/base/lookup.h"
+#include "src/base/money.h"
+#include "src/base/query.h"
+#include "src/base/relation.h"
+#include "src/base/shape.h"
+#include "src/wallet/wallet.h"
+
+/* The wallet table. */
+static DcxBinding wallets = {.catalog = DCX_CATALOG_WALLET, .part = "wallets"};
+
+#define ORGANISATION_COLUMN NameStr(wallets.columns[0])
+#define BALANCE_COLUMN		NameStr(wallets.columns[1])
+
+/* The types of an organisation column that the text of an argument can be looked up in. */
+static bool
+is_organisation_type(Oid type)
+{
+	switch (type)
+	{
+		case TEXTOID:
+		case VARCHAROID:
+		case BPCHAROID:
+		case UUIDOID:
+		case INT2OID:
+		case INT4OID:
+		case INT8OID:
+			return true;
+		default:
+			return false;
+	}
+}
+
+/* The base type of a column of the wallet table, which must be one of the accepted. */
+static Oid
+check_column(Oid relation, const char *column, bool (*accepted)(Oid), const char *types)
+{
+	AttrNumber attnum = get_attnum(relation, column);
+	Oid		   type;
+
+	/* Below 0 it is a system column. */
+	if (attnum <= InvalidAttrNumber)
+		ereport(ERROR,
+				errcode(ERRCODE_UNDEFINED_COLUMN),
+				errmsg("%s has no column \"%s\"", dcx_relation_name(relation), column),
+				errdetail("Columns found: %s.", dcx_relation_columns(relation)),
+				errhint("Name it: dcx_attach_wallet(wallets, organisation_column, "
+						"balance_column)."));
+	type = getBaseType(get_atttype(relation, attnum));
+	if (!accepted(type))
+		ereport(ERROR,
+				errcode(ERRCODE_DATATYPE_MISMATCH),
+				errmsg("column \"%s\" of %s has type %s",
+					   column,
+					   dcx_relation_name(relation),
+					   format_type_be(type)),
+				errdetail("It can be of type %s.", types),
+				errhint("A view that casts it can be attached in the table's place, for reading."));
+	return type;
+}
+
+Oid
+dcx_wallet_check_organisation(Oid relation, const char *column)
+{
+	return check_column(relation,
+						column,
+						is_organisation_type,
+						"text, varchar, char, uuid, smallint, integer or bigint");
+}
+
+Oid
+dcx_wallet_check_balance(Oid relation, const char *column)
+{
+	return check_column(relation,
+						column,
+						dcx_relation_type_is_number,
+						"numeric, double precision, real, smallint, integer or bigint");
+}
+
+const DcxBinding *
+dcx_wallet_binding(void)
+{
+	dcx_binding_get(&wallets);
+	return &wallets;
+}
+
+const DcxBinding *
+dcx_wallet_bound(void)
+{
+	if (!dcx_wallet_binding()->attached)
+		ereport(ERROR,
+				errcode(DCX_ERRCODE_NOT_ATTACHED),
+				errmsg("no wallet table is attached"),
+				errhint("SELECT * FROM dcx_attach_wallet() attaches \"OrganisationWallet\"; "
+						"another table can be named."));
+
+	LockRelationOid(wallets.relation, AccessShareLock);
+	if (!OidIsValid(dcx_relation_owner(wallets.relation)))
+		ereport(ERROR,
+				errcode(DCX_ERRCODE_NOT_ATTACHED),
+				errmsg("the attached wallet table has been dropped"),
+				errhint("Attach it again: SELECT * FROM dcx_attach_wallet()."));
+	return &wallets;
+}
+
+bool
+dcx_wallet_is_bound(Relation relation)
+{
+	if (!dcx_wallet_binding()->attached)
+		return false;
+	return RelationGetRelid(relation) == wallets.relation ||
+		   (relation->rd_rel->relispartition &&
+			list_member_oid(get_partition_ancestors(RelationGetRelid(relation)), wallets.relation));
+}
+
+bool
+dcx_wallet_is_table(Oid relation)
+{
+	char kind = get_rel_relkind(relation);
+
+	return kind == RELKIND_RELATION || kind == RELKIND_PARTITIONED_TABLE;
+}
+
+/* Whether the balance column of a relation is in its partition key, as it is or in an expression. */
+static bool
+is_partitioned_by_balance(Oid relation)
+{
+	AttrNumber attnum = get_attnum(relation, BALANCE_COLUMN);
+	Relation   table;
+	bool	   in_expression;
+	bool	   is;
+	DcxRun	   run;
+
+	if (attnum == InvalidAttrNumber || get_rel_relkind(relation) != RELKIND_PARTITIONED_TABLE)
+		return false;
+	/* Where the server has forgotten the key, it runs the functions in it. */
+	dcx_run_begin(&run, dcx_relation_owner(relation));
+	table = table_open(relation, AccessShareLock);
+	is = has_partition_attrs(table,
+							 bms_make_singleton(attnum - FirstLowInvalidHeapAttributeNumber),
+							 &in_expression);
+	table_close(table, NoLock);
+	dcx_run_end(&run);
+	return is;
+}
+
+void
+dcx_wallet_check_partitioning(Oid relation)
+{
+	ListCell *lc;
+
+	foreach(lc, find_all_inheritors(relation, AccessShareLock, NULL))
+		if (is_partitioned_by_balance(lfirst_oid(lc)))
+			ereport(
+				ERROR,
+				errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				errmsg("%s is partitioned by the balance", dcx_relation_name(lfirst_oid(lc))),
+				errdetail("Column \"%s\" is in its partition key: when a balance changes, the row "
+						  "can move to another partition, as one that is deleted and another "
+						  "that is inserted.",
+						  BALANCE_COLUMN),
+				errhint("Partition it by the organisation, or not at all. Through a view its "
+						"wallets can be read."));
+}
+
+/* The argument as a value of the organisation column's type. */
+static Datum
+organisation_value(const char *organisation, Oid type)
+{
+	Oid input;
+	Oid parameter;
+
+	getTypeInputInfo(type, &input, &parameter);
+	return OidInputFunctionCall(input, unconstify(char *, organisation), parameter, -1);
+}
+
+/* A value of the organisation column as text, as the cast to text has it. */
+static char *
+organisation_text(Datum value, Oid type)
+{
+	Oid	  output;
+	bool  varlena;
+	char *text;
+
+	getTypeOutputInfo(type, &output, &varlena);
+	text = OidOutputFunctionCall(output, value);
+	if (getBaseType(type) == BPCHAROID)
+		text[bpchartruelen(text, strlen(text))] = '\0';
+	return text;
+}
+
+char *
+dcx_wallet_organisation(const char *argument)
+{
+	Oid type;
+
+	dcx_wallet_bound();
+	type = dcx_wallet_check_organisation(wallets.relation, ORGANISATION_COLUMN);
+	return organisation_text(organisation_value(argument, type), type);
+}
+
+static void
+wrong_count(const char *organisation, bool several, bool as_caller)
+{
+	ereport(ERROR,
+			errcode(DCX_ERRCODE_NO_WALLET),
+			several ? errmsg("organisation \"%s\" has more than one wallet", organisation) :
+					  errmsg("organisation \"%s\" has no wallet", organisation),
+			errdetail("Looked up in column \"%s\" of %s.",
+					  ORGANISATION_COLUMN,
+					  dcx_relation_name(wallets.relation)),
+			several	  ? errhint("A unique index on that column keeps this from happening.") :
+			as_caller ? errhint("A wallet that row-level security hides from role \"%s\" is not "
+								"found either.",
+								GetUserNameFromId(GetUserId(), false)) :
+						0);
+}
+
+/* Whether a balance can be reckoned with. */
+static bool
+is_usable(Numeric balance)
+{
+	return balance && !numeric_is_nan(balance) && !numeric_is_inf(balance);
+}
+
+static const char *
+unusable_text(Numeric balance)
+{
+	return !balance ? "NULL" : numeric_is_nan(balance) ? "NaN" : "infinite";
+}
+
+static void
+check_usable(const char *organisation, Numeric balance)
+{
+	if (likely(is_usable(balance)))
+		return;
+	ereport(ERROR,
+			errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+			errmsg("the balance of organisation \"%s\" is %s",
+				   organisation,
+				   unusable_text(balance)),
+			errdetail("It stands in column \"%s\" of %s.",
+					  BALANCE_COLUMN,
+					  dcx_relation_name(wallets.relation)),
+			errhint("Correct the wallet; nothing can be afforded from it meanwhile."));
+}
+
+/*
+ * A balance in floating point is good for 15 digits. What the platform's own arithmetic leaves in
+ * the last of them is no money, and would keep a sum from being stored as it was reckoned: so it is
+ * read to this many decimals.
+ */
+#define FLOATING_DECIMALS 6
+
+static bool
+is_floating(Oid type)
+{
+	return type == FLOAT4OID || type == FLOAT8OID;
+}
+
+/*
+ * From where on a type has no exact cents: a double precision is good for 15 digits, a real for 6, and
+ * two of them are the cents. 0 where there is no such limit.
+ */
+static int64
+exact_below(Oid type)
+{
+	return type == FLOAT8OID ? INT64CONST(10000000000000) : type == FLOAT4OID ? 10000 : 0;
+}
+
+/* A new type for the balance column, in SQL: what a double precision is read as, a real to cents. */
+static char *
+retype_sql(Oid type)
+{
+	const char *column = quote_identifier(BALANCE_COLUMN);
+
+	return psprintf(type == FLOAT8OID ? "ALTER TABLE %1$s ALTER COLUMN %2$s TYPE numeric"
+										" USING trim_scale(round(%2$s::numeric, %3$d))" :
+										"ALTER TABLE %1$s ALTER COLUMN %2$s TYPE numeric"
+										" USING round(%2$s::double precision::numeric, 2)",
+					dcx_relation_name(wallets.relation),
+					column,
+					FLOATING_DECIMALS);
+}
+
+void
+dcx_wallet_check_exact(Oid relation, const DcxWallet *wallet)
+{
+	Oid		type = dcx_wallet_check_balance(relation, BALANCE_COLUMN);
+	Numeric limit;
+
+	if (!is_floating(type))
+		return;
+	limit = int64_to_numeric(exact_below(type));
+	if (dcx_money_compare(wallet->balance, limit) < 0 &&
+		dcx_money_compare(wallet->balance, int64_to_numeric(-exact_below(type))) > 0)
+		return;
+	ereport(ERROR,
+			errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+			errmsg("a balance of %s of organisation \"%s\" is too large for its column",
+				   dcx_money_text(wallet->balance),
+				   wallet->organisation),
+			errdetail("Column \"%s\" of %s is of type %s, which has exact cents only below %s.",
+					  BALANCE_COLUMN,
+					  dcx_relation_name(relation),
+					  format_type_be(type),
+					  dcx_numeric_text(limit)),
+			dcx_wallet_is_table(wallets.relation) ?
+				errhint("Change its type, then attach again: %s.", retype_sql(type)) :
+				errhint("Have it cast a numeric column of the table."));
+}
+
+/* The balance column of a relation as numeric, in SQL. */
+static char *
+balance_sql(Oid relation)
+{
+	char *column = psprintf("%s::pg_catalog.numeric", quote_identifier(BALANCE_COLUMN));
+
+	if (is_floating(dcx_wallet_check_balance(relation, BALANCE_COLUMN)))
+		return psprintf("pg_catalog.round(%s, %d)", column, FLOATING_DECIMALS);
+	return column;
+}
+
+char *
+dcx_wallet_inexact_sql(Oid relation)
+{
+	Oid	  type = dcx_wallet_check_balance(relation, BALANCE_COLUMN);
+	char *balance = balance_sql(relation);
+
+	if (!is_floating(type))
+		return NULL;
+	return psprintf("pg_catalog.abs(%s) >= " INT64_FORMAT " AND pg_catalog.abs(%s) < 'Infinity'",
+					balance,
+					exact_below(type),
+					balance);
+}
+
+/* The SELECT of an organisation's wallet, of the bound table; type: of its parameter. */
+static char *
+select_wallet(const char *suffix, Oid *type)
+{
+	dcx_wallet_bound();
+	*type = dcx_wallet_check_organisation(wallets.relation, ORGANISATION_COLUMN);
+	return psprintf("SELECT %1$s::text, %2$s FROM %3$s WHERE %1$s = $1 LIMIT 2%4$s",
+					quote_identifier(ORGANISATION_COLUMN),
+					balance_sql(wallets.relation),
+					dcx_relation_name(wallets.relation),
+					suffix);
+}
+
+/* The one wallet that a SELECT has found, inside its run. */
+static DcxWallet
+found_wallet(uint64 found)
+{
+	DcxWallet wallet = {0};
+
+	if (found == 1)
+	{
+		wallet.organisation = dcx_query_text(0, 1);
+		wallet.balance = dcx_query_numeric(0, 2);
+	}
+	return wallet;
+}
+
+/*
+ * The usual balance in floating point without the detour over its text: the double that is nearest
+ * to a decimal of so many decimals and no more than 15 digits is that decimal.
+ */
+static bool
+float8_to_decimal(float8 value, int64 *scaled)
+{
+	float8 rounded = rint(value * 1e6);
+
+	StaticAssertStmt(FLOATING_DECIMALS == 6, "scaled by another factor");
+	if (!(fabs(rounded) < 1e15) || rounded / 1e6 != value)
+		return false;
+	*scaled = (int64) rounded;
+	return true;
+}
+
+/* A value of the balance column as numeric. Its type may have changed since it was attached. */
+static Numeric
+numeric_of(Relation relation, Datum value, Oid type)
+{
+	int64 small;
+
+	switch (getBaseType(type))
+	{
+		case INT2OID:
+			return int64_to_numeric(DatumGetInt16(value));
+		case INT4OID:
+			return int64_to_numeric(DatumGetInt32(value));
+		case INT8OID:
+			return int64_to_numeric(DatumGetInt64(value));
+		case FLOAT4OID:
+			value = DirectFunctionCall1(float4_numeric, value);
+			break;
+		case FLOAT8OID:
+			if (float8_to_decimal(DatumGetFloat8(value), &small))
+				return int64_div_fast_to_numeric(small, FLOATING_DECIMALS);
+			value = DirectFunctionCall1(float8_numeric, value);
+			break;
+		case NUMERICOID:
+			return DatumGetNumericCopy(value);
+		default:
+			dcx_wallet_check_balance(RelationGetRelid(relation), BALANCE_COLUMN);
+			return NULL;
+	}
+	return DatumGetNumeric(
+		DirectFunctionCall2(numeric_round, value, Int32GetDatum(FLOATING_DECIMALS)));
+}
+
+/* A column of a row by its name, which partitions may have in another place. */
+static Datum
+column_of_row(Relation relation, TupleTableSlot *row, const char *column, Oid *type, bool *isnull)
+{
+	AttrNumber attnum = get_attnum(RelationGetRelid(relation), column);
+
+	if (attnum <= InvalidAttrNumber)
+		ereport(ERROR,
+				errcode(ERRCODE_UNDEFINED_COLUMN),
+				errmsg("%s has no column \"%s\"",
+					   dcx_relation_name(RelationGetRelid(relation)),
+					   column),
+				errdetail("Its changes are recorded in dcx.wallet_entry by a trigger."),
+				errhint("Attach it again: SELECT * FROM dcx_attach_wallet(wallets, "
+						"organisation_column, balance_column)."));
+	*type = TupleDescAttr(RelationGetDescr(relation), attnum - 1)->atttypid;
+	return slot_getattr(row, attnum, isnull);
+}
+
+/* The wallet in a row, whatever its balance. */
+static DcxWallet
+wallet_of_row(Relation relation, TupleTableSlot *row)
+{
+	DcxWallet wallet = {0};
+	Oid		  type;
+	bool	  isnull;
+	Datum	  value = column_of_row(relation, row, ORGANISATION_COLUMN, &type, &isnull);
+
+	if (isnull)
+		return wallet;
+	wallet.organisation = organisation_text(value, type);
+	value = column_of_row(relation, row, BALANCE_COLUMN, &type, &isnull);
+	wallet.balance = isnull ? NULL : numeric_of(relation, value, type);
+	return wallet;
+}
+
+static void
+take_wallet(Relation relation, TupleTableSlot *row, void *argument)
+{
+	*(DcxWallet *) argument = wallet_of_row(relation, row);
+}
+
+/* Whether the caller may read every row of the table. */
+static bool
+reads_freely(Oid relation)
+{
+	return dcx_role_may_use(GetUserId(), get_rel_namespace(relation)) &&
+		   pg_class_aclcheck(relation, GetUserId(), ACL_SELECT) == ACLCHECK_OK &&
+		   check_enable_rls(relation, InvalidOid, true) != RLS_ENABLED;
+}
+
+/* Reads or locks the wallet by an index, where there is one and nothing speaks against it. */
+static bool
+find_directly(const char *organisation, bool lock, DcxWallet *wallet)
+{
+	Oid type;
+	Oid index;
+
+	dcx_wallet_bound();
+	if (lock ? XactReadOnly : !reads_freely(wallets.relation))
+		return false;
+	index = dcx_shape_index(wallets.relation, ORGANISATION_COLUMN, BALANCE_COLUMN);
+	if (!OidIsValid(index))
+		return false;
+	type = dcx_wallet_check_organisation(wallets.relation, ORGANISATION_COLUMN);
+	dcx_wallet_check_balance(wallets.relation, BALANCE_COLUMN);
+	return dcx_lookup_row(wallets.relation,
+						  index,
+						  organisation_value(organisation, type),
+						  lock,
+						  take_wallet,
+						  wallet);
+}
+
+/*
+ * How many wallets of an organisation there are, two at most, and which where it is one: as the
+ * caller sees them under the active snapshot, or locked as the owner has them under a new one.
+ */
+static uint64
+find_wallet(const char *organisation, bool lock, DcxWallet *wallet)
+{
+	static DcxPlan read_plan;
+	static DcxPlan lock_plan;
+	DcxParameters  parameters = {0};
+	Oid			   type;
+	char		  *sql;
+	uint64		   found;
+	DcxRun		   run;
+
+	if (find_directly(organisation, lock, wallet))
+		return 1;
+
+	sql = select_wallet(lock ? " FOR NO KEY UPDATE" : "", &type);
+	dcx_parameter(&parameters, type, organisation_value(organisation, type), false);
+	if (lock)
+		dcx_run_begin(&run, dcx_relation_owner(wallets.relation));
+	else
+		dcx_run_begin_reading(&run, dcx_relation_owner(wallets.relation));
+	found = lock ? dcx_query_write(&lock_plan, sql, &parameters) :
+				   dcx_query_read(&read_plan, sql, &parameters);
+	*wallet = found_wallet(found);
+	dcx_run_end(&run);
+	return found;
+}
+
+DcxWallet
+dcx_wallet_read(const char *organisation)
+{
+	DcxWallet wallet;
+	uint64	  found = find_wallet(organisation, false, &wallet);
+
+	if (found != 1)
+		wrong_count(organisation, found > 1, true);
+	check_usable(organisation, wallet.balance);
+	return wallet;
+}
+
+bool
+dcx_wallet_is_visible(const char *organisation)
+{
+	DcxWallet wallet;
+
+	return find_wallet(organisation, false, &wallet) > 0;
+}
+
+DcxWallet
+dcx_wallet_lock(const char *organisation)
+{
+	DcxWallet wallet;
+	uint64	  found;
+
+	if (!dcx_wallet_is_table(dcx_wallet_bound()->relation))
+		ereport(ERROR,
+				errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				errmsg("%s is not a table", dcx_relation_name(wallets.relation)),
+				errdetail("Through a view or a foreign table wallets can be read; money moves only "
+						  "in a table."),
+				errhint("Attach the table itself: SELECT * FROM dcx_attach_wallet(...)."));
+
+	found = find_wallet(organisation, true, &wallet);
+	if (found != 1)
+		wrong_count(organisation, found > 1, false);
+	check_usable(organisation, wallet.balance);
+	dcx_wallet_check_exact(wallets.relation, &wallet);
+	return wallet;
+}
+
+void
+dcx_wallet_write(const DcxWallet *wallet)
+{
+	static DcxPlan plan;
+	Oid			   type = dcx_wallet_check_organisation(wallets.relation, ORGANISATION_COLUMN);
+	DcxParameters  parameters = {0};
+	Numeric		   written = NULL;
+	uint64		   rows;
+	DcxRun		   run;
+
+	dcx_wallet_check_exact(wallets.relation, wallet);
+
+	/* The table's triggers run as its owner, and are written for a search_path of his. */
+	dcx_run_begin_firing(&run,
+						 dcx_relation_owner(wallets.relation),
+						 get_namespace_name(get_rel_namespace(wallets.relation)));
+	dcx_parameter(&parameters, type, organisation_value(wallet->organisation, type), false);
+	dcx_parameter_numeric(&parameters, wallet->balance);
+	rows = dcx_query_write(&plan,
+						   psprintf("UPDATE %3$s SET %2$s = $2"
+									" WHERE %1$s OPERATOR(pg_catalog.=) $1"
+									" RETURNING %4$s",
+									quote_identifier(ORGANISATION_COLUMN),
+									quote_identifier(BALANCE_COLUMN),
+									dcx_relation_name(wallets.relation),
+									balance_sql(wallets.relation)),
+						   &parameters);
+	if (rows == 1)
+		written = dcx_query_numeric(0, 1);
+	dcx_run_end(&run);
+
+	if (!written || dcx_money_compare(written, wallet->balance) != 0)
+		ereport(ERROR,
+				errcode(ERRCODE_TRIGGERED_DATA_CHANGE_VIOLATION),
+				errmsg("the wallet of organisation \"%s\" cannot be set to %s",
+					   wallet->organisation,
+					   dcx_money_text(wallet->balance)),
+				rows == 0 ? errdetail("No row was updated.") :
+				!written  ? errdetail("The balance came back as NULL.") :
+							errdetail("The balance came back as %s.", dcx_money_text(written)),
+				errhint("A trigger of %s interferes, or column \"%s\" of type %s cannot hold it.",
+						dcx_relation_name(wallets.relation),
+						BALANCE_COLUMN,
+						format_type_be(get_atttype(wallets.relation,
+												   get_attnum(wallets.relation, BALANCE_COLUMN)))));
+}
+
+DcxWallet
+dcx_wallet_of_row(Relation relation, TupleTableSlot *row, bool to_be)
+{
+	DcxWallet wallet = wallet_of_row(relation, row);
+
+	if (!wallet.organisation || is_usable(wallet.balance))
+		return wallet;
+	if (to_be)
+		ereport(ERROR,
+				errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+				errmsg("the balance of organisation \"%s\" must not be %s",
+					   wallet.organisation,
+					   unusable_text(wallet.balance)),
+				errdetail("It would stand in column \"%s\" of %s.",
+						  BALANCE_COLUMN,
+						  dcx_relation_name(RelationGetRelid(relation))),
+				errhint("The ledger records every change of a balance, and has to add up."));
+	wallet.balance = int64_to_numeric(0);
+	return wallet;
+}
+
+void
+dcx_wallet_totals(Oid relation, bool only, bool latest, Datum *organisations, Datum *balances)
+{
+	static DcxPlan unusable_plan;
+	static DcxPlan plan;
+	uint64 (*query)(DcxPlan *, const char *, DcxParameters *) =
+		latest ? dcx_query_write : dcx_query_read;
+	DcxParameters none = {0};
+	char		 *balance = balance_sql(relation);
+	MemoryContext context = CurrentMemoryContext;
+	MemoryContext run_context;
+	bool		  isnull;
+	DcxRun		  run;
+
+	dcx_run_begin(&run, dcx_relation_owner(relation));
+	if (query(&unusable_plan,
+			  psprintf("SELECT %1$s::text, %2$s FROM %3$s %4$s"
+					   " WHERE %1$s IS NOT NULL AND (%2$s IS NULL OR %2$s IN"
+					   "       ('NaN', 'Infinity', '-Infinity')) LIMIT 1",
+					   quote_identifier(ORGANISATION_COLUMN),
+					   balance,
+					   only ? "ONLY" : "",
+					   dcx_relation_name(relation)),
+			  &none) > 0)
+		check_usable(dcx_query_text(0, 1), dcx_query_numeric(0, 2));
+	query(&plan,
+		  psprintf("SELECT coalesce(array_agg(organisation), '{}'),"
+				   "       coalesce(array_agg(balance), '{}')"
+				   "  FROM (SELECT %1$s::text, sum(%2$s)"
+				   "          FROM %3$s %4$s WHERE %1$s IS NOT NULL GROUP BY %1$s"
+				   "         ORDER BY 1) wallets (organisation, balance)",
+				   quote_identifier(ORGANISATION_COLUMN),
+				   balance,
+				   only ? "ONLY" : "",
+				   dcx_relation_name(relation)),
+		  &none);
+	run_context = MemoryContextSwitchTo(context);
+	*organisations =
+		PointerGetDatum(DatumGetArrayTypePCopy(dcx_query_value(0, 1, TEXTARRAYOID, &isnull)));
+	*balances =
+		PointerGetDatum(DatumGetArrayTypePCopy(dcx_query_value(0, 2, NUMERICARRAYOID, &isnull)));
+	MemoryContextSwitchTo(run_context);
+	dcx_run_end(&run);
+}
+
+void
+dcx_wallet_check_all_exact(Oid relation)
+{
+	static DcxPlan plan;
+	char		  *inexact = dcx_wallet_inexact_sql(relation);
+	DcxParameters  none = {0};
+	DcxRun		   run;
+
+	if (!inexact)
+		return;
+	dcx_run_begin(&run, dcx_relation_owner(relation));
+	if (dcx_query_read(&plan,
+					   psprintf("SELECT %1$s::text, %2$s FROM %3$s"
+								" WHERE %1$s IS NOT NULL AND %4$s ORDER BY 1 LIMIT 1",
+								quote_identifier(ORGANISATION_COLUMN),
+								balance_sql(relation),
+								dcx_relation_name(relation),
+								inexact),
+					   &none) > 0)
+	{
+		DcxWallet wallet = found_wallet(1);
+
+		dcx_wallet_check_exact(relation, &wallet);
+	}
+	dcx_run_end(&run);
+}
+
+/* dcx_wallet_balance(organisation text) */
+PG_FUNCTION_INFO_V1(dcx_wallet_balance);
+Datum
+dcx_wallet_balance(PG_FUNCTION_ARGS)
+{
+	DcxWallet wallet = dcx_wallet_read(text_to_cstring(PG_GETARG_TEXT_PP(0)));
+
+	dcx_wallet_check_exact(wallets.relation, &wallet);
+	PG_RETURN_NUMERIC(dcx_money_display(wallet.balance));
+}
