@@ -24,6 +24,12 @@ dcx_numeric_text(Numeric value)
 	return DatumGetCString(DirectFunctionCall1(numeric_out, NumericGetDatum(value)));
 }
 
+Numeric
+dcx_numeric_trimmed(Numeric value)
+{
+	return DatumGetNumeric(DirectFunctionCall1(numeric_trim_scale, NumericGetDatum(value)));
+}
+
 static int
 min_scale(Numeric value)
 {

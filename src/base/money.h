@@ -148,6 +148,9 @@ extern bool dcx_numeric_is_int32(Numeric value, int32 *n);
 /* part / whole in percent, to two decimals; NULL where whole is 0. */
 extern Numeric dcx_money_percent(Numeric part, Numeric whole);
 
+/* A number without trailing zeros. A new value in the current memory context. */
+extern Numeric dcx_numeric_trimmed(Numeric value);
+
 /* A number as text, with the decimals that it has. */
 extern char *dcx_numeric_text(Numeric value);
 

@@ -10,6 +10,7 @@
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
+#include "src/base/json.h"
 #include "src/book/bookjson.h"
 
 /* How much of a text that is no price an error shows. */
@@ -25,61 +26,11 @@ typedef struct Argument
 	DcxPriceBook *book;
 } Argument;
 
-static JsonbValue
-json_string(const char *text)
-{
-	JsonbValue value = {.type = jbvString};
-
-	value.val.string.val = unconstify(char *, text);
-	value.val.string.len = strlen(text);
-	return value;
-}
-
-static JsonbValue
-json_number(Numeric number)
-{
-	JsonbValue value = {.type = jbvNumeric};
-
-	if (numeric_is_nan(number) || numeric_is_inf(number))
-		return json_string(
-			DatumGetCString(DirectFunctionCall1(numeric_out, NumericGetDatum(number))));
-	value.val.numeric =
-		DatumGetNumeric(DirectFunctionCall1(numeric_trim_scale, NumericGetDatum(number)));
-	return value;
-}
-
+/* A number without trailing zeros: equal books are equal values. */
 static void
-put(JsonbParseState **state, const char *name, JsonbValue value)
+put_number(DcxJson *json, const char *name, Numeric number)
 {
-	JsonbValue key = json_string(name);
-
-	pushJsonbValue(state, WJB_KEY, &key);
-	pushJsonbValue(state, WJB_VALUE, &value);
-}
-
-static void
-put_number(JsonbParseState **state, const char *name, Numeric number)
-{
-	JsonbValue null = {.type = jbvNull};
-
-	put(state, name, number ? json_number(number) : null);
-}
-
-static void
-put_text(JsonbParseState **state, const char *name, const char *text)
-{
-	JsonbValue null = {.type = jbvNull};
-
-	put(state, name, text ? json_string(text) : null);
-}
-
-static void
-put_boolean(JsonbParseState **state, const char *name, bool boolean)
-{
-	JsonbValue value = {.type = jbvBool};
-
-	value.val.boolean = boolean;
-	put(state, name, value);
+	dcx_json_number(json, name, number ? dcx_numeric_trimmed(number) : NULL);
 }
 
 static int
@@ -90,9 +41,8 @@ compare_bands(const void *a, const void *b)
 
 /* The bands, in an order of their own. */
 static void
-put_bands(JsonbParseState **state, const DcxService *service, bool with_costs)
+put_bands(DcxJson *json, const DcxService *service, bool with_costs)
 {
-	JsonbValue		key = json_string("bands");
 	const DcxBand **bands =
 		MemoryContextAllocHuge(CurrentMemoryContext, sizeof(DcxBand *) * Max(service->nbands, 1));
 
@@ -100,39 +50,38 @@ put_bands(JsonbParseState **state, const DcxService *service, bool with_costs)
 		bands[i] = &service->bands[i];
 	qsort(bands, service->nbands, sizeof(DcxBand *), compare_bands);
 
-	pushJsonbValue(state, WJB_KEY, &key);
-	pushJsonbValue(state, WJB_BEGIN_ARRAY, NULL);
+	dcx_json_begin_array(json, "bands");
 	for (int i = 0; i < service->nbands; i++)
 	{
-		pushJsonbValue(state, WJB_BEGIN_OBJECT, NULL);
-		put_number(state, "min_mbps", bands[i]->min_mbps);
-		put_number(state, "max_mbps", bands[i]->max_mbps);
-		put_number(state, "fixed_price", bands[i]->fixed_price);
-		put_number(state, "price_per_mbps", bands[i]->price_per_mbps);
+		dcx_json_begin_object(json, NULL);
+		put_number(json, "min_mbps", bands[i]->min_mbps);
+		put_number(json, "max_mbps", bands[i]->max_mbps);
+		put_number(json, "fixed_price", bands[i]->fixed_price);
+		put_number(json, "price_per_mbps", bands[i]->price_per_mbps);
 		if (with_costs)
-			put_number(state, "cost", bands[i]->cost);
-		pushJsonbValue(state, WJB_END_OBJECT, NULL);
+			put_number(json, "cost", bands[i]->cost);
+		dcx_json_end_object(json);
 	}
-	pushJsonbValue(state, WJB_END_ARRAY, NULL);
+	dcx_json_end_array(json);
 	pfree(bands);
 }
 
 static void
-put_row(JsonbParseState **state, const DcxProductRow *row, bool with_costs)
+put_product(DcxJson *json, const DcxProductRow *row, bool with_costs)
 {
-	put_text(state, "title", row->title);
+	dcx_json_text(json, "title", row->title);
 	if (row->service)
 	{
-		put_text(state, "provider", row->service->provider);
-		put_boolean(state, "active", row->service->active);
-		put_bands(state, row->service, with_costs);
+		dcx_json_text(json, "provider", row->service->provider);
+		dcx_json_boolean(json, "active", row->service->active);
+		put_bands(json, row->service, with_costs);
 		return;
 	}
-	put_number(state, "price", row->price);
-	put_text(state, "category", row->category);
-	put_number(state, "unit", row->unit);
+	put_number(json, "price", row->price);
+	dcx_json_text(json, "category", row->category);
+	put_number(json, "unit", row->unit);
 	if (with_costs)
-		put_number(state, "cost", row->cost);
+		put_number(json, "cost", row->cost);
 }
 
 /* What rows of one code have in common, where which is which is nobody's guess. */
@@ -153,24 +102,22 @@ common_row(const DcxProductRow *const *rows, int nrows, DcxService *service)
 
 /* The rows of one code, of which there may be more. */
 static void
-put_code(JsonbParseState **state, const DcxProductRow *const *rows, int nrows, bool with_costs)
+put_code(DcxJson *json, const DcxProductRow *const *rows, int nrows, bool with_costs)
 {
-	JsonbValue	  code = json_string(rows[0]->code);
 	int			  several = Max(nrows, rows[0]->rows);
 	DcxService	  service;
 	DcxProductRow common;
 
-	pushJsonbValue(state, WJB_KEY, &code);
-	pushJsonbValue(state, WJB_BEGIN_OBJECT, NULL);
+	dcx_json_begin_object(json, rows[0]->code);
 	if (several > 1)
 	{
 		common = common_row(rows, nrows, &service);
-		put_row(state, &common, with_costs);
-		put(state, "rows", json_number(int64_to_numeric(several)));
+		put_product(json, &common, with_costs);
+		dcx_json_integer(json, "rows", several);
 	}
 	else
-		put_row(state, rows[0], with_costs);
-	pushJsonbValue(state, WJB_END_OBJECT, NULL);
+		put_product(json, rows[0], with_costs);
+	dcx_json_end_object(json);
 }
 
 static int
@@ -183,7 +130,7 @@ compare_codes(const void *a, const void *b)
 Jsonb *
 dcx_bookjson_value(const DcxProductRow *rows, int nrows, bool with_costs)
 {
-	JsonbParseState		 *state = NULL;
+	DcxJson				  json = {0};
 	const DcxProductRow **sorted =
 		MemoryContextAllocHuge(CurrentMemoryContext, sizeof(DcxProductRow *) * Max(nrows, 1));
 	int n = 0;
@@ -193,16 +140,17 @@ dcx_bookjson_value(const DcxProductRow *rows, int nrows, bool with_costs)
 			sorted[n++] = &rows[i];
 	qsort(sorted, n, sizeof(DcxProductRow *), compare_codes);
 
-	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
+	dcx_json_begin_object(&json, NULL);
 	for (int i = 0; i < n;)
 	{
 		int first = i;
 
 		while (i < n && strcmp(sorted[i]->code, sorted[first]->code) == 0)
 			i++;
-		put_code(&state, &sorted[first], i - first, with_costs);
+		put_code(&json, &sorted[first], i - first, with_costs);
 	}
-	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
+	dcx_json_end_object(&json);
+	return dcx_json_result(&json);
 }
 
 static JsonbValue *

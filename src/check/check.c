@@ -19,6 +19,7 @@
 #include "src/base/extension.h"
 #include "src/base/guarded.h"
 #include "src/base/query.h"
+#include "src/base/text.h"
 #include "src/catalog/catalog.h"
 #include "src/check/check.h"
 #include "src/check/facts.h"
@@ -187,14 +188,6 @@ rank(const char *severity)
 	return strcmp(severity, "error") == 0 ? 0 : strcmp(severity, "warning") == 0 ? 1 : 2;
 }
 
-static int
-compare_texts(const char *a, const char *b)
-{
-	if (!a || !b)
-		return (a == NULL) - (b == NULL);
-	return strcmp(a, b);
-}
-
 /* Errors come first; otherwise in the order of object and problem. */
 static int
 compare_rows(const ListCell *a, const ListCell *b)
@@ -204,8 +197,8 @@ compare_rows(const ListCell *a, const ListCell *b)
 	int	   order = rank(x[SEVERITY]) - rank(y[SEVERITY]);
 
 	if (order == 0)
-		order = compare_texts(x[OBJECT], y[OBJECT]);
-	return order == 0 ? compare_texts(x[PROBLEM], y[PROBLEM]) : order;
+		order = dcx_text_compare(x[OBJECT], y[OBJECT]);
+	return order == 0 ? dcx_text_compare(x[PROBLEM], y[PROBLEM]) : order;
 }
 
 static char *
@@ -369,13 +362,6 @@ dcx_check_area(Oid function, const char *area)
 	return look.findings;
 }
 
-static Datum
-text_or_null(const char *value, bool *isnull)
-{
-	*isnull = !value;
-	return value ? CStringGetTextDatum(value) : (Datum) 0;
-}
-
 /* dcx_check(area text) */
 PG_FUNCTION_INFO_V1(dcx_check);
 Datum
@@ -392,12 +378,12 @@ dcx_check(PG_FUNCTION_ARGS)
 		Datum			  values[6];
 		bool			  nulls[6];
 
-		values[0] = text_or_null(finding->area, &nulls[0]);
-		values[1] = text_or_null(finding->severity, &nulls[1]);
-		values[2] = text_or_null(finding->object, &nulls[2]);
-		values[3] = text_or_null(finding->problem, &nulls[3]);
-		values[4] = text_or_null(finding->detail, &nulls[4]);
-		values[5] = text_or_null(finding->fix, &nulls[5]);
+		values[0] = dcx_text_column(finding->area, &nulls[0]);
+		values[1] = dcx_text_column(finding->severity, &nulls[1]);
+		values[2] = dcx_text_column(finding->object, &nulls[2]);
+		values[3] = dcx_text_column(finding->problem, &nulls[3]);
+		values[4] = dcx_text_column(finding->detail, &nulls[4]);
+		values[5] = dcx_text_column(finding->fix, &nulls[5]);
 		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 	}
 	return (Datum) 0;
@@ -438,7 +424,7 @@ dcx_health(PG_FUNCTION_ARGS)
 		bool   nulls[3];
 
 		for (int i = 0; i < 3; i++)
-			values[i] = text_or_null(row[i], &nulls[i]);
+			values[i] = dcx_text_column(row[i], &nulls[i]);
 		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 	}
 	dcx_run_end(&run);

@@ -1,0 +1,58 @@
+/*
+ * text.c
+ *		Texts: compared, sorted, listed in errors, and returned in columns.
+ */
+#include "postgres.h"
+
+#include "lib/stringinfo.h"
+#include "utils/builtins.h"
+
+#include "src/base/text.h"
+
+int
+dcx_text_compare(const char *a, const char *b)
+{
+	if (!a || !b)
+		return (a == NULL) - (b == NULL);
+	return strcmp(a, b);
+}
+
+static int
+compare_elements(const void *a, const void *b)
+{
+	return dcx_text_compare(*(const char *const *) a, *(const char *const *) b);
+}
+
+int
+dcx_text_sort(const char **texts, int n)
+{
+	int different = 0;
+
+	qsort(texts, n, sizeof(char *), compare_elements);
+	for (int i = 0; i < n; i++)
+		if (i == 0 || dcx_text_compare(texts[i], texts[different - 1]) != 0)
+			texts[different++] = texts[i];
+	return different;
+}
+
+char *
+dcx_text_list(const char *const *texts, int n, int most)
+{
+	StringInfoData list;
+
+	if (n == 0)
+		return pstrdup("none");
+	initStringInfo(&list);
+	for (int i = 0; i < Min(n, most); i++)
+		appendStringInfo(&list, "%s%s", i ? ", " : "", texts[i]);
+	if (n > most)
+		appendStringInfo(&list, ", and %d more", n - most);
+	return list.data;
+}
+
+Datum
+dcx_text_column(const char *text, bool *isnull)
+{
+	*isnull = !text;
+	return text ? CStringGetTextDatum(text) : (Datum) 0;
+}

@@ -1,0 +1,23 @@
+/*
+ * text.h
+ *		Texts: compared, sorted, listed in errors, and returned in columns.
+ */
+#ifndef DCX_TEXT_H
+#define DCX_TEXT_H
+
+/* Compares by bytes, as strcmp() does. NULL comes last; two NULLs are equal. */
+extern int dcx_text_compare(const char *a, const char *b);
+
+/* Sorts texts by dcx_text_compare() and removes doubles; returns how many are left. */
+extern int dcx_text_sort(const char **texts, int n);
+
+/*
+ * The first texts, as in "a, b, and 3 more": at most that many by name. "none" when n is 0. In the
+ * current memory context.
+ */
+extern char *dcx_text_list(const char *const *texts, int n, int most);
+
+/* A text as the value of a column: NULL sets *isnull. */
+extern Datum dcx_text_column(const char *text, bool *isnull);
+
+#endif /* DCX_TEXT_H */
