@@ -43,9 +43,10 @@ _PG_init(void)
 {
 	/* Which price answers is not for every user to decide: superusers, and those granted SET. */
 	DefineCustomIntVariable("dcx_pricing.max_price_age",
-							"How old the prices may be that dcx_pricing answers with.",
-							"Above 0, the newest book that dcx_price_book_save() stored answers "
-							"while it was last seen within that time; 0: the catalog itself does.",
+							"How old a saved price book may be to answer for the catalog.",
+							"At 0 the catalog itself always answers. Above 0, the newest book that "
+							"dcx_price_book_save() has stored answers, if it was last seen within "
+							"that time; otherwise the catalog does.",
 							&dcx_max_price_age,
 							0,
 							0,
@@ -56,9 +57,10 @@ _PG_init(void)
 							NULL,
 							NULL);
 	DefineCustomEnumVariable("dcx_pricing.on_outage",
-							 "What dcx_pricing does when the catalog cannot be reached.",
-							 "error: says so; saved: the newest book that dcx_price_book_save() "
-							 "stored answers, with a warning.",
+							 "What a call does if the catalog cannot be reached.",
+							 "With error it fails with ZD008. With saved, the newest book that "
+							 "dcx_price_book_save() has stored answers, however old, with one "
+							 "warning per transaction.",
 							 &dcx_on_outage,
 							 DCX_ON_OUTAGE_ERROR,
 							 on_outage_options,

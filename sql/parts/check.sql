@@ -9,7 +9,21 @@ CREATE FUNCTION @extschema@.dcx_check(area text DEFAULT NULL)
 RETURNS TABLE(area text, severity text, object text, problem text, detail text, fix text)
 AS 'MODULE_PATHNAME', 'dcx_check' LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 10;
 COMMENT ON FUNCTION @extschema@.dcx_check(text) IS
-'Everything that is wrong, as rows; none means healthy. area: connection, schema, catalog, updated_at, wallet or settings; NULL: all of them. severity: error, warning or info. fix: SQL that can be run as it stands (\gexec), NULL where only a person can decide. Changes nothing; a server that cannot be reached is a row, and costs five seconds at most';
+'Everything that is wrong with what is attached, as rows. No rows: healthy.
+It changes nothing. A server that cannot be reached is a row, not an error, and costs five seconds at most.
+Arguments:
+  area: connection, schema, catalog, updated_at, wallet or settings. NULL: all of them.
+Returns: one row per finding, errors first within each area.
+  area: the area.
+  severity: error (something does not work, or money is not right), warning (it works until something happens) or
+    info.
+  object: what it is about.
+  problem: what is wrong.
+  detail: more about it, and what to do in another database.
+  fix: SQL that you can run here as it stands, such as with \gexec in psql. NULL if a person has to decide.
+Errors:
+  22023: there is no such area.
+Rights: you need EXECUTE on dcx_wallet_audit, too. No right on a table is needed.';
 REVOKE ALL ON FUNCTION @extschema@.dcx_check(text) FROM PUBLIC;
 
 CREATE FUNCTION @extschema@.dcx_check_connection(facts jsonb)
@@ -116,7 +130,8 @@ BEGIN ATOMIC
         <> (facts -> 'local' ->> 'database', facts -> 'local' ->> 'system');
 END;
 COMMENT ON FUNCTION @extschema@.dcx_check_connection(jsonb) IS
-'An area of dcx_check: how the catalogs'' servers are reached, and whether they are those that were attached';
+'Internal: the area connection of dcx_check. How the catalogs'' servers are reached, and whether they are those that
+were attached.';
 REVOKE ALL ON FUNCTION @extschema@.dcx_check_connection(jsonb) FROM PUBLIC;
 
 CREATE FUNCTION @extschema@.dcx_check_schema(facts jsonb)
@@ -232,7 +247,8 @@ BEGIN ATOMIC
      WHERE p.part = 'products' AND c.key IN ('createdAt', 'updatedAt') AND c.value ->> 'type' LIKE 'timestamp%without%';
 END;
 COMMENT ON FUNCTION @extschema@.dcx_check_schema(jsonb) IS
-'An area of dcx_check: what pricing needs, what the catalog''s tables are, and what the foreign tables say they are';
+'Internal: the area schema of dcx_check. What pricing needs, what the catalog''s tables are, and what the foreign tables
+say they are.';
 REVOKE ALL ON FUNCTION @extschema@.dcx_check_schema(jsonb) FROM PUBLIC;
 
 CREATE FUNCTION @extschema@.dcx_check_catalog(facts jsonb, products jsonb, categories jsonb, templates jsonb, book jsonb)
@@ -308,7 +324,7 @@ BEGIN ATOMIC
     HAVING count(*) > 0;
 END;
 COMMENT ON FUNCTION @extschema@.dcx_check_catalog(jsonb, jsonb, jsonb, jsonb, jsonb) IS
-'An area of dcx_check: the products, categories and templates themselves';
+'Internal: the area catalog of dcx_check, for products, categories and templates.';
 REVOKE ALL ON FUNCTION @extschema@.dcx_check_catalog(jsonb, jsonb, jsonb, jsonb, jsonb) FROM PUBLIC;
 
 CREATE FUNCTION @extschema@.dcx_check_network(facts jsonb, bands jsonb, services jsonb, providers jsonb, prices jsonb, book jsonb)
@@ -415,7 +431,7 @@ BEGIN ATOMIC
     HAVING count(*) > 0;
 END;
 COMMENT ON FUNCTION @extschema@.dcx_check_network(jsonb, jsonb, jsonb, jsonb, jsonb, jsonb) IS
-'An area of dcx_check: the network services, their providers and bands themselves';
+'Internal: the area catalog of dcx_check, for network services, providers and bands.';
 REVOKE ALL ON FUNCTION @extschema@.dcx_check_network(jsonb, jsonb, jsonb, jsonb, jsonb, jsonb) FROM PUBLIC;
 
 CREATE FUNCTION @extschema@.dcx_check_updated_at(facts jsonb)
@@ -458,7 +474,7 @@ BEGIN ATOMIC
               FROM timed WHERE enabled AND later IS NOT NULL) found;
 END;
 COMMENT ON FUNCTION @extschema@.dcx_check_updated_at(jsonb) IS
-'An area of dcx_check: tables whose "updatedAt" nothing keeps, here and in the catalog';
+'Internal: the area updated_at of dcx_check. Tables whose "updatedAt" nothing keeps, here and in the catalogs.';
 REVOKE ALL ON FUNCTION @extschema@.dcx_check_updated_at(jsonb) FROM PUBLIC;
 
 CREATE FUNCTION @extschema@.dcx_check_wallet(facts jsonb)
@@ -558,7 +574,7 @@ BEGIN ATOMIC
      WHERE (facts -> 'wallet' -> 'ledger' ->> 'expired')::bigint > 0;
 END;
 COMMENT ON FUNCTION @extschema@.dcx_check_wallet(jsonb) IS
-'An area of dcx_check: the wallet table, its ledger, and what dcx_wallet_audit() says';
+'Internal: the area wallet of dcx_check. The wallet table, its ledger, and what dcx_wallet_audit says.';
 REVOKE ALL ON FUNCTION @extschema@.dcx_check_wallet(jsonb) FROM PUBLIC;
 
 CREATE FUNCTION @extschema@.dcx_check_settings(facts jsonb)
@@ -636,14 +652,27 @@ BEGIN ATOMIC
       FROM pg_extension e WHERE e.extname = 'dcx_pricing' AND e.extversion <> facts ->> 'library';
 END;
 COMMENT ON FUNCTION @extschema@.dcx_check_settings(jsonb) IS
-'An area of dcx_check: settings that do not fit together, triggers that were switched off, versions';
+'Internal: the area settings of dcx_check. Settings that do not fit together, triggers that were switched off, and
+versions.';
 REVOKE ALL ON FUNCTION @extschema@.dcx_check_settings(jsonb) FROM PUBLIC;
 
 CREATE FUNCTION @extschema@.dcx_schema(catalog text DEFAULT 'aas')
 RETURNS jsonb
 AS 'MODULE_PATHNAME', 'dcx_schema' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
 COMMENT ON FUNCTION @extschema@.dcx_schema(text) IS
-'The schema of a catalog as a value: its tables by name, each with kind, columns (type, not_null), primary_key and foreign_keys, as the catalog''s own server has them. To be carried to another environment and compared there. ZD007: nothing attached; ZD008: cannot be reached';
+'The schema of a catalog as one value, as the catalog''s own server has it. Take it to another environment, and compare
+it there with dcx_schema_diff.
+Arguments:
+  catalog: ''aas'' for the product catalog, ''enetworks'' for the network catalog.
+Returns: a JSON object of its tables by name. Each has kind, columns (type and not_null), primary_key and
+    foreign_keys.
+NULL: if catalog is NULL, the result is NULL.
+Errors:
+  ZD007: that catalog is not attached.
+  ZD008: it cannot be reached.
+  22023: there is no catalog of that name.
+  42P01: the attached table has been dropped.
+Rights: no right on a table is needed.';
 REVOKE ALL ON FUNCTION @extschema@.dcx_schema(text) FROM PUBLIC;
 
 CREATE FUNCTION @extschema@.dcx_schema_diff(before jsonb, after jsonb)
@@ -671,13 +700,31 @@ BEGIN ATOMIC
      ORDER BY d.object COLLATE "C";
 END;
 COMMENT ON FUNCTION @extschema@.dcx_schema_diff(jsonb, jsonb) IS
-'What differs between two schemas of dcx_schema. object: a table, table.column, or the table''s kind, primary key or foreign keys; change: added, removed or changed. NULL in, no rows out; no rows: the same';
+'What differs between two schemas of dcx_schema. No rows: they are the same.
+Arguments:
+  before: a schema, such as that of production.
+  after: another one.
+Returns: one row per difference, in the order of the objects.
+  object: a table, a column as table.column, or a table''s kind, primary key or foreign keys.
+  change: added, removed or changed.
+  before: what it was. NULL for a table as a whole, or what was not there.
+  after: what it is. NULL for a table as a whole, or what is not there.
+NULL: if any argument is NULL, there are no rows.';
 
 CREATE FUNCTION @extschema@.dcx_health()
 RETURNS TABLE(area text, name text, value text)
 AS 'MODULE_PATHNAME', 'dcx_health' LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 15;
 COMMENT ON FUNCTION @extschema@.dcx_health() IS
-'For a dashboard. aas: reachable, latency_ms, server_version, products, newest_updated_at, book_age (seconds since the newest saved book was last seen), source (which prices answer: live, local or saved). enetworks: the same where it is attached, with services. wallet: wallets, entries, open_holds, held_total in rand. A value that is not known is NULL';
+'Numbers for a dashboard. A value that is not known is NULL.
+- aas: reachable, latency_ms, server_version, products, newest_updated_at, book_age (seconds since the newest saved
+    book was last seen), source (live, local or saved).
+- enetworks, if it is attached: the same, with services for products.
+- wallet: wallets, entries, open_holds, held_total (in rand).
+Returns: one row per number.
+  area: aas, enetworks or wallet.
+  name: the name of the number.
+  value: the number, as text.
+Rights: no right on a table is needed.';
 REVOKE ALL ON FUNCTION @extschema@.dcx_health() FROM PUBLIC;
 
 CREATE FUNCTION @extschema@.dcx_health_of(facts jsonb, products jsonb, bands jsonb, services jsonb, prices jsonb)
@@ -713,5 +760,5 @@ BEGIN ATOMIC
             ('held_total', facts -> 'wallet' -> 'ledger' ->> 'held')) AS v (name, value);
 END;
 COMMENT ON FUNCTION @extschema@.dcx_health_of(jsonb, jsonb, jsonb, jsonb, jsonb) IS
-'What dcx_health says of the facts that it has gathered';
+'Internal: what dcx_health says of the facts that it has gathered.';
 REVOKE ALL ON FUNCTION @extschema@.dcx_health_of(jsonb, jsonb, jsonb, jsonb, jsonb) FROM PUBLIC;

@@ -4,14 +4,42 @@ CREATE FUNCTION @extschema@.dcx_price_book_save(catalog text DEFAULT 'aas')
 RETURNS TABLE(book_id bigint, read_at timestamptz, changed boolean, products integer)
 AS 'MODULE_PATHNAME', 'dcx_price_book_save' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE ROWS 1;
 COMMENT ON FUNCTION @extschema@.dcx_price_book_save(text) IS
-'Reads the catalog and stores its price book, with costs, in dcx.price_book: a new row where anything has changed (changed true), else the newest row was seen once more. A catalog that cannot be reached or has no product is ZD008, and nothing is saved. Under READ COMMITTED only. NULL in, no rows out';
+'Reads the catalog and stores its prices, with the cost prices, in dcx.price_book.
+If anything has changed, that is a new row. Otherwise the newest row is marked as seen again. Attaching a catalog
+saves its first book.
+Arguments:
+  catalog: ''aas'' for the products, ''enetworks'' for the network services.
+Returns: one row.
+  book_id: the row of dcx.price_book.
+  read_at: when the prices were last seen.
+  changed: true if the row is new.
+  products: how many products or network services it has.
+NULL: if catalog is NULL, nothing is saved and there are no rows.
+Errors:
+  ZD007: that catalog is not attached.
+  ZD008: it cannot be reached, or has no product at all. Nothing is saved.
+  0A000: the transaction is REPEATABLE READ or SERIALIZABLE. Use READ COMMITTED.
+  22023: there is no catalog of that name.
+  25006: the transaction is read-only, or the server is a replica.
+  55000: there is no table dcx.price_book. Attach the catalog again.
+Rights: as dcx_vm_cost.';
 REVOKE ALL ON FUNCTION @extschema@.dcx_price_book_save(text) FROM PUBLIC;
 
 CREATE FUNCTION @extschema@.dcx_price_book_at(at timestamptz, catalog text DEFAULT 'aas')
 RETURNS jsonb
 AS 'MODULE_PATHNAME', 'dcx_price_book_at' LANGUAGE C STABLE STRICT PARALLEL RESTRICTED COST 1000;
 COMMENT ON FUNCTION @extschema@.dcx_price_book_at(timestamptz, text) IS
-'The saved price book that was in force at a time, as dcx_price_book has it, without costs. Between one book''s last sight and the next one''s first it is the earlier, with a warning. P0002: no book is saved from before that time. NULL in, NULL out';
+'The saved price book that was in force at a time, in the form of dcx_price_book.
+Between the last sight of one book and the first sight of the next, the earlier one answers, with a warning.
+Arguments:
+  at: the time.
+  catalog: ''aas'' for the products, ''enetworks'' for the network services.
+Returns: a JSON object.
+NULL: if any argument is NULL, the result is NULL.
+Errors:
+  P0002: no book was saved before that time.
+  22023: there is no catalog of that name.
+Rights: as dcx_vm_cost.';
 
 CREATE FUNCTION @extschema@.dcx_price_book_diff(before jsonb, after jsonb)
 RETURNS TABLE(code text, title text, change text, before numeric, after numeric, percent numeric)
@@ -77,5 +105,17 @@ BEGIN ATOMIC
      ORDER BY 1, part <> '', low, nullif(high, 'null'), part, 3, 4, 5;
 END;
 COMMENT ON FUNCTION @extschema@.dcx_price_book_diff(jsonb, jsonb) IS
-'What differs between two price books, by code. change: added, removed, price, title, or of a network service provider, active (what is new is shown); of its bands the title says which one, and whether it is the fixed price or that per Mbps. before, after: prices in rand, percent: by how much the price rose, to two decimals, NULL where that has no meaning. No rows: the same prices and titles. NULL in, no rows out';
+'What differs between two price books. No rows: prices and titles are the same.
+Arguments:
+  before: a price book.
+  after: another one, of the same catalog.
+Returns: one row per difference, in the order of the codes.
+  code: the code of the product or network service.
+  title: its title. Of a change of provider or active also the new value; of a band which band, and which of its
+    prices.
+  change: added, removed, price or title. Of a network service also provider or active.
+  before: the price before, in rand. NULL if there was none.
+  after: the price after, in rand. NULL if there is none.
+  percent: by how much the price rose, rounded to two decimals. NULL if the price before is 0 or missing.
+NULL: if any argument is NULL, there are no rows.';
 

@@ -7,7 +7,30 @@ RETURNS TABLE(
     hold_id bigint, organisation text, amount numeric, expires_at timestamptz, available numeric, replayed boolean)
 AS 'MODULE_PATHNAME', 'dcx_wallet_hold' LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 1;
 COMMENT ON FUNCTION @extschema@.dcx_wallet_hold(text, numeric, text, interval, text, jsonb) IS
-'Holds an amount of what is available: it stays in the balance and cannot be spent until it is captured or released, or the hold expires. expires_in: above 0, from when the wallet is locked. Other arguments as dcx_wallet_credit. ZD001: insufficient funds; other errors as dcx_wallet_credit';
+'Holds money for an order. It stays in the balance, but nobody else can spend it.
+The hold ends when it is captured, released, or expires. No job is needed for that.
+The same request again, with the same key and the same arguments, holds nothing more: it is answered as the first
+time.
+Arguments:
+  org: the id of the organisation.
+  amount: rand, above 0, in whole cents.
+  idempotency_key: your own name for this request, of 1 to 255 bytes, such as the id of the order. An organisation
+    uses a key once, for ever.
+  expires_in: how long to hold it, above 0, counted from the moment the wallet is locked.
+  description: a text for the statement.
+  details: anything else to keep with the hold.
+Returns: one row.
+  hold_id: the id of the hold, for dcx_wallet_capture, dcx_wallet_release and dcx_wallet_extend.
+  organisation: the id of the organisation.
+  amount: what is held, in rand.
+  expires_at: when the hold expires.
+  available: what could be spent after it, in rand.
+  replayed: true if this request was made before, and nothing was done now.
+NULL: description and details may be NULL. Any other NULL is an error.
+Errors: as dcx_wallet_credit, and
+  ZD001: less is available than is asked for. Nothing is held.
+  22023: also if expires_in is not above 0, or not finite.
+Rights: as dcx_wallet_credit.';
 REVOKE ALL ON FUNCTION @extschema@.dcx_wallet_hold(text, numeric, text, interval, text, jsonb) FROM PUBLIC;
 
 CREATE FUNCTION @extschema@.dcx_wallet_capture(hold_id bigint, amount numeric DEFAULT NULL)
@@ -15,7 +38,25 @@ RETURNS TABLE(
     entry_id bigint, organisation text, amount numeric, balance numeric, available numeric, replayed boolean)
 AS 'MODULE_PATHNAME', 'dcx_wallet_capture' LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 1;
 COMMENT ON FUNCTION @extschema@.dcx_wallet_capture(bigint, numeric) IS
-'Takes what a hold holds, or less of it, from the wallet, frees the rest, and answers with the entry. amount: rand, whole cents, at most what is held (else 22023); NULL: all of it. The same capture again is answered as the first time. ZD005: the hold is not open: it says in which state it is and since when; ZD001: the platform took the balance meanwhile';
+'Takes what a hold holds from the wallet, or less, and frees the rest. That is the end of the hold.
+The same capture again is answered as the first time.
+Arguments:
+  hold_id: the id of the hold.
+  amount: rand, above 0, in whole cents, at most what is held. NULL: all of it.
+Returns: one row.
+  entry_id: the entry in the ledger.
+  organisation: the id of the organisation.
+  amount: what the balance changed by, in rand: negative.
+  balance: the balance after it, in rand.
+  available: what could be spent after it, in rand.
+  replayed: true if this capture was made before, and nothing moved now.
+NULL: amount may be NULL. If hold_id is NULL, that is an error.
+Errors: as dcx_wallet_credit, and
+  ZD001: the balance is smaller than the amount: the platform itself has taken money that was held.
+  ZD005: there is no such hold, or it was captured with another amount, released, or has expired. The detail says
+    which, and when.
+  22023: the amount is more than is held, not above 0, or not in whole cents.
+Rights: as dcx_wallet_credit.';
 REVOKE ALL ON FUNCTION @extschema@.dcx_wallet_capture(bigint, numeric) FROM PUBLIC;
 
 CREATE FUNCTION @extschema@.dcx_wallet_release(hold_id bigint)
@@ -23,7 +64,14 @@ RETURNS TABLE(
     hold_id bigint, organisation text, amount numeric, expires_at timestamptz, available numeric, replayed boolean)
 AS 'MODULE_PATHNAME', 'dcx_wallet_release' LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 1;
 COMMENT ON FUNCTION @extschema@.dcx_wallet_release(bigint) IS
-'Frees what a hold holds. The same again is answered as the first time. ZD005: the hold is captured or has expired: it says which, and since when';
+'Frees what a hold holds. That is the end of the hold. The same release again is answered as the first time.
+Arguments:
+  hold_id: the id of the hold.
+Returns: as dcx_wallet_hold.
+NULL: if hold_id is NULL, that is an error.
+Errors: as dcx_wallet_credit, and
+  ZD005: there is no such hold, or it was captured or has expired. The detail says which, and when.
+Rights: as dcx_wallet_credit.';
 REVOKE ALL ON FUNCTION @extschema@.dcx_wallet_release(bigint) FROM PUBLIC;
 
 CREATE FUNCTION @extschema@.dcx_wallet_extend(hold_id bigint, expires_in interval)
@@ -31,7 +79,16 @@ RETURNS TABLE(
     hold_id bigint, organisation text, amount numeric, expires_at timestamptz, available numeric, replayed boolean)
 AS 'MODULE_PATHNAME', 'dcx_wallet_extend' LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 1;
 COMMENT ON FUNCTION @extschema@.dcx_wallet_extend(bigint, interval) IS
-'Keeps a hold open for expires_in from now. One that lasts longer already is left as it is (replayed true). ZD005: the hold is not open: it says in which state it is and since when';
+'Keeps a hold open for a time from now. A hold that lasts longer already stays as it is, and replayed is true.
+Arguments:
+  hold_id: the id of the hold.
+  expires_in: how long from now, above 0.
+Returns: as dcx_wallet_hold.
+NULL: any NULL is an error.
+Errors: as dcx_wallet_credit, and
+  ZD005: there is no such hold, or it was captured, released, or has expired. The detail says which, and when.
+  22023: expires_in is not above 0, or not finite.
+Rights: as dcx_wallet_credit.';
 REVOKE ALL ON FUNCTION @extschema@.dcx_wallet_extend(bigint, interval) FROM PUBLIC;
 
 CREATE FUNCTION @extschema@.dcx_wallet_holds(org text, state text DEFAULT 'open')
@@ -41,5 +98,27 @@ RETURNS TABLE(
     details jsonb, quote jsonb, session_role text)
 AS 'MODULE_PATHNAME', 'dcx_wallet_holds' LANGUAGE C STABLE PARALLEL UNSAFE ROWS 10;
 COMMENT ON FUNCTION @extschema@.dcx_wallet_holds(text, text) IS
-'The holds of an organisation that are open, captured, released or expired; NULL: all of them. Who can read the wallet can ask. NULL for org: no rows. Errors as dcx_wallet_balance';
+'The holds of an organisation.
+Arguments:
+  org: the id of the organisation.
+  state: open, captured, released or expired. NULL: all of them.
+Returns: one row per hold, in the order of their ids.
+  hold_id: the id of the hold.
+  organisation: the id of the organisation.
+  amount: what is or was held, in rand.
+  state: open, captured, released or expired.
+  held_at: when it was made.
+  expires_at: when it expires.
+  resolved_at: when it was captured or released, or expired. NULL while it is open.
+  captured: what was taken of it, in rand. NULL unless it is captured.
+  entry_id: the entry of the capture in the ledger. NULL unless it is captured.
+  description: a text of the caller. For an order: its lines, in short.
+  idempotency_key: the key that it was made with.
+  details: what else the caller gave.
+  quote: the lines that were priced, and where and when the prices were read. NULL for dcx_wallet_hold.
+  session_role: the role that had logged in.
+NULL: if org is NULL, there are no rows.
+Errors: as dcx_wallet_available, and
+  22023: there is no such state.
+Rights: as dcx_wallet_balance.';
 

@@ -4,7 +4,16 @@ CREATE FUNCTION @extschema@.dcx_wallet_record()
 RETURNS trigger
 AS 'MODULE_PATHNAME', 'dcx_wallet_record' LANGUAGE C;
 COMMENT ON FUNCTION @extschema@.dcx_wallet_record() IS
-'The trigger that dcx_attach_wallet puts on the wallet table: writes every change of a balance into the ledger, as the ledger''s owner. Of several that fire for every change, the first by name that is ENABLE ALWAYS writes; any other call writes nothing. A balance that becomes NULL, NaN, infinite or too large for exact cents in floating point is refused (22003)';
+'The trigger that dcx_attach_wallet puts on the wallet table. It writes every change of a balance into the ledger, as
+the owner of the ledger.
+Do not create it yourself: call dcx_attach_wallet. If several triggers call this function, the first by name that is
+ENABLE ALWAYS writes, and the others do nothing.
+Errors:
+  22003: a balance would become NULL, NaN, infinite, or too large for exact cents in its type.
+  39P01: it was not called as such a trigger.
+  40001: the wallets were attached by another transaction just now. Run the transaction again.
+  42703: the table has no such column any more. Attach it again.
+  55000: the ledger is missing, or was changed by hand.';
 
 CREATE FUNCTION @extschema@.dcx_wallet_statement(
     org text, since timestamptz DEFAULT '-infinity', until timestamptz DEFAULT 'infinity')
@@ -13,12 +22,43 @@ RETURNS TABLE(
     description text, idempotency_key text, details jsonb, session_role text)
 AS 'MODULE_PATHNAME', 'dcx_wallet_statement' LANGUAGE C STABLE STRICT PARALLEL UNSAFE ROWS 100;
 COMMENT ON FUNCTION @extschema@.dcx_wallet_statement(text, timestamptz, timestamptz) IS
-'The entries of an organisation in their order, from since (inclusive) until (exclusive). kind: opening, credit, debit, capture or external (a change that the platform made itself); amount: what the balance changed by, in rand, negative for what went out; balance: what it was then. Who can read the wallet can ask. NULL in, no rows out. Errors as dcx_wallet_balance';
+'Every change of an organisation''s balance, in the order in which it was made.
+Arguments:
+  org: the id of the organisation.
+  since: from this time on.
+  until: until just before this time.
+Returns: one row per entry.
+  entry_id: the id of the entry.
+  recorded_at: when the entry was written.
+  kind: opening, credit, debit, capture, or external: a change that the platform itself has made.
+  amount: what the balance changed by, in rand. It is negative for money that went out.
+  balance: the balance after it, in rand.
+  hold_id: the hold that was captured. NULL for other kinds.
+  description: a text of the caller. For an order: its lines, in short.
+  idempotency_key: the key of the request. NULL for opening and external.
+  details: what else the caller gave. Of opening and external: which operation it was.
+  session_role: the role that had logged in.
+NULL: if any argument is NULL, there are no rows.
+Errors: as dcx_wallet_available.
+Rights: as dcx_wallet_balance.';
 
 CREATE FUNCTION @extschema@.dcx_wallet_audit()
 RETURNS TABLE(organisation text, problem text, expected numeric, actual numeric)
 AS 'MODULE_PATHNAME', 'dcx_wallet_audit' LANGUAGE C STABLE STRICT PARALLEL UNSAFE ROWS 10;
 COMMENT ON FUNCTION @extschema@.dcx_wallet_audit() IS
-'No rows when every balance equals what its entries add up to, every entry''s balance follows from the one before, no open holds exceed their balance, every capture is as its hold has it, every hold''s quote recomputes, and every idempotency key is kept. Reads the whole ledger';
+'The proof that the money is right, for all wallets. No rows: every balance is what its entries add up to, every entry
+follows from the one before, no open holds exceed their balance, every capture is as its hold has it, every quote
+recomputes, and every idempotency key is kept.
+It reads the whole ledger.
+Returns: one row per problem.
+  organisation: the id of the organisation.
+  problem: what is wrong, in words.
+  expected: the amount that it should be, in rand. NULL if there is none.
+  actual: the amount that it is, in rand.
+Errors:
+  ZD007: no wallet table is attached.
+  22003: a balance is NULL, NaN or infinite.
+  55000: the ledger is missing, or was changed by hand.
+Rights: the right to call it is enough, for the wallets of all organisations. No right on a table is needed.';
 REVOKE ALL ON FUNCTION @extschema@.dcx_wallet_audit() FROM PUBLIC;
 

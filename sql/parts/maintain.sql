@@ -4,6 +4,15 @@ CREATE FUNCTION @extschema@.dcx_maintain()
 RETURNS TABLE(task text, result text)
 AS 'MODULE_PATHNAME', 'dcx_maintain' LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 10;
 COMMENT ON FUNCTION @extschema@.dcx_maintain() IS
-'For a scheduler, every few minutes: saves the price book where it has changed, marks holds that have expired, analyzes the foreign tables, and reports what dcx_check finds of severity error. A task that fails says so, and the others are done';
+'What a scheduler calls every few minutes. It saves the price books, runs ANALYZE on the foreign tables, reports what
+dcx_check finds of severity error, and marks holds that have expired.
+A task that fails says so in its row, and the other tasks are done.
+Returns: one row per result.
+  task: price book, network price book, analyze, check or holds.
+  result: what was done or found, or why the task failed.
+Errors:
+  ZD008: the server was lost just as it was read. Nothing is kept: the next call does it all.
+  25006: the transaction is read-only, or the server is a replica.
+Rights: you need EXECUTE on dcx_wallet_audit, too. No right on a table is needed.';
 REVOKE ALL ON FUNCTION @extschema@.dcx_maintain() FROM PUBLIC;
 

@@ -4,12 +4,38 @@ CREATE FUNCTION @extschema@.dcx_price_book(catalog text DEFAULT 'aas')
 RETURNS jsonb
 AS 'MODULE_PATHNAME', 'dcx_price_book' LANGUAGE C STABLE STRICT PARALLEL RESTRICTED COST 1000;
 COMMENT ON FUNCTION @extschema@.dcx_price_book(text) IS
-'The price book that answers now: an object of products by their codes, each with title, price (rand per catalog period), category and unit, without costs; of ''enetworks'', of network services, each with title, provider, active and bands. A number that JSON has not (NaN, Infinity) is a text, the price of a code that several have is null; both are errors where they are used. NULL in, NULL out. Errors as dcx_vm_cost';
+'The prices that answer now, as one value. You can store it, change a price in it, and pass it to every function that
+takes a book.
+A product is {"title", "price", "category", "unit"}, under its code; price is in rand per month. Cost prices are left
+out.
+A network service is {"title", "provider", "active", "bands"}. A band is {"min_mbps", "max_mbps", "fixed_price",
+"price_per_mbps"}.
+NaN and Infinity are strings. The price of a code that several products have is null. Both are errors where they are
+used.
+Arguments:
+  catalog: ''aas'' for the products, ''enetworks'' for the network services.
+Returns: a JSON object.
+NULL: if catalog is NULL, the result is NULL.
+Errors:
+  ZD007: that catalog is not attached.
+  ZD008: it cannot be reached.
+  22023: there is no catalog of that name.
+Rights: as dcx_vm_cost.';
 
 CREATE FUNCTION @extschema@.dcx_price_book_stats()
 RETURNS TABLE(
     catalog text, products integer, loads bigint, remote_reads bigint, hits bigint, source text, read_at timestamptz)
 AS 'MODULE_PATHNAME', 'dcx_price_book_stats' LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
 COMMENT ON FUNCTION @extschema@.dcx_price_book_stats() IS
-'What the price book of this session did so far, and where the last one that answered is from. products: rows in it, NULL before the first load; loads: how often one was read, remote_reads: of which from a foreign table; hits: calls answered without a read; source: live (a foreign table or a view), local (a table) or saved; read_at: when its prices were read from the catalog';
+'What this session has read of the catalogs so far, and where the prices that answered last come from. It reads nothing
+itself.
+Returns: one row for ''aas'', and one for ''enetworks'' if the session has used it.
+  catalog: ''aas'' or ''enetworks''.
+  products: the number of products or network services in the book. NULL if the session has read none yet.
+  loads: how often a book was read to answer a call.
+  remote_reads: how often prices were read from another server, also to save them.
+  hits: how many calls were answered from memory.
+  source: live (a foreign table or a view), local (a table of this database) or saved (a book of dcx.price_book). NULL
+    if no book was read yet.
+  read_at: when the prices were read from the catalog. NULL if no book was read yet.';
 
