@@ -90,3 +90,10 @@ check-format:
 
 arrows:
 	@test/arrows
+
+# Makes docs/reference.md from the comments. The user of the throwaway server may not write here: the page comes through
+# a descriptor that is open.
+.PHONY: reference
+reference:
+	@test/cluster run sh -c 'exec test/reference >&3' 3>docs/reference.md.new && \
+		mv docs/reference.md.new docs/reference.md || { rm -f docs/reference.md.new; exit 1; }
