@@ -127,7 +127,7 @@ cmp_ok(scalar @examples, '>', 10, 'there are examples');
 
 		$in .= "$example->{sql}\\echo '$end'\n";
 		# An open string or parenthesis swallows all that follows, and the end never comes.
-		eval { $psql->pump until $out =~ /^\Q$end\E\n/m; 1 } or BAIL_OUT("$example->{place} does not end: $@$out");
+		eval { $psql->pump until $out =~ /^\Q$end\E\n/m; 1 } or die "$example->{place} does not end: $@$out";
 		$out =~ s/^\Q$end\E\n//m;
 		prints($example, $out, 'pasted after the tour');
 		$out = '';
