@@ -180,6 +180,8 @@ ALTER SERVER dcx_aas OPTIONS (SET host '127.0.0.1', DROP port);
 \echo '  SET search_path = aas, public;'
 \echo
 SET search_path = aas, public;
+-- Otherwise the order of the rows shows in the last digits of an average.
+SET extra_float_digits = 0;
 -- Verify product catalog integrity
 SELECT
   c.name as category,
@@ -200,6 +202,7 @@ SELECT
 FROM terraform_vm_config
 GROUP BY "group", "osType"
 ORDER BY template_count DESC;
+RESET extra_float_digits;
 RESET search_path;
 
 \echo ==[ 13 ]== How often did this session ask AAS for prices? Count the remote_reads.

@@ -293,8 +293,9 @@ test('40001 reaches Prisma as itself', async () => {
   }, { isolationLevel: 'RepeatableRead' }), (error) => clients.Prisma.state(error) === '40001');
 });
 
-// The README's TypeScript, as JavaScript.
-const [replaced, orders] = readFileSync(process.env.README, 'utf8').match(/(?<=^```ts\n).*?(?=^```$)/gms)
+// The TypeScript of the README and of docs/wallet.md, as JavaScript.
+const [replaced, orders, withPrisma] = [process.env.README, process.env.WALLET]
+  .flatMap((page) => readFileSync(page, 'utf8').match(/(?<=^```ts\n).*?(?=^```$)/gms))
   .map((source) => createJiti(import.meta.url).transform({ source, ts: true, async: true }));
 
 function run(code, names, parameters) {
@@ -334,7 +335,7 @@ function faulty(pattern, replace) {
 const failsWith = (state) => (client) =>
   client.query(`DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = '${state}'; END $$`);
 
-test('the README: an order', async () => {
+test('the docs: an order', async () => {
   const vm = { cpu: '1GHZ', cpus: 1, ram: 1, storage: 'STANDARD', gb: 10 };
   const holdsOf = async (key) => (await main.query(
     `SELECT hold_id, state FROM dcx_wallet_holds('org-acme', NULL) WHERE idempotency_key = $1`, [key])).rows;
@@ -382,4 +383,16 @@ test('the README: an order', async () => {
   assert.deepEqual(await holdsOf('lost'), [{ hold_id, state: 'open' }]);
   assert.deepEqual((await ordersOf('lost')).map(({ holdId }) => holdId), [hold_id]);
   assert.deepEqual((await finance.query('SELECT * FROM dcx_wallet_audit()')).rows, []);
+});
+
+test('the docs: an order with Prisma', async () => {
+  const { placeOrderWithPrisma } = await run(withPrisma, 'placeOrderWithPrisma', { prisma });
+  const vm = { cpu: '1GHZ', cpus: 1, ram: 1.5, storage: 'STANDARD', gb: 10 };
+  const held = await placeOrderWithPrisma('order-1047', 'org-umbrella', vm, '151.50');
+  assert.equal(held.cost.toFixed(2), '151.50');
+  assert.deepEqual(await placeOrderWithPrisma('order-1047', 'org-umbrella', vm, '151.50'), held, 'again');
+  assert.deepEqual((await main.query(`SELECT "holdId", cost FROM "VmOrder" WHERE id = 'order-1047'`)).rows,
+    [{ holdId: String(held.hold_id), cost: '151.50' }]);
+  await assert.rejects(placeOrderWithPrisma('order-1048', 'org-umbrella', vm, '151.49'),
+    (error) => clients.Prisma.state(error) === 'ZD009');
 });

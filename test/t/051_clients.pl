@@ -9,7 +9,7 @@ use Test::More;
 my ($major) = (`node --version 2>&1` // '') =~ /^v(\d+)/;
 plan skip_all => 'needs Node.js 20 and npm' unless $major && $major >= 20 && `npm --version 2>&1` =~ /^\d/;
 
-my $readme = abs_path('README.md');
+my %page = map { $_ => abs_path($_) } 'README.md', 'docs/setup.md', 'docs/wallet.md';
 my $dir = PostgreSQL::Test::Utils::tempdir;
 system_or_bail('cp', glob('test/clients/*'), $dir);
 plan skip_all => 'the packages cannot be installed'
@@ -32,8 +32,8 @@ $node->safe_psql($main, "CREATE EXTENSION dcx_pricing; SELECT * FROM dcx_attach_
 	SELECT * FROM dcx_attach_enetworks('$enetworks_url?schema=public');
 	SELECT * FROM dcx_attach_wallet(); SELECT * FROM dcx_attach_updated_at()");
 
-# Rights as the README grants them, and the table that its example writes an order into.
-my ($grants) = slurp_file($readme) =~ /^```sql\n([^`]*^GRANT EXECUTE [^`]*)^```$/m;
+# Rights as the docs grant them, and the table that their example writes an order into.
+my ($grants) = slurp_file($page{'docs/setup.md'}) =~ /^```sql\n([^`]*^GRANT EXECUTE [^`]*)^```$/m;
 $node->safe_psql($main, $grants . <<'SQL');
 ALTER ROLE finance PASSWORD 'finance_secret';
 GRANT CONNECT ON DATABASE datacentrix_cloud_local TO finance;
@@ -45,7 +45,8 @@ SQL
 $ENV{MAIN_URL} = "postgresql://main_app:main_secret\@$host/$main";
 $ENV{FINANCE_URL} = "postgresql://finance:finance_secret\@$host/$main";
 $ENV{AAS_URL} = $aas_url;
-$ENV{README} = $readme;
+$ENV{README} = $page{'README.md'};
+$ENV{WALLET} = $page{'docs/wallet.md'};
 my $output = `cd '$dir' && node --test --test-reporter=tap clients.test.mjs 2>&1`;
 my @results = $output =~ /^((?:not )?ok) \d+ - (.*)$/mg;
 cmp_ok(scalar @results, '>', 0, 'the clients ran');
