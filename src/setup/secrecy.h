@@ -5,7 +5,7 @@
  * PostgreSQL's rule is kept: what is logged is the administrator's to say. Each way into the log is
  * closed only for a caller who could have closed it with SET: a superuser, or a role with GRANT SET ON
  * PARAMETER. What is logged before our function runs (log_statement, the parse and bind steps,
- * debug_print_*, pgaudit) nobody's function can take back; the README says so.
+ * debug_print_*, pgaudit) nobody's function can take back; docs/setup.md says so.
  *
  * How long it lasts differs by the way, and covers what called us in each:
  *

@@ -1,4 +1,4 @@
-# What the README's "Operations" says: dumps and what is in them, a restore onto a server without the library, replicas,
+# What docs/operations.md says: dumps and what is in them, a restore onto a server without the library, replicas,
 # pgbouncer, versions that differ, the morning after an outage.
 use strict;
 use warnings;
