@@ -12,8 +12,8 @@
 #include "funcapi.h"
 #include "mb/pg_wchar.h"
 #include "utils/builtins.h"
-#include "utils/json.h"
 
+#include "src/base/json.h"
 #include "src/book/bookjson.h"
 #include "src/book/pricebook.h"
 #include "src/book/products.h"
@@ -447,42 +447,36 @@ dcx_order_of_vm(const text *cpu_type, Numeric cpus, Numeric ram_gb, const text *
  */
 
 static void
-write_object(StringInfo json, const OrderItem *item, const Key *keys)
+write_object(DcxJson *json, const char *name, const OrderItem *item, const Key *keys)
 {
+	dcx_json_begin_object(json, name);
 	for (const Key *key = keys; key->type != TYPE_NONE; key++)
 	{
-		appendStringInfo(json, "%s\"%s\": ", key == keys ? "{" : ", ", key->name);
 		if (key->type == TYPE_OBJECT)
-			write_object(json, item, item->kind->inner);
+			write_object(json, key->name, item, item->kind->inner);
 		else if (key->type == TYPE_TEXT)
-			escape_json(json, text_to_cstring(*text_member(item, key)));
+			dcx_json_text(json, key->name, text_to_cstring(*text_member(item, key)));
 		else
-			appendStringInfoString(json,
-								   dcx_numeric_text(dcx_quantity_numeric(
-									   dcx_quantity_from_numeric(key->name,
-																 *number_member(item, key)))));
+			dcx_json_number(json, key->name, dcx_numeric_trimmed(*number_member(item, key)));
 	}
-	appendStringInfoChar(json, '}');
+	dcx_json_end_object(json);
 }
 
-char *
+Jsonb *
 dcx_order_specification(const DcxOrder *order)
 {
-	StringInfoData json;
+	DcxJson json = {0};
 
-	initStringInfo(&json);
 	if (order->vm)
 	{
-		write_object(&json, &order->items[0], VM->inner);
-		return json.data;
+		write_object(&json, NULL, &order->items[0], VM->inner);
+		return dcx_json_result(&json);
 	}
+	dcx_json_begin_array(&json, NULL);
 	for (int i = 0; i < order->nitems; i++)
-	{
-		appendStringInfoString(&json, i == 0 ? "[" : ", ");
-		write_object(&json, &order->items[i], order->items[i].kind->keys);
-	}
-	appendStringInfoChar(&json, ']');
-	return json.data;
+		write_object(&json, NULL, &order->items[i], order->items[i].kind->keys);
+	dcx_json_end_array(&json);
+	return dcx_json_result(&json);
 }
 
 /* --------------------------------------------------------------------------------------------------

@@ -55,10 +55,11 @@ extern DcxOrder *dcx_order_of_vm(const text *cpu_type, Numeric cpus, Numeric ram
 								 const text *storage_type, Numeric gb);
 
 /*
- * The order as JSON: the same for two orders if and only if they are the same request, however they were
- * written. Of dcx_order_of_vm() it is the VM alone.
+ * The order as JSON. Two orders have equal specifications if and only if they are the same request,
+ * however they were written: keys in another order, 1.0 for 1, or a "count" of 1 make no difference.
+ * Of dcx_order_of_vm() it is the VM alone. In the current memory context.
  */
-extern char *dcx_order_specification(const DcxOrder *order);
+extern Jsonb *dcx_order_specification(const DcxOrder *order);
 
 /*
  * What an order costs by a book, or by those that answer under the active snapshot (NULL), all of it in the

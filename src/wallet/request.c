@@ -167,7 +167,11 @@ request_json(const DcxRequest *request)
 						 ", \"details\": %s",
 						 JsonbToCString(NULL, &request->details->root, VARSIZE(request->details)));
 	if (request->specification)
-		appendStringInfo(&json, ", \"specification\": %s", request->specification);
+		appendStringInfo(&json,
+						 ", \"specification\": %s",
+						 JsonbToCString(NULL,
+										&request->specification->root,
+										VARSIZE(request->specification)));
 	appendStringInfoChar(&json, '}');
 	return json.data;
 }

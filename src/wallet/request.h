@@ -22,7 +22,7 @@ typedef struct DcxRequest
 	Interval   *expires_in;	   /* of a hold; else NULL */
 	const char *description;   /* or NULL */
 	Jsonb	   *details;	   /* or NULL */
-	const char *specification; /* of what is priced, a JSON object as text; or NULL */
+	Jsonb	   *specification; /* of what is priced; or NULL */
 	Numeric		max_cost;	   /* or NULL */
 } DcxRequest;
 

@@ -78,7 +78,9 @@ quote_json(const DcxRequest *request, const DcxOrderQuote *quote)
 	appendStringInfo(&json,
 					 "{\"function\": \"%s\", \"specification\": %s, \"cost\": %s",
 					 request->function,
-					 request->specification,
+					 JsonbToCString(NULL,
+									&request->specification->root,
+									VARSIZE(request->specification)),
 					 dcx_numeric_text(quote->cost));
 	if (request->max_cost)
 		appendStringInfo(&json, ", \"max_cost\": %s", dcx_numeric_text(request->max_cost));
