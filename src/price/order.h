@@ -1,70 +1,43 @@
 /*
  * order.h
- *		Orders: what a customer places at once, as a value in SQL, and what it costs, line by line.
- *
- * [{"vm": {"cpu_type": "2GHZ", "cpus": 4, "ram_gb": 8, "storage_type": "PREMIUM", "gb": 100}, "count": 3},
- *	{"template": "Ubuntu Server 20.04", "cpu_type": "1GHZ", "storage_type": "STANDARD"},
- *	{"network": {"service": "PV_FIBRE_BUSINESS", "mbps": 100}},
- *	{"product": "BACKUP_GB", "quantity": 500}]
+ *		What an order costs, line by line. order_items.h says what an order is.
  */
 #ifndef DCX_ORDER_H
 #define DCX_ORDER_H
 
-#include "utils/jsonb.h"
-
 #include "src/book/book.h"
 #include "src/catalog/catalog.h"
+#include "src/price/order_items.h"
 #include "src/price/quote.h"
 
-/* How many items an order has at most. */
-#define DCX_ORDER_ITEMS_MAX 1000
-
-/* What is ordered; order.c's. */
-typedef struct DcxOrder DcxOrder;
-
+/* A line of an order's quote. */
 typedef struct DcxOrderLine
 {
-	int			 item; /* which it is of, from 1 */
+	int			 item; /* the item that it belongs to, counted from 1 */
 	DcxQuoteLine line;
 } DcxOrderLine;
 
-/* Where prices are from; of a book that was given that is not known. */
+/* Where the prices of one catalog came from. Not known when the caller gave the book. */
 typedef struct DcxOrderSource
 {
-	const char *catalog; /* NULL: the order needs none of it */
-	Oid			relation;
-	TimestampTz read_at;
+	const char *catalog; /* its name; NULL: the order needs nothing of this catalog, or see above */
+	Oid			relation; /* the relation that its prices were read from */
+	TimestampTz read_at;  /* when they were read there */
 } DcxOrderSource;
 
 typedef struct DcxOrderQuote
 {
 	int			   nlines;
-	DcxOrderLine  *lines; /* in the order of the items */
-	Numeric		   cost;  /* their sum, not rounded */
-	DcxOrderSource sources[DCX_CATALOGS];
+	DcxOrderLine  *lines;				  /* in the order of the items */
+	Numeric		   cost;				  /* the sum of the lines, not rounded */
+	DcxOrderSource sources[DCX_CATALOGS]; /* by DcxCatalogId */
 } DcxOrderQuote;
 
 /*
- * Reads an order. Its numbers are in the value, which has to live as long. Anything but an array of items
- * is 22023; so is what is wrong in one, where the message names the item by its number, from 1, and the key.
- */
-extern DcxOrder *dcx_order_read(Jsonb *items);
-
-/* The order of one VM, of arguments that are called by their names. Errors of its size as dcx_vm_cost(). */
-extern DcxOrder *dcx_order_of_vm(const text *cpu_type, Numeric cpus, Numeric ram_gb,
-								 const text *storage_type, Numeric gb);
-
-/*
- * The order as JSON. Two orders have equal specifications if and only if they are the same request,
- * however they were written: keys in another order, 1.0 for 1, or a "count" of 1 make no difference.
- * Of dcx_order_of_vm() it is the VM alone. In the current memory context.
- */
-extern Jsonb *dcx_order_specification(const DcxOrder *order);
-
-/*
- * What an order costs by a book, or by those that answer under the active snapshot (NULL), all of it in the
- * current memory context. All or nothing: what is wrong with one item, its price or its template, is an
- * error, with the item's number as its context.
+ * What an order costs: by the given book or, where book is NULL, by the books that answer under the
+ * active snapshot. Sets the sizes of the order's templates. The result is in the current memory
+ * context. An item that cannot be priced makes the whole call fail; the error's context names the item
+ * by its number.
  */
 extern DcxOrderQuote dcx_order_price(DcxOrder *order, DcxPriceBook *book);
 
