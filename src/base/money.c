@@ -87,6 +87,12 @@ dcx_numeric_is_int32(Numeric value, int32 *n)
 	return !out_of_range;
 }
 
+static Numeric
+quantity_value(DcxQuantity quantity)
+{
+	return quantity.fraction ? quantity.fraction : int64_to_numeric(quantity.n);
+}
+
 static void
 refuse_quantity(const char *name, const char *value)
 {
@@ -106,6 +112,14 @@ dcx_quantity_from_fraction(const char *name, float8 value)
 		refuse_quantity(name, isnan(value) ? "NaN" : value > 0 ? "Infinity" : "-Infinity");
 	quantity.fraction = DatumGetNumeric(DirectFunctionCall1(float8_numeric, Float8GetDatum(value)));
 	return quantity;
+}
+
+Numeric
+dcx_numeric_from_float8(float8 value)
+{
+	if (isnan(value) || isinf(value))
+		return DatumGetNumeric(DirectFunctionCall1(float8_numeric, Float8GetDatum(value)));
+	return quantity_value(dcx_quantity_from_float8("", value));
 }
 
 DcxQuantity
@@ -142,17 +156,10 @@ dcx_quantity_fraction_is_whole(Numeric fraction)
 	return min_scale(fraction) == 0;
 }
 
-static Numeric
-quantity_value(DcxQuantity quantity)
-{
-	return quantity.fraction ? quantity.fraction : int64_to_numeric(quantity.n);
-}
-
 Numeric
 dcx_quantity_numeric(DcxQuantity quantity)
 {
-	return DatumGetNumeric(
-		DirectFunctionCall1(numeric_trim_scale, NumericGetDatum(quantity_value(quantity))));
+	return dcx_numeric_trimmed(quantity_value(quantity));
 }
 
 Numeric

@@ -71,6 +71,12 @@ dcx_quantity_from_float8(const char *name, float8 value)
 }
 extern DcxQuantity dcx_quantity_from_numeric(const char *name, Numeric value);
 
+/*
+ * A float8 as numeric: a whole number up to 2^53 exactly, any other by its 15-digit decimal. NaN and
+ * infinity become their numeric values.
+ */
+extern Numeric dcx_numeric_from_float8(float8 value);
+
 /* Of the fraction of a quantity; call dcx_quantity_sign() and dcx_quantity_is_whole(). */
 extern int	dcx_quantity_fraction_sign(Numeric fraction);
 extern bool dcx_quantity_fraction_is_whole(Numeric fraction);

@@ -1,6 +1,9 @@
 /*
  * margin.c
  *		What a VM earns: its quote beside what the products cost us.
+ *
+ * Costs are not in the price book that answers prices, so each call reads the catalog's rows with their
+ * costs, and makes a book of the same rows: price and cost are always of one read.
  */
 #include "postgres.h"
 
@@ -8,11 +11,12 @@
 #include "funcapi.h"
 #include "utils/builtins.h"
 
+#include "src/base/float8.h"
 #include "src/base/money.h"
 #include "src/book/pricebook.h"
 #include "src/price/vm.h"
 
-/* What a product costs us; NULL where that is not known, or no price. */
+/* What a product costs us; NULL when that is not known, or cannot be used. */
 static Numeric
 cost_price(const char *code, const DcxProductRow *rows, int nrows)
 {
@@ -23,7 +27,7 @@ cost_price(const char *code, const DcxProductRow *rows, int nrows)
 }
 
 static void
-put_line(FunctionCallInfo fcinfo, int number, const DcxQuoteLine *line, Numeric cost)
+put_margin_line(FunctionCallInfo fcinfo, int number, const DcxQuoteLine *line, Numeric cost)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
 	Datum		   values[10] = {0};
@@ -57,9 +61,9 @@ put_line(FunctionCallInfo fcinfo, int number, const DcxQuoteLine *line, Numeric 
 	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 }
 
-/* A product that costs more than it brings. */
+/* Warns of a product that is sold for less than it costs us. */
 static void
-warn(const DcxQuoteLine *line, Numeric cost)
+warn_of_loss(const DcxQuoteLine *line, Numeric cost)
 {
 	if (cost && dcx_money_compare(cost, line->unit_price) > 0)
 		ereport(WARNING,
@@ -69,13 +73,20 @@ warn(const DcxQuoteLine *line, Numeric cost)
 						  dcx_money_text(cost)));
 }
 
-static Datum
-margin(FunctionCallInfo fcinfo, Numeric cpus, Numeric ram_gb, Numeric gb)
+/* dcx_vm_margin(text, numeric, numeric, text, numeric) */
+PG_FUNCTION_INFO_V1(dcx_vm_margin_numeric);
+Datum
+dcx_vm_margin_numeric(PG_FUNCTION_ARGS)
 {
+	Numeric		   cpus = PG_GETARG_NUMERIC(1);
+	Numeric		   ram_gb = PG_GETARG_NUMERIC(2);
+	Numeric		   gb = PG_GETARG_NUMERIC(4);
 	int			   nrows;
 	DcxProductRow *rows;
 	DcxQuote	   quote;
 
+	/* As everywhere: the arguments are checked before the catalog is read. */
+	dcx_vm_check_size(cpus, ram_gb, gb);
 	InitMaterializedSRF(fcinfo, 0);
 	rows = dcx_pricebook_rows(DCX_AAS, &nrows);
 	quote = dcx_vm_quote_from(dcx_book_make("catalog", rows, nrows),
@@ -88,24 +99,10 @@ margin(FunctionCallInfo fcinfo, Numeric cpus, Numeric ram_gb, Numeric gb)
 	{
 		Numeric cost = cost_price(quote.lines[i].code, rows, nrows);
 
-		warn(&quote.lines[i], cost);
-		put_line(fcinfo, i + 1, &quote.lines[i], cost);
+		warn_of_loss(&quote.lines[i], cost);
+		put_margin_line(fcinfo, i + 1, &quote.lines[i], cost);
 	}
 	return (Datum) 0;
-}
-
-/* dcx_vm_margin(text, numeric, numeric, text, numeric) */
-PG_FUNCTION_INFO_V1(dcx_vm_margin_numeric);
-Datum
-dcx_vm_margin_numeric(PG_FUNCTION_ARGS)
-{
-	return margin(fcinfo, PG_GETARG_NUMERIC(1), PG_GETARG_NUMERIC(2), PG_GETARG_NUMERIC(4));
-}
-
-static Numeric
-numeric_argument(FunctionCallInfo fcinfo, int n, const char *name)
-{
-	return dcx_quantity_numeric(dcx_quantity_from_float8(name, PG_GETARG_FLOAT8(n)));
 }
 
 /* dcx_vm_margin(text, double precision, double precision, text, double precision) */
@@ -113,8 +110,5 @@ PG_FUNCTION_INFO_V1(dcx_vm_margin_float8);
 Datum
 dcx_vm_margin_float8(PG_FUNCTION_ARGS)
 {
-	return margin(fcinfo,
-				  numeric_argument(fcinfo, 1, "cpus"),
-				  numeric_argument(fcinfo, 2, "ram_gb"),
-				  numeric_argument(fcinfo, 4, "gb"));
+	return dcx_float8_call(fcinfo, dcx_vm_margin_numeric, DCX_VM_NUMBERS);
 }

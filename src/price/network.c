@@ -2,9 +2,13 @@
  * network.c
  *		What a network service costs at a bandwidth, and who can serve it.
  *
- * Pure: a book, a service and a bandwidth in, decimals out. A band holds its minimum and all below
- * its maximum; exactly one has to hold the bandwidth, or there is no price. Where the book is not an
- * argument it is asked for last, and its contents are used before anything can open a relation.
+ * Pure: a book, a service and a bandwidth go in, decimals come out.
+ *
+ * A band holds its minimum and every bandwidth below its maximum. A service has a price at a bandwidth
+ * when exactly one of its bands holds it: a gap and an overlap are both errors, and say where they are.
+ *
+ * Order of reads, as in vm.c: all other arguments are fetched first, the book is asked for last, and then
+ * nothing opens a relation until the book has been used.
  */
 #include "postgres.h"
 
@@ -13,6 +17,8 @@
 #include "utils/builtins.h"
 
 #include "src/base/errcodes.h"
+#include "src/base/float8.h"
+#include "src/base/text.h"
 #include "src/book/bookjson.h"
 #include "src/book/pricebook.h"
 #include "src/price/network.h"
@@ -23,15 +29,14 @@
 /* A service priced at a bandwidth. */
 typedef struct Priced
 {
-	const DcxBand *band;
-	DcxTerm		   terms[DCX_NETWORK_LINES];
+	const DcxBand *band;					 /* the one that holds the bandwidth */
+	DcxTerm		   terms[DCX_NETWORK_LINES]; /* the fixed price, and that per Mbps */
 } Priced;
 
 static char *
 number_text(Numeric value)
 {
-	return dcx_numeric_text(
-		DatumGetNumeric(DirectFunctionCall1(numeric_trim_scale, NumericGetDatum(value))));
+	return dcx_numeric_text(dcx_numeric_trimmed(value));
 }
 
 static char *
@@ -40,7 +45,7 @@ mbps_text(DcxQuantity mbps)
 	return dcx_numeric_text(dcx_quantity_numeric(mbps));
 }
 
-/* A range as text; to: what stands before its upper end, as in "20 to 100 Mbps". */
+/* A range as text, such as "20 to 100 Mbps"; to: the word before its upper end. */
 static char *
 range_text(Numeric min, const char *to, Numeric max)
 {
@@ -54,9 +59,9 @@ band_text(const DcxBand *band)
 	return range_text(band->min_mbps, "to below", band->max_mbps);
 }
 
-/* Text that went on its own, behind a colon. */
+/* A sentence made to follow a colon: its first letter small. */
 static char *
-continued(const char *sentence)
+after_colon(const char *sentence)
 {
 	char *text = pstrdup(sentence);
 
@@ -64,7 +69,7 @@ continued(const char *sentence)
 	return text;
 }
 
-/* What keeps a band from holding any bandwidth; NULL when nothing does. */
+/* Why a band can hold no bandwidth at all; NULL when it can hold some. */
 static const char *
 range_fault(const DcxBand *band)
 {
@@ -101,83 +106,106 @@ holds(const DcxRate *rate, DcxQuantity mbps)
 		   !ends_below(rate->band, mbps.fraction);
 }
 
-/* Why a service has a price for no bandwidth at all, or not for this one, which no band holds. */
-static const char *
-outside(const DcxService *service, Numeric mbps)
+/* The bands of a service, as far as they matter to a bandwidth that none of them holds. */
+typedef struct Surroundings
 {
-	const DcxBand *first = NULL;
-	const DcxBand *last = NULL;
-	const DcxBand *below = NULL;
-	const DcxBand *above = NULL;
-	const char	  *fault = NULL;
-	int			   nranges = 0;
-	int			   nfaults = 0;
-	StringInfoData text;
+	const DcxBand *first; /* the one that starts lowest */
+	const DcxBand *last;  /* the one that ends highest */
+	const DcxBand *below; /* the nearest one below the bandwidth */
+	const DcxBand *above; /* the nearest one above it */
+	const char	  *fault; /* what is wrong with the first band that cannot be used */
+	int			   nusable;
+	int			   nfaults; /* bands that cannot be used */
+} Surroundings;
+
+/* Takes a band that can be used, and does not hold the bandwidth, into account. */
+static void
+add_surrounding(Surroundings *around, const DcxBand *band, Numeric mbps)
+{
+	const DcxBand *last = around->last;
+	const DcxBand *below = around->below;
+	const DcxBand *above = around->above;
+
+	around->nusable++;
+	if (!around->first || starts_above(around->first, band->min_mbps))
+		around->first = band;
+	if (!last || (last->max_mbps && !(band->max_mbps && ends_below(band, last->max_mbps))))
+		around->last = band;
+	if (starts_above(band, mbps))
+		around->above = above && !starts_above(above, band->min_mbps) ? above : band;
+	else
+		around->below = below && ends_below(band, below->max_mbps) ? below : band;
+}
+
+static Surroundings
+surroundings(const DcxService *service, Numeric mbps)
+{
+	Surroundings around = {0};
 
 	for (int i = 0; i < service->nbands; i++)
 	{
 		const DcxBand *band = &service->bands[i];
-		const char	  *wrong = range_fault(band);
+		const char	  *fault = range_fault(band);
 
-		if (wrong)
-		{
-			fault = fault ? fault : wrong;
-			nfaults++;
-			continue;
-		}
-		nranges++;
-		if (!first || starts_above(first, band->min_mbps))
-			first = band;
-		if (!last || (last->max_mbps && !(band->max_mbps && ends_below(band, last->max_mbps))))
-			last = band;
-		if (starts_above(band, mbps))
-			above = above && !starts_above(above, band->min_mbps) ? above : band;
-		else
-			below = below && ends_below(band, below->max_mbps) ? below : band;
+		if (!fault)
+			add_surrounding(&around, band, mbps);
+		else if (around.nfaults++ == 0)
+			around.fault = fault;
 	}
+	return around;
+}
+
+/* Says why no band of a service holds a bandwidth: there are none, a gap, or it is out of range. */
+static const char *
+no_band(const DcxService *service, Numeric mbps)
+{
+	Surroundings   around = surroundings(service, mbps);
+	StringInfoData text;
+
+	if (service->nbands == 0)
+		return "It has no bands.";
+	if (around.nusable == 0)
+		return psprintf("None of its bands can be used. The first: %s", after_colon(around.fault));
 
 	initStringInfo(&text);
-	if (service->nbands == 0)
-		appendStringInfoString(&text, "It has no bands.");
-	else if (nranges == 0)
-		appendStringInfo(&text, "None of its bands can be used. The first: %s", continued(fault));
-	else if (below && above)
+	if (around.below && around.above)
 		appendStringInfo(&text,
 						 "There is a gap between %s and %s Mbps; the nearest bands are %s and %s.",
-						 number_text(below->max_mbps),
-						 number_text(above->min_mbps),
-						 band_text(below),
-						 band_text(above));
-	else if (nranges == 1)
-		appendStringInfo(&text, "Its only band is %s.", band_text(first));
+						 number_text(around.below->max_mbps),
+						 number_text(around.above->min_mbps),
+						 band_text(around.below),
+						 band_text(around.above));
+	else if (around.nusable == 1)
+		appendStringInfo(&text, "Its only band is %s.", band_text(around.first));
 	else
 		appendStringInfo(&text,
 						 "Its bands go from %s; the nearest is %s.",
-						 range_text(first->min_mbps, "to below", last->max_mbps),
-						 band_text(below ? below : above));
-	if (nfaults == 1 && nranges > 0)
-		appendStringInfo(&text, " One band is left out: %s", continued(fault));
-	else if (nranges > 0 && nfaults > 0)
-		appendStringInfo(&text, " %d bands are left out, the first: %s", nfaults, continued(fault));
+						 range_text(around.first->min_mbps, "to below", around.last->max_mbps),
+						 band_text(around.below ? around.below : around.above));
+	if (around.nfaults == 1)
+		appendStringInfo(&text, " One band is left out: %s", after_colon(around.fault));
+	else if (around.nfaults > 1)
+		appendStringInfo(&text,
+						 " %d bands are left out, the first: %s",
+						 around.nfaults,
+						 after_colon(around.fault));
 	return text.data;
 }
 
+/* Lists the bands that hold a bandwidth, of which there are several. */
 static const char *
 overlap(const DcxProduct *product, DcxQuantity mbps, int nbands)
 {
-	StringInfoData text;
-	int			   n = 0;
+	const char *bands[LISTED];
+	int			n = 0;
 
-	initStringInfo(&text);
-	appendStringInfo(&text, "%d of its bands hold it: ", nbands);
 	for (int i = 0; i < product->service->nbands && n < LISTED; i++)
 		if (holds(&product->rates[i], mbps))
-			appendStringInfo(&text, "%s%s", n++ ? ", " : "", band_text(product->rates[i].band));
-	appendStringInfoString(&text, nbands > LISTED ? ", ..." : ".");
-	return text.data;
+			bands[n++] = band_text(product->rates[i].band);
+	return psprintf("%d of its bands hold it: %s.", nbands, dcx_text_list(bands, nbands, LISTED));
 }
 
-/* What is wrong with a price of a band, which is called by name; NULL when nothing is. */
+/* What is wrong with one of a band's two prices; NULL when nothing is. name: what errors call it. */
 static const char *
 price_fault(const DcxBand *band, const char *name, Numeric price)
 {
@@ -186,11 +214,16 @@ price_fault(const DcxBand *band, const char *name, Numeric price)
 	if (price)
 		return psprintf("The %s of its band %s is %s.", name, band_text(band), number_text(price));
 	if (band->fault)
-		return psprintf("Its band %s cannot be used: %s", band_text(band), continued(band->fault));
+		return psprintf("Its band %s cannot be used: %s",
+						band_text(band),
+						after_colon(band->fault));
 	return psprintf("Its band %s has no %s.", band_text(band), name);
 }
 
-/* Why a service is priced at no bandwidth, or not at this one, which so many bands hold. */
+/*
+ * Says why a service has no price at a bandwidth. nbands: how many of its bands hold it; band: one of
+ * those, if any.
+ */
 static pg_noinline const char *
 no_price(const DcxProduct *product, DcxQuantity mbps, int nbands, const DcxBand *band)
 {
@@ -201,7 +234,7 @@ no_price(const DcxProduct *product, DcxQuantity mbps, int nbands, const DcxBand 
 		return service->provider ? psprintf("Its provider \"%s\" is inactive.", service->provider) :
 								   "It has no active provider.";
 	if (nbands == 0)
-		return outside(service, dcx_quantity_numeric(mbps));
+		return no_band(service, dcx_quantity_numeric(mbps));
 	if (nbands > 1)
 		return overlap(product, mbps, nbands);
 	fault = price_fault(band, "fixed price", band->fixed_price);
@@ -209,11 +242,11 @@ no_price(const DcxProduct *product, DcxQuantity mbps, int nbands, const DcxBand 
 }
 
 /*
- * Prices a service at a bandwidth, or says why it has no price there. What is filled in points into
- * the service.
+ * Prices a service at a bandwidth and returns NULL; or returns why it has no price there. What is filled
+ * in points into the service.
  */
 static const char *
-price(const DcxProduct *product, DcxQuantity mbps, Priced *priced)
+price_at(const DcxProduct *product, DcxQuantity mbps, Priced *priced)
 {
 	const DcxRate *rate = NULL;
 	int			   n = 0;
@@ -236,12 +269,12 @@ price(const DcxProduct *product, DcxQuantity mbps, Priced *priced)
 	return NULL;
 }
 
-/* The service with a code, priced; an error where it cannot be. */
+/* Finds a service by its code and prices it at a bandwidth; an error when it has no price there. */
 static const DcxProduct *
 price_service(DcxPriceBook *book, const text *code, DcxQuantity mbps, Priced *priced)
 {
 	const DcxProduct *product = dcx_book_service(book, VARDATA_ANY(code), VARSIZE_ANY_EXHDR(code));
-	const char		 *fault = price(product, mbps, priced);
+	const char		 *fault = price_at(product, mbps, priced);
 
 	if (unlikely(fault != NULL))
 		ereport(ERROR,
@@ -255,7 +288,7 @@ price_service(DcxPriceBook *book, const text *code, DcxQuantity mbps, Priced *pr
 	return product;
 }
 
-/* Refuses a bandwidth of nothing, or less. */
+/* Refuses a bandwidth of 0 or less. */
 static DcxQuantity
 check_mbps(DcxQuantity mbps)
 {
@@ -281,7 +314,7 @@ mbps_from_numeric(Numeric mbps)
 }
 
 static Datum
-cost(DcxPriceBook *book, const text *code, DcxQuantity mbps)
+network_cost(DcxPriceBook *book, const text *code, DcxQuantity mbps)
 {
 	Priced priced;
 
@@ -297,7 +330,7 @@ dcx_network_cost_float8(PG_FUNCTION_ARGS)
 	DcxQuantity mbps = mbps_from_float8(PG_GETARG_FLOAT8(1));
 	text	   *service = PG_GETARG_TEXT_PP(0);
 
-	return cost(dcx_pricebook_get(DCX_ENETWORKS), service, mbps);
+	return network_cost(dcx_pricebook_get(DCX_ENETWORKS), service, mbps);
 }
 
 /* dcx_network_cost(text, numeric) */
@@ -308,7 +341,7 @@ dcx_network_cost_numeric(PG_FUNCTION_ARGS)
 	DcxQuantity mbps = mbps_from_numeric(PG_GETARG_NUMERIC(1));
 	text	   *service = PG_GETARG_TEXT_PP(0);
 
-	return cost(dcx_pricebook_get(DCX_ENETWORKS), service, mbps);
+	return network_cost(dcx_pricebook_get(DCX_ENETWORKS), service, mbps);
 }
 
 /* dcx_network_cost(text, double precision, jsonb) */
@@ -318,7 +351,7 @@ dcx_network_cost_float8_book(PG_FUNCTION_ARGS)
 {
 	DcxQuantity mbps = mbps_from_float8(PG_GETARG_FLOAT8(1));
 
-	return cost(dcx_bookjson_argument(fcinfo, 2), PG_GETARG_TEXT_PP(0), mbps);
+	return network_cost(dcx_bookjson_argument(fcinfo, 2), PG_GETARG_TEXT_PP(0), mbps);
 }
 
 /* dcx_network_cost(text, numeric, jsonb) */
@@ -328,11 +361,11 @@ dcx_network_cost_numeric_book(PG_FUNCTION_ARGS)
 {
 	DcxQuantity mbps = mbps_from_numeric(PG_GETARG_NUMERIC(1));
 
-	return cost(dcx_bookjson_argument(fcinfo, 2), PG_GETARG_TEXT_PP(0), mbps);
+	return network_cost(dcx_bookjson_argument(fcinfo, 2), PG_GETARG_TEXT_PP(0), mbps);
 }
 
 static DcxNetworkQuote
-quote(DcxPriceBook *book, const text *code, DcxQuantity mbps)
+network_quote(DcxPriceBook *book, const text *code, DcxQuantity mbps)
 {
 	DcxNetworkQuote	  quote;
 	Priced			  priced;
@@ -352,28 +385,23 @@ quote(DcxPriceBook *book, const text *code, DcxQuantity mbps)
 DcxNetworkQuote
 dcx_network_quote_from(DcxPriceBook *book, const text *service, Numeric mbps)
 {
-	return quote(book, service, mbps_from_numeric(mbps));
+	return network_quote(book, service, mbps_from_numeric(mbps));
 }
 
+/* The arguments (text, numeric), and with by_book (jsonb). */
 static Datum
-put_quote(FunctionCallInfo fcinfo, DcxPriceBook *book, const text *code, DcxQuantity mbps)
+put_network_quote(FunctionCallInfo fcinfo, bool by_book)
 {
-	DcxNetworkQuote quoted = quote(book, code, mbps);
-
-	dcx_quote_put(fcinfo, quoted.lines, DCX_NETWORK_LINES);
-	return (Datum) 0;
-}
-
-/* dcx_network_quote(text, double precision) */
-PG_FUNCTION_INFO_V1(dcx_network_quote_float8);
-Datum
-dcx_network_quote_float8(PG_FUNCTION_ARGS)
-{
-	DcxQuantity mbps = mbps_from_float8(PG_GETARG_FLOAT8(1));
-	text	   *service = PG_GETARG_TEXT_PP(0);
+	DcxQuantity		mbps = mbps_from_numeric(PG_GETARG_NUMERIC(1));
+	text		   *service = PG_GETARG_TEXT_PP(0);
+	DcxPriceBook   *book;
+	DcxNetworkQuote quote;
 
 	InitMaterializedSRF(fcinfo, 0);
-	return put_quote(fcinfo, dcx_pricebook_get(DCX_ENETWORKS), service, mbps);
+	book = by_book ? dcx_bookjson_argument(fcinfo, 2) : dcx_pricebook_get(DCX_ENETWORKS);
+	quote = network_quote(book, service, mbps);
+	dcx_quote_put(fcinfo, quote.lines, DCX_NETWORK_LINES);
+	return (Datum) 0;
 }
 
 /* dcx_network_quote(text, numeric) */
@@ -381,22 +409,7 @@ PG_FUNCTION_INFO_V1(dcx_network_quote_numeric);
 Datum
 dcx_network_quote_numeric(PG_FUNCTION_ARGS)
 {
-	DcxQuantity mbps = mbps_from_numeric(PG_GETARG_NUMERIC(1));
-	text	   *service = PG_GETARG_TEXT_PP(0);
-
-	InitMaterializedSRF(fcinfo, 0);
-	return put_quote(fcinfo, dcx_pricebook_get(DCX_ENETWORKS), service, mbps);
-}
-
-/* dcx_network_quote(text, double precision, jsonb) */
-PG_FUNCTION_INFO_V1(dcx_network_quote_float8_book);
-Datum
-dcx_network_quote_float8_book(PG_FUNCTION_ARGS)
-{
-	DcxQuantity mbps = mbps_from_float8(PG_GETARG_FLOAT8(1));
-
-	InitMaterializedSRF(fcinfo, 0);
-	return put_quote(fcinfo, dcx_bookjson_argument(fcinfo, 2), PG_GETARG_TEXT_PP(0), mbps);
+	return put_network_quote(fcinfo, false);
 }
 
 /* dcx_network_quote(text, numeric, jsonb) */
@@ -404,10 +417,23 @@ PG_FUNCTION_INFO_V1(dcx_network_quote_numeric_book);
 Datum
 dcx_network_quote_numeric_book(PG_FUNCTION_ARGS)
 {
-	DcxQuantity mbps = mbps_from_numeric(PG_GETARG_NUMERIC(1));
+	return put_network_quote(fcinfo, true);
+}
 
-	InitMaterializedSRF(fcinfo, 0);
-	return put_quote(fcinfo, dcx_bookjson_argument(fcinfo, 2), PG_GETARG_TEXT_PP(0), mbps);
+/* dcx_network_quote(text, double precision) */
+PG_FUNCTION_INFO_V1(dcx_network_quote_float8);
+Datum
+dcx_network_quote_float8(PG_FUNCTION_ARGS)
+{
+	return dcx_float8_call(fcinfo, dcx_network_quote_numeric, DCX_ARGUMENT(1));
+}
+
+/* dcx_network_quote(text, double precision, jsonb) */
+PG_FUNCTION_INFO_V1(dcx_network_quote_float8_book);
+Datum
+dcx_network_quote_float8_book(PG_FUNCTION_ARGS)
+{
+	return dcx_float8_call(fcinfo, dcx_network_quote_numeric_book, DCX_ARGUMENT(1));
 }
 
 /* Equality without (ASCII) case. */
@@ -422,13 +448,7 @@ equal_folded(const char *a, const char *b)
 	return *a == '\0' && *b == '\0';
 }
 
-static int
-compare_names(const void *a, const void *b)
-{
-	return strcmp(*(const char *const *) a, *(const char *const *) b);
-}
-
-/* The names of all providers, in order, each once. */
+/* The names of all providers, sorted, each once. */
 static const char **
 provider_names(DcxPriceBook *book, int *nnames)
 {
@@ -446,29 +466,22 @@ provider_names(DcxPriceBook *book, int *nnames)
 	while ((product = dcx_book_next_service(book, &position, &ignored)) != NULL)
 		if (product->service->provider)
 			names[n++] = product->service->provider;
-	qsort(names, n, sizeof(char *), compare_names);
-
-	*nnames = 0;
-	for (int i = 0; i < n; i++)
-		if (i == 0 || strcmp(names[i], names[i - 1]) != 0)
-			names[(*nnames)++] = names[i];
+	*nnames = dcx_text_sort(names, n);
 	return names;
 }
 
+/* The names in quotes, for an error's hint. */
 static char *
-list_names(const char **names, int nnames)
+list_providers(const char *const *names, int nnames)
 {
-	StringInfoData list;
+	const char *quoted[LISTED];
 
-	initStringInfo(&list);
 	for (int i = 0; i < Min(nnames, LISTED); i++)
-		appendStringInfo(&list, "%s\"%s\"", i ? ", " : "", names[i]);
-	if (nnames > LISTED)
-		appendStringInfo(&list, ", and %d more", nnames - LISTED);
-	return nnames ? list.data : pstrdup("none");
+		quoted[i] = psprintf("\"%s\"", names[i]);
+	return dcx_text_list(quoted, nnames, LISTED);
 }
 
-/* The provider whom a caller means: exactly, failing that without case where that is one. */
+/* The name of the provider that a caller means: the same, or else the only one that differs just in case. */
 static const char *
 find_provider(DcxPriceBook *book, const char *sought)
 {
@@ -492,34 +505,25 @@ find_provider(DcxPriceBook *book, const char *sought)
 				errcode(DCX_ERRCODE_UNKNOWN_PRODUCT),
 				errmsg("unknown provider \"%s\"", sought),
 				errdetail("No network service is of a provider with that name."),
-				errhint("Providers: %s.", list_names(names, nnames)));
+				errhint("Providers: %s.", list_providers(names, nnames)));
 	if (nfound > 1)
 		ereport(ERROR,
 				errcode(DCX_ERRCODE_UNUSABLE_PRICE),
 				errmsg("provider \"%s\" is ambiguous", sought),
 				errdetail("The names of several providers differ from it only in case."),
-				errhint("Providers: %s.", list_names(names, nnames)));
+				errhint("Providers: %s.", list_providers(names, nnames)));
 	return found;
 }
 
-/* What a service is offered at, or why it is not. */
+/* A service at a bandwidth: what it costs, or why it cannot serve it. */
 typedef struct Offer
 {
 	const DcxProduct *product;
-	Numeric			  cost; /* NULL: not on offer */
-	const char		 *note;
+	Numeric			  cost; /* NULL: it cannot serve the bandwidth */
+	const char		 *note; /* then: why */
 } Offer;
 
-/* Those that are missing come last. */
-static int
-compare_texts(const char *a, const char *b)
-{
-	if (!a || !b)
-		return !a - !b;
-	return strcmp(a, b);
-}
-
-/* The cheapest first, and what cannot be had last. */
+/* The cheapest first; those that cannot serve the bandwidth last. */
 static int
 compare_offers(const void *left, const void *right)
 {
@@ -532,15 +536,8 @@ compare_offers(const void *left, const void *right)
 	else
 		order = !a->cost - !b->cost;
 	if (order == 0)
-		order = compare_texts(a->product->service->provider, b->product->service->provider);
+		order = dcx_text_compare(a->product->service->provider, b->product->service->provider);
 	return order == 0 ? strcmp(a->product->code, b->product->code) : order;
-}
-
-static void
-put_text(const char *text, Datum *value, bool *isnull)
-{
-	*isnull = !text;
-	*value = text ? CStringGetTextDatum(text) : (Datum) 0;
 }
 
 static void
@@ -550,17 +547,17 @@ put_offer(FunctionCallInfo fcinfo, const Offer *offer)
 	Datum		   values[5];
 	bool		   nulls[5];
 
-	put_text(offer->product->service->provider, &values[0], &nulls[0]);
-	put_text(offer->product->code, &values[1], &nulls[1]);
-	put_text(offer->product->title, &values[2], &nulls[2]);
+	values[0] = dcx_text_column(offer->product->service->provider, &nulls[0]);
+	values[1] = dcx_text_column(offer->product->code, &nulls[1]);
+	values[2] = dcx_text_column(offer->product->title, &nulls[2]);
 	nulls[3] = !offer->cost;
 	values[3] = offer->cost ? NumericGetDatum(offer->cost) : (Datum) 0;
-	put_text(offer->note, &values[4], &nulls[4]);
+	values[4] = dcx_text_column(offer->note, &nulls[4]);
 	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 }
 
-/* Puts what all services, or those of one provider, cost at a bandwidth. NULL: of all. */
-static Datum
+/* Prices the services of one provider at a bandwidth, or all services (provider is NULL). */
+static void
 put_offers(FunctionCallInfo fcinfo, DcxPriceBook *book, const char *provider, DcxQuantity mbps)
 {
 	const char *only = provider ? find_provider(book, provider) : NULL;
@@ -578,7 +575,7 @@ put_offers(FunctionCallInfo fcinfo, DcxPriceBook *book, const char *provider, Dc
 		if (only && !(its && strcmp(its, only) == 0))
 			continue;
 		if (!offer.note)
-			offer.note = price(offer.product, mbps, &priced);
+			offer.note = price_at(offer.product, mbps, &priced);
 		offer.cost = offer.note ? NULL : dcx_money_sum(priced.terms, DCX_NETWORK_LINES);
 		if (n == allocated)
 		{
@@ -591,34 +588,24 @@ put_offers(FunctionCallInfo fcinfo, DcxPriceBook *book, const char *provider, Dc
 	qsort(offers, n, sizeof(Offer), compare_offers);
 	for (int i = 0; i < n; i++)
 		put_offer(fcinfo, &offers[i]);
-	return (Datum) 0;
 }
 
-/* The arguments (double precision or numeric, text), and perhaps (jsonb); no provider: all of them. */
+/* The arguments (numeric, text), and with by_book (jsonb). A provider of NULL means all of them. */
 static Datum
-offers(FunctionCallInfo fcinfo, bool is_float8, bool by_book)
+network_offers(FunctionCallInfo fcinfo, bool by_book)
 {
-	DcxQuantity mbps;
-	char	   *provider;
+	DcxQuantity	  mbps;
+	char		 *provider;
+	DcxPriceBook *book;
 
 	InitMaterializedSRF(fcinfo, 0);
 	if (PG_ARGISNULL(0) || (by_book && PG_ARGISNULL(2)))
 		return (Datum) 0;
-	mbps =
-		is_float8 ? mbps_from_float8(PG_GETARG_FLOAT8(0)) : mbps_from_numeric(PG_GETARG_NUMERIC(0));
+	mbps = mbps_from_numeric(PG_GETARG_NUMERIC(0));
 	provider = PG_ARGISNULL(1) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(1));
-	return put_offers(fcinfo,
-					  by_book ? dcx_bookjson_argument(fcinfo, 2) : dcx_pricebook_get(DCX_ENETWORKS),
-					  provider,
-					  mbps);
-}
-
-/* dcx_network_offers(double precision, text) */
-PG_FUNCTION_INFO_V1(dcx_network_offers_float8);
-Datum
-dcx_network_offers_float8(PG_FUNCTION_ARGS)
-{
-	return offers(fcinfo, true, false);
+	book = by_book ? dcx_bookjson_argument(fcinfo, 2) : dcx_pricebook_get(DCX_ENETWORKS);
+	put_offers(fcinfo, book, provider, mbps);
+	return (Datum) 0;
 }
 
 /* dcx_network_offers(numeric, text) */
@@ -626,15 +613,7 @@ PG_FUNCTION_INFO_V1(dcx_network_offers_numeric);
 Datum
 dcx_network_offers_numeric(PG_FUNCTION_ARGS)
 {
-	return offers(fcinfo, false, false);
-}
-
-/* dcx_network_offers(double precision, text, jsonb) */
-PG_FUNCTION_INFO_V1(dcx_network_offers_float8_book);
-Datum
-dcx_network_offers_float8_book(PG_FUNCTION_ARGS)
-{
-	return offers(fcinfo, true, true);
+	return network_offers(fcinfo, false);
 }
 
 /* dcx_network_offers(numeric, text, jsonb) */
@@ -642,5 +621,21 @@ PG_FUNCTION_INFO_V1(dcx_network_offers_numeric_book);
 Datum
 dcx_network_offers_numeric_book(PG_FUNCTION_ARGS)
 {
-	return offers(fcinfo, false, true);
+	return network_offers(fcinfo, true);
+}
+
+/* dcx_network_offers(double precision, text) */
+PG_FUNCTION_INFO_V1(dcx_network_offers_float8);
+Datum
+dcx_network_offers_float8(PG_FUNCTION_ARGS)
+{
+	return dcx_float8_call(fcinfo, dcx_network_offers_numeric, DCX_ARGUMENT(0));
+}
+
+/* dcx_network_offers(double precision, text, jsonb) */
+PG_FUNCTION_INFO_V1(dcx_network_offers_float8_book);
+Datum
+dcx_network_offers_float8_book(PG_FUNCTION_ARGS)
+{
+	return dcx_float8_call(fcinfo, dcx_network_offers_numeric_book, DCX_ARGUMENT(0));
 }

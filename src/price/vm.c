@@ -1,10 +1,15 @@
 /*
  * vm.c
- *		What a VM costs, line by line, and what the templates cost.
+ *		What a VM costs, line by line; what a product costs; and what the templates cost.
  *
- * Pure: a book and a specification in, decimals out. Where the book is not an argument it is asked
- * for after everything else that could open a relation, and its contents are used before anything
- * else can.
+ * Pure: a book and a size go in, decimals come out.
+ *
+ * Order of reads: a book in memory is valid only until something opens a relation, and fetching a toasted
+ * argument does that. So each function fetches all other arguments first, asks for the book last
+ * (dcx_pricebook_get), and then only computes.
+ *
+ * dcx_vm_cost() is the hot path: it is called for every row of a large table. That is why functions here
+ * are marked always_inline, and why a check or a sum has a quick inline case and a slow case behind it.
  */
 #include "postgres.h"
 
@@ -12,6 +17,8 @@
 #include "funcapi.h"
 #include "utils/builtins.h"
 
+#include "src/base/float8.h"
+#include "src/base/text.h"
 #include "src/book/bookjson.h"
 #include "src/book/pricebook.h"
 #include "src/book/products.h"
@@ -23,20 +30,21 @@ static const DcxFamily any_product = {"", 0, "product code"};
 
 static const char ram_code[] = "RAM_GB";
 
+/* A VM to be priced. */
 typedef struct Vm
 {
-	const char *cpu_type; /* as many bytes as the length says, no terminator */
+	const char *cpu_type; /* not terminated; its length follows */
 	int			cpu_type_length;
-	const char *storage_type;
+	const char *storage_type; /* likewise */
 	int			storage_type_length;
 	DcxQuantity cpus;
 	DcxQuantity ram_gb;
-	DcxQuantity gb;
+	DcxQuantity gb; /* of storage */
 } Vm;
 
-/* What is wrong with the size of a VM, and in which quantity; NULL when nothing is. */
+/* What is wrong with the size of a VM, and which quantity it is; NULL when nothing is wrong. */
 static const char *
-fault(const Vm *vm, DcxQuantity *culprit)
+vm_fault(const Vm *vm, DcxQuantity *culprit)
 {
 	*culprit = vm->cpus;
 	if (!dcx_quantity_is_whole(vm->cpus) || dcx_quantity_sign(vm->cpus) <= 0)
@@ -56,12 +64,12 @@ quantity_text(DcxQuantity quantity)
 	return dcx_numeric_text(dcx_quantity_numeric(quantity));
 }
 
-/* Refuses a VM whose size is not sane; by value, so that the caller's can stay in registers. */
+/* Refuses a size that makes no sense. Takes the VM by value, so that the caller's can stay in registers. */
 static pg_noinline void
 check_size_slow(Vm vm)
 {
 	DcxQuantity culprit;
-	const char *message = fault(&vm, &culprit);
+	const char *message = vm_fault(&vm, &culprit);
 
 	if (message)
 		ereport(ERROR,
@@ -72,7 +80,7 @@ check_size_slow(Vm vm)
 						"GB of storage."));
 }
 
-/* The same; whole numbers in bounds are sane at once. */
+/* The same, quick for the usual case: whole numbers within bounds. */
 static pg_attribute_always_inline void
 check_size(const Vm *vm)
 {
@@ -99,7 +107,7 @@ storage_product(DcxPriceBook *book, const Vm *vm)
 	return dcx_book_find(book, &storage_family, vm->storage_type, vm->storage_type_length);
 }
 
-/* The lines of a VM of sane size, priced from the book; what is filled in points into it. */
+/* Prices the lines of a VM whose size has been checked. What is filled in points into the book. */
 static void
 price_lines(DcxPriceBook *book, const Vm *vm, DcxTerm terms[DCX_VM_LINES],
 			const DcxProduct *products[DCX_VM_LINES])
@@ -125,7 +133,7 @@ set_types(Vm *vm, const text *cpu_type, const text *storage_type)
 	vm->storage_type_length = VARSIZE_ANY_EXHDR(storage_type);
 }
 
-/* The five arguments (text, float8, float8, text, float8), checked. */
+/* Reads and checks the arguments (text, float8, float8, text, float8). */
 static pg_attribute_always_inline void
 vm_from_float8(Vm *vm, FunctionCallInfo fcinfo)
 {
@@ -145,7 +153,7 @@ set_size_from_numeric(Vm *vm, Numeric cpus, Numeric ram_gb, Numeric gb)
 	check_size(vm);
 }
 
-/* The five arguments (text, numeric, numeric, text, numeric), checked. */
+/* Reads and checks the arguments (text, numeric, numeric, text, numeric). */
 static pg_attribute_always_inline void
 vm_from_numeric(Vm *vm, FunctionCallInfo fcinfo)
 {
@@ -153,7 +161,7 @@ vm_from_numeric(Vm *vm, FunctionCallInfo fcinfo)
 	set_size_from_numeric(vm, PG_GETARG_NUMERIC(1), PG_GETARG_NUMERIC(2), PG_GETARG_NUMERIC(4));
 }
 
-/* The sum of the lines, whatever they are. */
+/* What a VM costs, for any prices and quantities. */
 static pg_noinline Numeric
 vm_cost_slow(DcxPriceBook *book, Vm vm)
 {
@@ -164,7 +172,7 @@ vm_cost_slow(DcxPriceBook *book, Vm vm)
 	return dcx_money_sum(terms, DCX_VM_LINES);
 }
 
-/* The same, at once where all is in whole cents. */
+/* The same, quick for the usual case: prices in whole cents and whole quantities. */
 static pg_attribute_always_inline Numeric
 vm_cost(DcxPriceBook *book, const Vm *vm)
 {
@@ -222,7 +230,7 @@ dcx_vm_cost_numeric_book(PG_FUNCTION_ARGS)
 }
 
 static DcxQuote
-quote(DcxPriceBook *book, const Vm *vm)
+vm_quote(DcxPriceBook *book, const Vm *vm)
 {
 	DcxQuote		  quote = {0};
 	DcxTerm			  terms[DCX_VM_LINES];
@@ -243,7 +251,7 @@ dcx_vm_quote_from(DcxPriceBook *book, const text *cpu_type, Numeric cpus, Numeri
 
 	set_types(&vm, cpu_type, storage_type);
 	set_size_from_numeric(&vm, cpus, ram_gb, gb);
-	return quote(book, &vm);
+	return vm_quote(book, &vm);
 }
 
 void
@@ -254,37 +262,18 @@ dcx_vm_check_size(Numeric cpus, Numeric ram_gb, Numeric gb)
 	set_size_from_numeric(&vm, cpus, ram_gb, gb);
 }
 
+/* The arguments (text, numeric, numeric, text, numeric), and with by_book (jsonb). */
 static Datum
-put_quote(FunctionCallInfo fcinfo, DcxPriceBook *book, const Vm *vm)
+put_vm_quote(FunctionCallInfo fcinfo, bool by_book)
 {
-	DcxQuote quoted = quote(book, vm);
+	Vm		 vm;
+	DcxQuote quote;
 
-	dcx_quote_put(fcinfo, quoted.lines, DCX_VM_LINES);
+	vm_from_numeric(&vm, fcinfo);
+	InitMaterializedSRF(fcinfo, 0);
+	quote = vm_quote(by_book ? dcx_bookjson_argument(fcinfo, 5) : dcx_pricebook_get(DCX_AAS), &vm);
+	dcx_quote_put(fcinfo, quote.lines, DCX_VM_LINES);
 	return (Datum) 0;
-}
-
-/* dcx_vm_quote(text, double precision, double precision, text, double precision) */
-PG_FUNCTION_INFO_V1(dcx_vm_quote_float8);
-Datum
-dcx_vm_quote_float8(PG_FUNCTION_ARGS)
-{
-	Vm vm;
-
-	vm_from_float8(&vm, fcinfo);
-	InitMaterializedSRF(fcinfo, 0);
-	return put_quote(fcinfo, dcx_pricebook_get(DCX_AAS), &vm);
-}
-
-/* dcx_vm_quote(text, double precision, double precision, text, double precision, jsonb) */
-PG_FUNCTION_INFO_V1(dcx_vm_quote_float8_book);
-Datum
-dcx_vm_quote_float8_book(PG_FUNCTION_ARGS)
-{
-	Vm vm;
-
-	vm_from_float8(&vm, fcinfo);
-	InitMaterializedSRF(fcinfo, 0);
-	return put_quote(fcinfo, dcx_bookjson_argument(fcinfo, 5), &vm);
 }
 
 /* dcx_vm_quote(text, numeric, numeric, text, numeric) */
@@ -292,11 +281,7 @@ PG_FUNCTION_INFO_V1(dcx_vm_quote_numeric);
 Datum
 dcx_vm_quote_numeric(PG_FUNCTION_ARGS)
 {
-	Vm vm;
-
-	vm_from_numeric(&vm, fcinfo);
-	InitMaterializedSRF(fcinfo, 0);
-	return put_quote(fcinfo, dcx_pricebook_get(DCX_AAS), &vm);
+	return put_vm_quote(fcinfo, false);
 }
 
 /* dcx_vm_quote(text, numeric, numeric, text, numeric, jsonb) */
@@ -304,17 +289,31 @@ PG_FUNCTION_INFO_V1(dcx_vm_quote_numeric_book);
 Datum
 dcx_vm_quote_numeric_book(PG_FUNCTION_ARGS)
 {
-	Vm vm;
-
-	vm_from_numeric(&vm, fcinfo);
-	InitMaterializedSRF(fcinfo, 0);
-	return put_quote(fcinfo, dcx_bookjson_argument(fcinfo, 5), &vm);
+	return put_vm_quote(fcinfo, true);
 }
 
-/* Refuses less than nothing. */
-static DcxQuantity
-check_quantity(DcxQuantity quantity)
+/* dcx_vm_quote(text, double precision, double precision, text, double precision) */
+PG_FUNCTION_INFO_V1(dcx_vm_quote_float8);
+Datum
+dcx_vm_quote_float8(PG_FUNCTION_ARGS)
 {
+	return dcx_float8_call(fcinfo, dcx_vm_quote_numeric, DCX_VM_NUMBERS);
+}
+
+/* dcx_vm_quote(text, double precision, double precision, text, double precision, jsonb) */
+PG_FUNCTION_INFO_V1(dcx_vm_quote_float8_book);
+Datum
+dcx_vm_quote_float8_book(PG_FUNCTION_ARGS)
+{
+	return dcx_float8_call(fcinfo, dcx_vm_quote_numeric_book, DCX_VM_NUMBERS);
+}
+
+/* Reads a quantity, and refuses one below 0. */
+static DcxQuantity
+product_quantity(Numeric value)
+{
+	DcxQuantity quantity = dcx_quantity_from_numeric("quantity", value);
+
 	if (dcx_quantity_sign(quantity) < 0)
 		ereport(ERROR,
 				errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -325,63 +324,31 @@ check_quantity(DcxQuantity quantity)
 }
 
 static const DcxProduct *
-find_product(DcxPriceBook *book, const text *code)
+product_of_code(DcxPriceBook *book, const text *code)
 {
 	return dcx_book_find(book, &any_product, VARDATA_ANY(code), VARSIZE_ANY_EXHDR(code));
-}
-
-static Datum
-product_cost(DcxPriceBook *book, const text *code, DcxQuantity quantity)
-{
-	DcxTerm term = {.price = &find_product(book, code)->price, .quantity = quantity};
-
-	return NumericGetDatum(dcx_money_sum(&term, 1));
 }
 
 DcxQuoteLine
 dcx_product_quote_from(DcxPriceBook *book, const text *code, Numeric quantity)
 {
-	DcxQuantity		  asked = check_quantity(dcx_quantity_from_numeric("quantity", quantity));
-	const DcxProduct *product = find_product(book, code);
+	DcxQuantity		  asked = product_quantity(quantity);
+	const DcxProduct *product = product_of_code(book, code);
 	DcxTerm			  term = {.price = &product->price, .quantity = asked};
 
 	return dcx_quote_line(product->code, product->title, &term);
 }
 
-/* The arguments (text, float8) */
-static DcxQuantity
-quantity_from_float8(FunctionCallInfo fcinfo)
+/* The arguments (text, numeric), and with by_book (jsonb). */
+static Datum
+product_cost(FunctionCallInfo fcinfo, bool by_book)
 {
-	return check_quantity(dcx_quantity_from_float8("quantity", PG_GETARG_FLOAT8(1)));
-}
+	DcxTerm		  term = {.quantity = product_quantity(PG_GETARG_NUMERIC(1))};
+	text		 *code = PG_GETARG_TEXT_PP(0);
+	DcxPriceBook *book = by_book ? dcx_bookjson_argument(fcinfo, 2) : dcx_pricebook_get(DCX_AAS);
 
-/* The arguments (text, numeric) */
-static DcxQuantity
-quantity_from_numeric(FunctionCallInfo fcinfo)
-{
-	return check_quantity(dcx_quantity_from_numeric("quantity", PG_GETARG_NUMERIC(1)));
-}
-
-/* dcx_product_cost(text, double precision) */
-PG_FUNCTION_INFO_V1(dcx_product_cost_float8);
-Datum
-dcx_product_cost_float8(PG_FUNCTION_ARGS)
-{
-	DcxQuantity quantity = quantity_from_float8(fcinfo);
-	text	   *code = PG_GETARG_TEXT_PP(0);
-
-	return product_cost(dcx_pricebook_get(DCX_AAS), code, quantity);
-}
-
-/* dcx_product_cost(text, double precision, jsonb) */
-PG_FUNCTION_INFO_V1(dcx_product_cost_float8_book);
-Datum
-dcx_product_cost_float8_book(PG_FUNCTION_ARGS)
-{
-	DcxQuantity quantity = quantity_from_float8(fcinfo);
-	text	   *code = PG_GETARG_TEXT_PP(0);
-
-	return product_cost(dcx_bookjson_argument(fcinfo, 2), code, quantity);
+	term.price = &product_of_code(book, code)->price;
+	PG_RETURN_NUMERIC(dcx_money_sum(&term, 1));
 }
 
 /* dcx_product_cost(text, numeric) */
@@ -389,10 +356,7 @@ PG_FUNCTION_INFO_V1(dcx_product_cost_numeric);
 Datum
 dcx_product_cost_numeric(PG_FUNCTION_ARGS)
 {
-	DcxQuantity quantity = quantity_from_numeric(fcinfo);
-	text	   *code = PG_GETARG_TEXT_PP(0);
-
-	return product_cost(dcx_pricebook_get(DCX_AAS), code, quantity);
+	return product_cost(fcinfo, false);
 }
 
 /* dcx_product_cost(text, numeric, jsonb) */
@@ -400,13 +364,26 @@ PG_FUNCTION_INFO_V1(dcx_product_cost_numeric_book);
 Datum
 dcx_product_cost_numeric_book(PG_FUNCTION_ARGS)
 {
-	DcxQuantity quantity = quantity_from_numeric(fcinfo);
-	text	   *code = PG_GETARG_TEXT_PP(0);
-
-	return product_cost(dcx_bookjson_argument(fcinfo, 2), code, quantity);
+	return product_cost(fcinfo, true);
 }
 
-/* A size as it is found somewhere, as a quantity; false where it is none. */
+/* dcx_product_cost(text, double precision) */
+PG_FUNCTION_INFO_V1(dcx_product_cost_float8);
+Datum
+dcx_product_cost_float8(PG_FUNCTION_ARGS)
+{
+	return dcx_float8_call(fcinfo, dcx_product_cost_numeric, DCX_ARGUMENT(1));
+}
+
+/* dcx_product_cost(text, double precision, jsonb) */
+PG_FUNCTION_INFO_V1(dcx_product_cost_float8_book);
+Datum
+dcx_product_cost_float8_book(PG_FUNCTION_ARGS)
+{
+	return dcx_float8_call(fcinfo, dcx_product_cost_numeric_book, DCX_ARGUMENT(1));
+}
+
+/* Reads a number that was found in a table as a quantity; false when it is NULL, NaN or infinite. */
 static bool
 found_quantity(DcxQuantity *quantity, Numeric value)
 {
@@ -416,7 +393,7 @@ found_quantity(DcxQuantity *quantity, Numeric value)
 	return true;
 }
 
-/* What is wrong with a size as it is found, which goes into vm; NULL when nothing is. */
+/* Puts a size that was found in a table into vm; returns what is wrong with it, or NULL. */
 static const char *
 found_size(Vm *vm, Numeric cpus, Numeric ram_gb, Numeric gb)
 {
@@ -424,7 +401,7 @@ found_size(Vm *vm, Numeric cpus, Numeric ram_gb, Numeric gb)
 
 	if (found_quantity(&vm->cpus, cpus) && found_quantity(&vm->ram_gb, ram_gb) &&
 		found_quantity(&vm->gb, gb))
-		return fault(vm, &culprit);
+		return vm_fault(vm, &culprit);
 	return "a size is missing or not finite";
 }
 
@@ -454,7 +431,7 @@ dcx_vm_compute_cost(DcxPriceBook *book, const text *cpu_type, Numeric cpus, Nume
 	return dcx_money_sum(terms, lengthof(terms));
 }
 
-/* Whether a template can be priced, with its size in vm; a warning says why not. */
+/* Puts the size of a template into vm. False, with a warning, when it cannot be priced. */
 static bool
 template_size(Vm *vm, const DcxTemplateRow *row)
 {
@@ -469,9 +446,9 @@ template_size(Vm *vm, const DcxTemplateRow *row)
 	return !message;
 }
 
-/* The number of CPUs as it is shown, NULL where it is no integer. */
+/* A number as an integer column; NULL when it is not an integer. */
 static Datum
-integer_or_null(Numeric value, bool *isnull)
+integer_column(Numeric value, bool *isnull)
 {
 	int32 n = 0;
 
@@ -480,22 +457,15 @@ integer_or_null(Numeric value, bool *isnull)
 }
 
 static Datum
-text_or_null(const char *value, bool *isnull)
-{
-	*isnull = !value;
-	return value ? CStringGetTextDatum(value) : (Datum) 0;
-}
-
-static Datum
-numeric_or_null(Numeric value, bool *isnull)
+numeric_column(Numeric value, bool *isnull)
 {
 	*isnull = !value;
 	return value ? NumericGetDatum(value) : (Datum) 0;
 }
 
-/* Puts the templates priced from a book, or from the one that answers where there is none. */
-static void
-put_templates(FunctionCallInfo fcinfo, DcxPriceBook *book)
+/* Prices the templates by the given book or, where book is NULL, by the one that answers. */
+static Datum
+put_template_costs(FunctionCallInfo fcinfo, DcxPriceBook *book)
 {
 	ReturnSetInfo  *result = (ReturnSetInfo *) fcinfo->resultinfo;
 	Vm				vm = {0};
@@ -505,7 +475,7 @@ put_templates(FunctionCallInfo fcinfo, DcxPriceBook *book)
 	set_types(&vm, PG_GETARG_TEXT_PP(0), PG_GETARG_TEXT_PP(1));
 	InitMaterializedSRF(fcinfo, 0);
 
-	/* The templates first: reading them may run code that changes the book. */
+	/* The templates before the book: reading them can run code that changes the book. */
 	rows = dcx_products_templates(&nrows);
 	if (!book)
 		book = dcx_pricebook_get(DCX_AAS);
@@ -514,19 +484,20 @@ put_templates(FunctionCallInfo fcinfo, DcxPriceBook *book)
 		Datum values[8];
 		bool  nulls[8] = {false};
 
-		values[0] = text_or_null(rows[i].id, &nulls[0]);
-		values[1] = text_or_null(rows[i].name, &nulls[1]);
-		values[2] = text_or_null(rows[i].group, &nulls[2]);
-		values[3] = text_or_null(rows[i].os_type, &nulls[3]);
-		values[4] = integer_or_null(rows[i].vcpus, &nulls[4]);
-		values[5] = numeric_or_null(rows[i].memory, &nulls[5]);
-		values[6] = numeric_or_null(rows[i].disk, &nulls[6]);
+		values[0] = dcx_text_column(rows[i].id, &nulls[0]);
+		values[1] = dcx_text_column(rows[i].name, &nulls[1]);
+		values[2] = dcx_text_column(rows[i].group, &nulls[2]);
+		values[3] = dcx_text_column(rows[i].os_type, &nulls[3]);
+		values[4] = integer_column(rows[i].vcpus, &nulls[4]);
+		values[5] = numeric_column(rows[i].memory, &nulls[5]);
+		values[6] = numeric_column(rows[i].disk, &nulls[6]);
 
 		nulls[7] = !template_size(&vm, &rows[i]);
 		values[7] = nulls[7] ? (Datum) 0 : NumericGetDatum(vm_cost(book, &vm));
 
 		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 	}
+	return (Datum) 0;
 }
 
 /* dcx_template_costs(cpu_type text, storage_type text) */
@@ -534,8 +505,7 @@ PG_FUNCTION_INFO_V1(dcx_template_costs);
 Datum
 dcx_template_costs(PG_FUNCTION_ARGS)
 {
-	put_templates(fcinfo, NULL);
-	return (Datum) 0;
+	return put_template_costs(fcinfo, NULL);
 }
 
 /* dcx_template_costs(cpu_type text, storage_type text, book jsonb) */
@@ -543,6 +513,5 @@ PG_FUNCTION_INFO_V1(dcx_template_costs_book);
 Datum
 dcx_template_costs_book(PG_FUNCTION_ARGS)
 {
-	put_templates(fcinfo, dcx_bookjson_argument(fcinfo, 2));
-	return (Datum) 0;
+	return put_template_costs(fcinfo, dcx_bookjson_argument(fcinfo, 2));
 }

@@ -9,6 +9,7 @@
 #include "utils/timestamp.h"
 
 #include "src/base/errcodes.h"
+#include "src/base/float8.h"
 #include "src/base/money.h"
 #include "src/wallet/account.h"
 #include "src/wallet/wallet.h"
@@ -185,7 +186,5 @@ PG_FUNCTION_INFO_V1(dcx_wallet_can_afford_float8);
 Datum
 dcx_wallet_can_afford_float8(PG_FUNCTION_ARGS)
 {
-	DcxQuantity cost = dcx_quantity_from_float8("cost", PG_GETARG_FLOAT8(1));
-
-	PG_RETURN_BOOL(can_afford(text_to_cstring(PG_GETARG_TEXT_PP(0)), dcx_quantity_numeric(cost)));
+	return dcx_float8_call(fcinfo, dcx_wallet_can_afford_numeric, DCX_ARGUMENT(1));
 }
