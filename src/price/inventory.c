@@ -1,6 +1,10 @@
 /*
  * inventory.c
- *		Prices the VMs that there are: what the vCenters reported, as far as it is current.
+ *		What the VMs cost that there are: one row for each current row of the inventory.
+ *
+ * The inventory is a relation of the user's and is read as the caller, with the caller's rights. It is read
+ * before the book is asked for, since reading it can run code that changes the book. A VM that cannot be
+ * priced gets a NULL cost and a note; it does not spoil the others.
  */
 #include "postgres.h"
 
@@ -12,11 +16,12 @@
 #include "src/base/money.h"
 #include "src/base/query.h"
 #include "src/base/relation.h"
+#include "src/base/text.h"
 #include "src/book/bookjson.h"
 #include "src/book/pricebook.h"
 #include "src/price/vm.h"
 
-/* Where it is, unless the caller names another relation. */
+/* The relation that is read, unless the caller names another. */
 #define INVENTORY "vcenter_vm_data_vms"
 
 /* The arguments of dcx_inventory_costs, in their order. */
@@ -27,25 +32,27 @@ enum
 	ARG_BOOK
 };
 
-/* A column of the inventory; in the order of the SELECT. */
-typedef struct Column
+/* A column of the inventory that is read. */
+typedef struct InventoryColumn
 {
 	const char *name;
-	bool		number;
-} Column;
+	bool		number; /* it must be a number, and is cast to numeric */
+} InventoryColumn;
 
-static const Column columns[] = {{"identity_instance_uuid", false},
-								 {"identity_name", false},
-								 {"vcenter_name", false},
-								 {"resource_pool_name", false},
-								 {"power_state", false},
-								 {"cpu_count", true},
-								 {"memory_size_mib", true}};
-static const char	current_column[] = "is_current";
+/* In the order of the SELECT: first those that the result has as they are, then the size. */
+static const InventoryColumn columns[] = {{"identity_instance_uuid", false},
+										  {"identity_name", false},
+										  {"vcenter_name", false},
+										  {"resource_pool_name", false},
+										  {"power_state", false},
+										  {"cpu_count", true},
+										  {"memory_size_mib", true}};
+static const char			 current_column[] = "is_current";
 
-/* The texts of a VM, as the result has them; and its size. */
+/* How many columns the result has as they are. */
 #define TEXTS 5
 
+/* A VM of the inventory. Any of this can be NULL. */
 typedef struct InventoryRow
 {
 	char   *texts[TEXTS];
@@ -53,7 +60,7 @@ typedef struct InventoryRow
 	Numeric ram_mib;
 } InventoryRow;
 
-/* A MiB in GB: 1/1024, exactly. The only place that knows how RAM is counted. */
+/* RAM in GB: 1024 MiB are one GB. The only place that knows. The result is exact. */
 static Numeric
 gb_from_mib(Numeric mib)
 {
@@ -61,9 +68,8 @@ gb_from_mib(Numeric mib)
 										   CStringGetDatum("0.0009765625"),
 										   ObjectIdGetDatum(InvalidOid),
 										   Int32GetDatum(-1));
-	Datum gb = DirectFunctionCall2(numeric_mul, NumericGetDatum(mib), gb_per_mib);
 
-	return DatumGetNumeric(DirectFunctionCall1(numeric_trim_scale, gb));
+	return dcx_numeric_trimmed(dcx_money_multiply(mib, DatumGetNumeric(gb_per_mib)));
 }
 
 static Oid
@@ -84,7 +90,7 @@ inventory_relation(FunctionCallInfo fcinfo)
 }
 
 static void
-check_column(Oid relation, const char *name, bool number)
+check_inventory_column(Oid relation, const char *name, bool number)
 {
 	AttrNumber attnum = get_attnum(relation, name);
 
@@ -116,14 +122,14 @@ read_inventory(Oid relation, uint64 *nrows)
 	initStringInfo(&sql);
 	for (size_t i = 0; i < lengthof(columns); i++)
 	{
-		check_column(relation, columns[i].name, columns[i].number);
+		check_inventory_column(relation, columns[i].name, columns[i].number);
 		appendStringInfo(&sql,
 						 "%s %s%s",
 						 i == 0 ? "SELECT" : ",",
 						 quote_identifier(columns[i].name),
 						 columns[i].number ? "::numeric" : "");
 	}
-	check_column(relation, current_column, false);
+	check_inventory_column(relation, current_column, false);
 	appendStringInfo(&sql,
 					 " FROM %s WHERE %s",
 					 dcx_relation_name(relation),
@@ -144,7 +150,8 @@ read_inventory(Oid relation, uint64 *nrows)
 }
 
 static void
-put_row(ReturnSetInfo *result, const InventoryRow *row, DcxPriceBook *book, const text *cpu_type)
+put_inventory_row(ReturnSetInfo *result, const InventoryRow *row, DcxPriceBook *book,
+				  const text *cpu_type)
 {
 	Numeric		ram_gb = row->ram_mib ? gb_from_mib(row->ram_mib) : NULL;
 	const char *reason;
@@ -154,19 +161,14 @@ put_row(ReturnSetInfo *result, const InventoryRow *row, DcxPriceBook *book, cons
 	bool		nulls[TEXTS + 4] = {false};
 
 	for (int i = 0; i < TEXTS; i++)
-	{
-		nulls[i] = !row->texts[i];
-		if (row->texts[i])
-			values[i] = CStringGetTextDatum(row->texts[i]);
-	}
+		values[i] = dcx_text_column(row->texts[i], &nulls[i]);
 	nulls[TEXTS] = !dcx_numeric_is_int32(row->cpus, &cpus);
 	values[TEXTS] = Int32GetDatum(cpus);
 	values[TEXTS + 1] = NumericGetDatum(ram_gb);
 	nulls[TEXTS + 1] = !ram_gb;
 	values[TEXTS + 2] = NumericGetDatum(cost);
 	nulls[TEXTS + 2] = !cost;
-	values[TEXTS + 3] = reason ? CStringGetTextDatum(reason) : (Datum) 0;
-	nulls[TEXTS + 3] = !reason;
+	values[TEXTS + 3] = dcx_text_column(reason, &nulls[TEXTS + 3]);
 	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 }
 
@@ -188,7 +190,7 @@ dcx_inventory_costs(PG_FUNCTION_ARGS)
 		return (Datum) 0;
 	cpu_type = PG_GETARG_TEXT_PP(ARG_CPU_TYPE);
 
-	/* The inventory first: reading it may run code that changes the book. */
+	/* The inventory before the book: reading it can run code that changes the book. */
 	rows = read_inventory(inventory_relation(fcinfo), &nrows);
 	book = PG_ARGISNULL(ARG_BOOK) ? dcx_pricebook_get(DCX_AAS) :
 									dcx_bookjson_argument(fcinfo, ARG_BOOK);
@@ -196,7 +198,7 @@ dcx_inventory_costs(PG_FUNCTION_ARGS)
 	for (uint64 i = 0; i < nrows; i++)
 	{
 		MemoryContextSwitchTo(row_context);
-		put_row(result, &rows[i], book, cpu_type);
+		put_inventory_row(result, &rows[i], book, cpu_type);
 		MemoryContextSwitchTo(caller);
 		MemoryContextReset(row_context);
 	}

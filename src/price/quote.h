@@ -1,6 +1,8 @@
 /*
  * quote.h
  *		The lines of a quote: what, how much of it, at which price.
+ *
+ * Every kind of quote (VM, network, order) is a list of such lines. Their exact amounts add up to the cost.
  */
 #ifndef DCX_QUOTE_H
 #define DCX_QUOTE_H
@@ -11,30 +13,30 @@
 
 typedef struct DcxQuoteLine
 {
-	char   *code;
-	char   *title;
-	Numeric quantity;
-	Numeric unit_price;
-	Numeric amount; /* exact: quantity x unit_price */
+	char   *code;		/* of the product or network service */
+	char   *title;		/* what the customer reads */
+	Numeric quantity;	/* without trailing zeros */
+	Numeric unit_price; /* two decimals, or as many as it has */
+	Numeric amount;		/* quantity x unit_price, exact */
 } DcxQuoteLine;
 
 /*
- * The line of a price and a quantity, a copy of all of it in the current memory context. Numbers beyond
- * numeric's own range are numeric's error (22003).
+ * Makes the line of a price and a quantity, copied into the current memory context. An amount beyond
+ * numeric's range is 22003, numeric's own error.
  */
 extern DcxQuoteLine dcx_quote_line(const char *code, const char *title, const DcxTerm *term);
 
-/* Makes a line one of so many times the quantity; a whole number. */
+/* Multiplies a line's quantity and amount by a whole number. */
 extern void dcx_quote_line_times(DcxQuoteLine *line, Numeric count);
 
 /*
- * Puts a line into the materialized result of a function that returns (line, code, title, quantity,
- * unit_price, amount), or (line, item, code, ...): item is 0 where there is no such column.
+ * Adds a row to the materialized result of a function that returns (line, item, code, title, quantity,
+ * unit_price, amount). item is 0 for a function without that column.
  */
 extern void dcx_quote_put_line(FunctionCallInfo fcinfo, int number, int item,
 							   const DcxQuoteLine *line);
 
-/* Lines of the one kind, numbered from 1. */
+/* Adds all lines, numbered from 1, to the result of a function without that column. */
 extern void dcx_quote_put(FunctionCallInfo fcinfo, const DcxQuoteLine *lines, int nlines);
 
 #endif /* DCX_QUOTE_H */
