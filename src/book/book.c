@@ -1,18 +1,19 @@
 /*
  * book.c
- *		A price book in memory: code -> price and title.
+ *		A price book in memory: product code -> price and title, or a network service's bands.
  *
- * The entries in the order of the rows, and two hash tables over their codes, one to the letter
- * and one without case.
+ * The entries stand in the order of the rows. Two hash tables find them by their codes: one exactly, one
+ * without case. The second is made when it is first needed, which in most sessions is never. Prices are
+ * prepared for arithmetic when a product is looked up, so a large book costs little to make.
  */
 #include "postgres.h"
 
 #include "common/hashfn.h"
 #include "fmgr.h"
-#include "lib/stringinfo.h"
 #include "utils/builtins.h"
 
 #include "src/base/errcodes.h"
+#include "src/base/text.h"
 #include "src/book/book.h"
 
 /* How many product codes an error's hint lists. */
@@ -20,26 +21,29 @@
 
 static const DcxFamily network_services = {"", 0, "network service"};
 
+/* What a row became. */
 typedef struct Entry
 {
-	DcxProduct	product; /* its price holds only the value as read until it is looked up */
-	const char *fault;	 /* as the row has it */
-	int			rows;	 /* that have this code; more than one spoil it. 0: another entry has it */
+	DcxProduct	product; /* of its price only the value is set, until it is looked up */
+	const char *fault;	 /* of the row */
+	int rows; /* how many have this code: more than one is an error; 0: an earlier entry counts */
 } Entry;
 
+/* A key of the hash tables. */
 typedef struct CodeKey
 {
-	const char *text;
+	const char *text; /* not terminated */
 	uint32		length;
 } CodeKey;
 
+/* An element of the hash tables. */
 typedef struct CodeSlot
 {
 	CodeKey key;
 	Entry  *entry;
 	uint32	hash;
-	bool	several; /* without case: more than one code is written so */
-	char	status;
+	bool	several; /* in the table without case: several codes differ only in case */
+	char	status;	 /* simplehash's */
 } CodeSlot;
 
 #define SH_PREFIX			 codes
@@ -57,14 +61,14 @@ typedef struct CodeSlot
 
 typedef struct Book
 {
-	DcxPriceBook  head; /* first, so that a pointer to the one is a pointer to the other */
-	MemoryContext context;
-	const char	 *place;
-	int			  nameless; /* rows without a code */
-	int			  nentries; /* and the others */
-	Entry		 *entries;
-	codes_hash	 *exact;
-	codes_hash	 *folded; /* NULL until it is needed */
+	DcxPriceBook  head;		/* first: a pointer to it is a pointer to the book */
+	MemoryContext context;	/* of everything in the book */
+	const char	 *place;	/* what errors call the source of the rows */
+	int			  nameless; /* how many rows have no code */
+	int			  nentries; /* how many have one */
+	Entry		 *entries;	/* in the order of the rows */
+	codes_hash	 *exact;	/* by code */
+	codes_hash	 *folded;	/* by code in small letters; NULL until it is needed */
 } Book;
 
 static void
@@ -74,7 +78,7 @@ fold(char *to, const char *from, int length)
 		to[i] = pg_ascii_tolower((unsigned char) from[i]);
 }
 
-/* Those that are missing come last. */
+/* Compares numbers; NULL comes last. */
 static int
 compare_numbers(Numeric a, Numeric b)
 {
@@ -109,7 +113,7 @@ dcx_service_common(const DcxService *a, const DcxService *b)
 	return common;
 }
 
-/* Enters an entry under its code; in the book's memory context. */
+/* Puts an entry into the exact table. A second one with the same code spoils the first, for good. */
 static void
 index_entry(Book *book, Entry *entry)
 {
@@ -135,7 +139,7 @@ index_entry(Book *book, Entry *entry)
 	entry->rows = 0;
 }
 
-/* The index without case, made when it is first needed, which in most sessions is never. */
+/* The table without case, made now if it is not there yet. */
 static codes_hash *
 need_folded(Book *book)
 {
@@ -204,13 +208,7 @@ dcx_book_make(const char *place, const DcxProductRow *rows, int nrows)
 	return &book->head;
 }
 
-static int
-compare_strings(const void *a, const void *b)
-{
-	return strcmp(*(char *const *) a, *(char *const *) b);
-}
-
-/* Whether an entry is one that a caller may have meant. */
+/* Whether an error may offer an entry: it is of the family, and can be priced. */
 static bool
 is_on_offer(const Entry *entry, const DcxFamily *family)
 {
@@ -224,25 +222,18 @@ is_on_offer(const Entry *entry, const DcxFamily *family)
 		   dcx_price_is_usable(entry->product.price.value);
 }
 
-/* The usable names of a family, in order, as many as an error can show. */
+/* The names of a family that can be priced, sorted, for a hint. */
 static char *
 names_on_offer(const Book *book, const DcxFamily *family)
 {
-	const char	 **names = palloc(sizeof(char *) * Max(book->nentries, 1));
-	int			   n = 0;
-	StringInfoData list;
+	const char **names = palloc(sizeof(char *) * Max(book->nentries, 1));
+	int			 n = 0;
 
 	for (int i = 0; i < book->nentries; i++)
 		if (is_on_offer(&book->entries[i], family))
 			names[n++] = book->entries[i].product.code + family->length;
-	qsort(names, n, sizeof(char *), compare_strings);
-
-	initStringInfo(&list);
-	for (int i = 0; i < Min(n, CODES_LISTED); i++)
-		appendStringInfo(&list, "%s%s", i ? ", " : "", names[i]);
-	if (n > CODES_LISTED)
-		appendStringInfo(&list, ", and %d more", n - CODES_LISTED);
-	return n ? list.data : pstrdup("none");
+	n = dcx_text_sort(names, n);
+	return dcx_text_list(names, n, CODES_LISTED);
 }
 
 static bool
@@ -254,17 +245,17 @@ has_services(const Book *book)
 	return false;
 }
 
-/* What an entry is called. */
+/* What errors call an entry. */
 static const char *
-noun(const Entry *entry)
+entry_noun(const Entry *entry)
 {
 	return entry->product.service ? network_services.noun : "product";
 }
 
-/* No such code; or, with an entry, one that is no network service's. */
+/* Refuses a name: there is no such code or, where an entry is given, it is not a network service. */
 static void
-unknown(const Book *book, const DcxFamily *family, const char *name, const char *code,
-		const Entry *entry)
+refuse_unknown(const Book *book, const DcxFamily *family, const char *name, const char *code,
+			   const Entry *entry)
 {
 	bool		service = family == &network_services;
 	const char *offer = names_on_offer(book, family);
@@ -289,8 +280,9 @@ unknown(const Book *book, const DcxFamily *family, const char *name, const char 
 				errhint("On offer: %s.", offer));
 }
 
+/* Refuses a name that several codes match without case, and none exactly. */
 static void
-ambiguous(const Book *book, const DcxFamily *family, const char *name, const char *code)
+refuse_ambiguous(const Book *book, const DcxFamily *family, const char *name, const char *code)
 {
 	ereport(ERROR,
 			errcode(DCX_ERRCODE_UNUSABLE_PRICE),
@@ -301,36 +293,40 @@ ambiguous(const Book *book, const DcxFamily *family, const char *name, const cha
 			errhint("Write it exactly as the %s does.", book->place));
 }
 
-/* What is wrong with an entry, whatever it is: NULL when nothing is that all of them can have. */
+/* What is wrong with an entry, be it a product or a service; NULL: nothing. A product's price is not looked at. */
 static const char *
-fault(const Book *book, const Entry *entry)
+entry_fault(const Book *book, const Entry *entry)
 {
 	if (entry->rows > 1)
-		return psprintf("%d %ss of the %s have this code.", entry->rows, noun(entry), book->place);
+		return psprintf("%d %ss of the %s have this code.",
+						entry->rows,
+						entry_noun(entry),
+						book->place);
 	return entry->fault;
 }
 
+/* Refuses an entry that cannot be priced, and says why. */
 static void
-unusable(const Book *book, const Entry *entry)
+refuse_unusable(const Book *book, const Entry *entry)
 {
-	const char *detail = fault(book, entry);
+	const char *detail = entry_fault(book, entry);
 	Numeric		price = entry->product.price.value;
 
 	if (!detail && !price)
 		detail = "It has no price.";
 	ereport(ERROR,
 			errcode(DCX_ERRCODE_UNUSABLE_PRICE),
-			errmsg("%s \"%s\" cannot be priced", noun(entry), entry->product.code),
+			errmsg("%s \"%s\" cannot be priced", entry_noun(entry), entry->product.code),
 			detail ? errdetail("%s", detail) :
 					 errdetail("Its price is %s.", dcx_numeric_text(price)),
 			errhint("Correct it in the %s; the other %ss can be priced meanwhile.",
 					book->place,
-					noun(entry)));
+					entry_noun(entry)));
 }
 
-/* A network service that is used as a product. */
+/* Refuses a network service where a product is wanted. */
 static void
-not_a_product(const Entry *entry)
+refuse_service(const Entry *entry)
 {
 	ereport(ERROR,
 			errcode(DCX_ERRCODE_UNUSABLE_PRICE),
@@ -340,7 +336,7 @@ not_a_product(const Entry *entry)
 					quote_literal_cstr(entry->product.code)));
 }
 
-/* The slow way: not to the letter, so without case, or an error that says what is wrong. */
+/* Finds a code without case; an error when none matches, or several do. */
 static Entry *
 find_folded(Book *book, const DcxFamily *family, CodeKey key)
 {
@@ -352,14 +348,15 @@ find_folded(Book *book, const DcxFamily *family, CodeKey key)
 	key.text = folded;
 	slot = codes_lookup(need_folded(book), key);
 	if (!slot)
-		unknown(book, family, code + family->length, code, NULL);
+		refuse_unknown(book, family, code + family->length, code, NULL);
 	if (slot->several)
-		ambiguous(book, family, code + family->length, code);
+		refuse_ambiguous(book, family, code + family->length, code);
 	return slot->entry;
 }
 
+/* Finds the code that is the family's prefix and a name: exactly, else without case. */
 static Entry *
-find(Book *book, const DcxFamily *family, const char *name, int length)
+find_entry(Book *book, const DcxFamily *family, const char *name, int length)
 {
 	char	  buffer[128];
 	char	 *code = buffer;
@@ -377,15 +374,16 @@ find(Book *book, const DcxFamily *family, const char *name, int length)
 	return slot ? slot->entry : find_folded(book, family, key);
 }
 
+/* Finds a product that can be priced, and prepares its price. */
 static const DcxProduct *
-find_product(Book *book, const DcxFamily *family, const char *name, int length)
+find_priced_product(Book *book, const DcxFamily *family, const char *name, int length)
 {
-	Entry *entry = find(book, family, name, length);
+	Entry *entry = find_entry(book, family, name, length);
 
 	if (entry->rows == 1 && entry->product.service)
-		not_a_product(entry);
+		refuse_service(entry);
 	if (entry->rows > 1 || !dcx_price_is_usable(entry->product.price.value))
-		unusable(book, entry);
+		refuse_unusable(book, entry);
 	dcx_price_set(&entry->product.price, entry->product.price.value);
 	return &entry->product;
 }
@@ -393,7 +391,7 @@ find_product(Book *book, const DcxFamily *family, const char *name, int length)
 const DcxProduct *
 dcx_book_search(DcxPriceBook *book, const DcxFamily *family, const char *name, int length)
 {
-	const DcxProduct *product = find_product((Book *) book, family, name, length);
+	const DcxProduct *product = find_priced_product((Book *) book, family, name, length);
 
 	if (length > 0 && length <= DCX_RECENT_LENGTH)
 	{
@@ -407,9 +405,9 @@ dcx_book_search(DcxPriceBook *book, const DcxFamily *family, const char *name, i
 	return product;
 }
 
-/* The least whole number that is not below a value, as far as 64 bits go. */
+/* A value rounded up to a whole number; one beyond 2^62 becomes the largest or smallest int64. */
 static int64
-ceiling(Numeric value)
+round_up(Numeric value)
 {
 	static const int64 far_away = INT64CONST(1) << 62;
 
@@ -430,8 +428,8 @@ set_rate(DcxRate *rate, const DcxBand *band)
 				   !(band->max_mbps && numeric_is_nan(band->max_mbps));
 	if (rate->ranged)
 	{
-		rate->from = ceiling(band->min_mbps);
-		rate->below = band->max_mbps ? ceiling(band->max_mbps) : PG_INT64_MAX;
+		rate->from = round_up(band->min_mbps);
+		rate->below = band->max_mbps ? round_up(band->max_mbps) : PG_INT64_MAX;
 	}
 	rate->priced =
 		dcx_price_is_usable(band->fixed_price) && dcx_price_is_usable(band->price_per_mbps);
@@ -442,7 +440,7 @@ set_rate(DcxRate *rate, const DcxBand *band)
 	}
 }
 
-/* The service of an entry, its bands made ready. */
+/* The service of an entry, with its bands prepared for pricing. */
 static const DcxProduct *
 service_product(Book *book, Entry *entry)
 {
@@ -465,16 +463,16 @@ const DcxProduct *
 dcx_book_service(DcxPriceBook *head, const char *code, int length)
 {
 	Book  *book = (Book *) head;
-	Entry *entry = find(book, &network_services, code, length);
+	Entry *entry = find_entry(book, &network_services, code, length);
 
 	if (!entry->product.service)
 	{
 		char *name = pnstrdup(code, length);
 
-		unknown(book, &network_services, name, name, entry);
+		refuse_unknown(book, &network_services, name, name, entry);
 	}
 	if (unlikely(entry->rows > 1 || entry->fault))
-		unusable(book, entry);
+		refuse_unusable(book, entry);
 	return service_product(book, entry);
 }
 
@@ -489,7 +487,7 @@ dcx_book_next_service(DcxPriceBook *head, int *position, const char **reason)
 
 		if (entry->rows > 0 && entry->product.service)
 		{
-			*reason = fault(book, entry);
+			*reason = entry_fault(book, entry);
 			return service_product(book, entry);
 		}
 	}

@@ -1,9 +1,10 @@
 /*
  * book.h
- *		A price book in memory: code -> price and title, or a network service's bands.
+ *		A price book in memory: product code -> price and title, or a network service's bands.
  *
- * Made of rows, wherever those come from: the catalog, a saved book, or an argument. A book does
- * not change once it is made, and looks nothing up outside of itself.
+ * A book is made of rows, and does not care whether these come from the catalog, a saved book or an
+ * argument. It never changes once it is made, and reads nothing but its own memory. A row with something
+ * wrong in it spoils only its own code: looking that code up is the error.
  */
 #ifndef DCX_BOOK_H
 #define DCX_BOOK_H
@@ -11,8 +12,8 @@
 #include "src/base/money.h"
 
 /*
- * A range of bandwidths and what it costs: min_mbps and all below max_mbps. Numbers as found, NULL
- * where there is none; without a min_mbps it is no range, and holds nothing.
+ * A band: a range of bandwidths, and what they cost. It holds min_mbps and every bandwidth below max_mbps.
+ * The numbers are as found: NULL, NaN and negative ones too. Without a min_mbps it holds nothing.
  */
 typedef struct DcxBand
 {
@@ -20,100 +21,109 @@ typedef struct DcxBand
 	Numeric		max_mbps; /* NULL: no upper end */
 	Numeric		fixed_price;
 	Numeric		price_per_mbps;
-	Numeric		cost;  /* per Mbps, what the provider asks; NULL: unknown, or not read */
-	const char *fault; /* what is wrong with a value that is no number, else NULL */
+	Numeric		cost;  /* what the provider asks per Mbps; NULL: unknown, or not read */
+	const char *fault; /* a sentence about a value that is not a number; else NULL */
 } DcxBand;
 
-/* The order of bands: by what they hold, then by what they cost. Below 0, 0, or above 0. */
+/* Compares bands, for sorting: by what they hold, then by what they cost. NULL comes last. */
 extern int dcx_band_compare(const DcxBand *a, const DcxBand *b);
 
-/* What a network service has in the place of a price. */
+/* What a network service has instead of a price. */
 typedef struct DcxService
 {
-	const char *provider; /* its name; NULL where there is none */
-	bool		active;	  /* the provider is */
+	const char *provider; /* the provider's name; NULL: none */
+	bool		active;	  /* whether the provider is active */
 	int			nbands;
 	DcxBand	   *bands; /* in any order */
 } DcxService;
 
-/* What two services of one code have in common, which is no band, and may be the provider. */
+/*
+ * What is known of a code that two services have: no bands, since nobody can say whose count; the provider
+ * where both have the same.
+ */
 extern DcxService dcx_service_common(const DcxService *a, const DcxService *b);
 
-/* A product as its row says, good or bad; or a network service with all its bands. */
+/*
+ * A row that a book is made of: a product, or a network service with all its bands. Everything is as
+ * found, good or bad.
+ */
 typedef struct DcxProductRow
 {
-	const char		 *code;	   /* NULL or empty: the row has none */
-	const char		 *title;   /* NULL where there is none */
-	Numeric			  price;   /* as found: NULL, NaN, infinite or negative */
-	const char		 *fault;   /* what is wrong with a value that is none, else NULL */
-	int				  rows;	   /* how many rows have this code, where that is known; else 0 */
+	const char		 *code;	   /* NULL or empty: the row has none, and cannot be priced */
+	const char		 *title;   /* NULL: none, and the code stands for it */
+	Numeric			  price;   /* NULL, NaN, infinite or negative: cannot be used */
+	const char		 *fault;   /* a sentence about a value that is not of its type; else NULL */
+	int				  rows;	   /* how many rows have this code, where the source says so; else 0 */
 	const DcxService *service; /* of a network service; NULL: a product with a price */
 
-	/* What pricing does not need, and reads only where it is asked for. NULL: unknown. */
-	Numeric		cost;
-	const char *category;
-	Numeric		unit;
+	/* What pricing does not need. Read only where it is asked for; NULL: unknown. */
+	Numeric		cost;	  /* what the product costs us */
+	const char *category; /* its name */
+	Numeric		unit;	  /* how many the price is for; used by checks only */
 } DcxProductRow;
 
-/* A band made ready for pricing. */
+/* A band prepared for pricing. */
 typedef struct DcxRate
 {
 	const DcxBand *band;
 	bool		   ranged;	 /* its ends can be used; else it holds nothing */
 	bool		   priced;	 /* both its prices can be used */
-	int64		   from;	 /* where ranged: of whole numbers it holds this one */
-	int64		   below;	 /* and all below this one */
-	DcxPrice	   fixed;	 /* where priced */
-	DcxPrice	   per_mbps; /* likewise */
+	int64		   from;	 /* if ranged: the first whole bandwidth that it holds */
+	int64		   below;	 /* if ranged: the first whole bandwidth above it */
+	DcxPrice	   fixed;	 /* if priced */
+	DcxPrice	   per_mbps; /* if priced */
 } DcxRate;
 
-/* A product whose price can be used, or a network service. */
+/* A product that can be priced, or a network service. */
 typedef struct DcxProduct
 {
 	const char		 *code;
 	const char		 *title;
-	DcxPrice		  price;
-	const DcxService *service; /* of a network service, whose price is of no use; else NULL */
+	DcxPrice		  price;   /* unused in a network service */
+	const DcxService *service; /* of a network service; NULL: a product */
 	const DcxRate	 *rates;   /* of a network service that was looked up: one for each band */
 } DcxProduct;
 
-/* Products that are told apart by the rest of their code. */
+/*
+ * A family of products: their codes are a prefix and a name. "CPU_" and "2GHZ" make "CPU_2GHZ". Callers
+ * look products up by the name.
+ */
 typedef struct DcxFamily
 {
-	const char *prefix; /* of the code */
+	const char *prefix; /* may be empty */
 	int			length; /* of the prefix */
-	const char *noun;	/* what the rest is called in errors */
+	const char *noun;	/* what errors call a name, as in "CPU type" */
 } DcxFamily;
 
 /*
- * The names that were looked up last, a slot each for those alike in length and ends: pricing a
- * table asks for the same few over and over.
+ * The names looked up last: pricing a table asks for the same few over and over. Which of the slots a name
+ * goes into depends on its length and its first and last byte.
  */
 #define DCX_RECENT_SIZE	  32
 #define DCX_RECENT_LENGTH 16
 
 typedef struct DcxRecent
 {
-	const DcxFamily	 *family; /* NULL: empty */
+	const DcxFamily	 *family; /* NULL: the slot is empty */
 	const DcxProduct *product;
-	int				  length;
+	int				  length; /* of the name */
 	char			  name[DCX_RECENT_LENGTH];
 } DcxRecent;
 
-/* The head of a book; the rest of it is book.c's. */
+/* The part of a book that inline functions need. book.c has the rest behind it. */
 typedef struct DcxPriceBook
 {
 	DcxRecent recent[DCX_RECENT_SIZE];
 } DcxPriceBook;
 
 /*
- * Makes a book of rows, in the current memory context, whose it and all that it makes later is.
- * The rows' values are not copied and have to live as long; the array itself has not. place: what
- * errors call that which the rows are from, as in "correct it in the catalog".
+ * Makes a book of rows, in the current memory context; so is what it allocates later. What the rows point
+ * to is not copied and has to live as long as the book; the array of rows need not. place: what errors call
+ * the source of the rows, as in "correct it in the catalog".
  */
 extern DcxPriceBook *dcx_book_make(const char *place, const DcxProductRow *rows, int nrows);
 
-/* The slot of a name that is not empty. */
+/* The slot of a name, which must not be empty. */
 static inline DcxRecent *
 dcx_book_recent(DcxPriceBook *book, const DcxFamily *family, const char *name, int length)
 {
@@ -124,11 +134,11 @@ dcx_book_recent(DcxPriceBook *book, const DcxFamily *family, const char *name, i
 						 DCX_RECENT_SIZE];
 }
 
-/* Looks a name up in the book's index; call dcx_book_find(). */
+/* dcx_book_find() calls it for a name that is in no slot. Call that instead. */
 extern const DcxProduct *dcx_book_search(DcxPriceBook *book, const DcxFamily *family,
 										 const char *name, int length);
 
-/* Equality of two strings; of the usual 4 to 8 bytes inline, in two overlapping pieces. */
+/* Whether two strings of one length are equal. Quick for 4 to 8 bytes: two overlapping 4-byte pieces. */
 static inline bool
 dcx_short_equal(const char *a, const char *b, unsigned length)
 {
@@ -145,10 +155,12 @@ dcx_short_equal(const char *a, const char *b, unsigned length)
 }
 
 /*
- * The product whose code is the family's prefix and the given name (length bytes, no terminator
- * needed). The code matches exactly; failing that, without (ASCII) case where exactly one does.
- * No such code is ZD002, with the names on offer as the hint. A code that two rows have, or whose
- * price is missing, negative or not finite, or that is a network service's, is ZD003.
+ * Finds a product by its family and name (length bytes, no terminator needed). Its code must match
+ * exactly; if none does, without (ASCII) case, where exactly one does.
+ *
+ * Errors: ZD002 when there is no such code, with a hint that lists the names on offer. ZD003 when the code
+ * cannot be priced: several rows have it, its price is missing, negative or not finite, or it is a network
+ * service's.
  */
 static inline const DcxProduct *
 dcx_book_find(DcxPriceBook *book, const DcxFamily *family, const char *name, int length)
@@ -165,16 +177,15 @@ dcx_book_find(DcxPriceBook *book, const DcxFamily *family, const char *name, int
 }
 
 /*
- * The network service with a code (length bytes), found as a product is. No such service is ZD002,
- * with those of active providers as the hint; one of a code that two rows have, or that is no
- * service in itself, ZD003. Its provider may be inactive, and any of its bands be wrong.
+ * Finds a network service by its code (length bytes), in the same way. Errors: ZD002 when there is no such
+ * service, with a hint that lists those of active providers; ZD003 when several rows have the code, or the
+ * row is not a service. The provider of a service that is found may be inactive, and its bands may be bad.
  */
 extern const DcxProduct *dcx_book_service(DcxPriceBook *book, const char *code, int length);
 
 /*
- * Walks all network services, those of a code that several rows have as one, in the order of the
- * rows: position starts at 0, the end is NULL. fault: what keeps it from being used at any
- * bandwidth, as dcx_book_service() would say it, else NULL.
+ * Walks all network services in the order of the rows; rows with one code are one service. Start with
+ * position 0; NULL is the end. *fault: why dcx_book_service() would refuse the service, else NULL.
  */
 extern const DcxProduct *dcx_book_next_service(DcxPriceBook *book, int *position,
 											   const char **fault);

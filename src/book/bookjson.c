@@ -1,6 +1,10 @@
 /*
  * bookjson.c
- *		A price book as a value in SQL.
+ *		A price book as a value in SQL: written, read, and taken as an argument.
+ *
+ * Writing is canonical: codes and bands are sorted, numbers have no trailing zeros. So books are equal
+ * exactly when their values are, which is how saved.c tells whether anything has changed. Reading raises no
+ * error for what is wrong inside a product: that is an error only where its price is used.
  */
 #include "postgres.h"
 
@@ -13,53 +17,52 @@
 #include "src/base/json.h"
 #include "src/book/bookjson.h"
 
-/* How much of a text that is no price an error shows. */
-#define TEXT_SHOWN 40
+/* How many bytes of a string that is not a price an error shows. */
+#define BYTES_SHOWN 40
 
-/* What a call site has made of its argument; in the memory of the call site. */
-typedef struct Argument
+/* The book of a call's argument, kept in fn_extra. */
+typedef struct BookArgument
 {
-	bool		  constant; /* the argument is always this one */
-	void		 *value;	/* as it was passed */
-	Size		  size;
-	MemoryContext context; /* of all this */
+	bool		  constant; /* the argument is a constant: no need to compare it */
+	void		 *value;	/* a copy of the argument as it was passed, perhaps a TOAST pointer */
+	Size		  size;		/* of the value, in bytes */
+	MemoryContext context;	/* of all this */
 	DcxPriceBook *book;
-} Argument;
+} BookArgument;
 
-/* A number without trailing zeros: equal books are equal values. */
 static void
-put_number(DcxJson *json, const char *name, Numeric number)
+write_number(DcxJson *json, const char *name, Numeric number)
 {
 	dcx_json_number(json, name, number ? dcx_numeric_trimmed(number) : NULL);
 }
 
 static int
-compare_bands(const void *a, const void *b)
+compare_band_pointers(const void *a, const void *b)
 {
 	return dcx_band_compare(*(const DcxBand *const *) a, *(const DcxBand *const *) b);
 }
 
-/* The bands, in an order of their own. */
+/* Writes the bands, sorted. */
 static void
-put_bands(DcxJson *json, const DcxService *service, bool with_costs)
+write_bands(DcxJson *json, const DcxService *service, bool with_costs)
 {
 	const DcxBand **bands =
 		MemoryContextAllocHuge(CurrentMemoryContext, sizeof(DcxBand *) * Max(service->nbands, 1));
 
 	for (int i = 0; i < service->nbands; i++)
 		bands[i] = &service->bands[i];
-	qsort(bands, service->nbands, sizeof(DcxBand *), compare_bands);
+	qsort(bands, service->nbands, sizeof(DcxBand *), compare_band_pointers);
 
 	dcx_json_begin_array(json, "bands");
 	for (int i = 0; i < service->nbands; i++)
 	{
 		dcx_json_begin_object(json, NULL);
-		put_number(json, "min_mbps", bands[i]->min_mbps);
-		put_number(json, "max_mbps", bands[i]->max_mbps);
-		put_number(json, "fixed_price", bands[i]->fixed_price);
-		put_number(json, "price_per_mbps", bands[i]->price_per_mbps);
+		write_number(json, "min_mbps", bands[i]->min_mbps);
+		write_number(json, "max_mbps", bands[i]->max_mbps);
+		write_number(json, "fixed_price", bands[i]->fixed_price);
+		write_number(json, "price_per_mbps", bands[i]->price_per_mbps);
 		if (with_costs)
-			put_number(json, "cost", bands[i]->cost);
+			write_number(json, "cost", bands[i]->cost);
 		dcx_json_end_object(json);
 	}
 	dcx_json_end_array(json);
@@ -67,24 +70,24 @@ put_bands(DcxJson *json, const DcxService *service, bool with_costs)
 }
 
 static void
-put_product(DcxJson *json, const DcxProductRow *row, bool with_costs)
+write_product(DcxJson *json, const DcxProductRow *row, bool with_costs)
 {
 	dcx_json_text(json, "title", row->title);
 	if (row->service)
 	{
 		dcx_json_text(json, "provider", row->service->provider);
 		dcx_json_boolean(json, "active", row->service->active);
-		put_bands(json, row->service, with_costs);
+		write_bands(json, row->service, with_costs);
 		return;
 	}
-	put_number(json, "price", row->price);
+	write_number(json, "price", row->price);
 	dcx_json_text(json, "category", row->category);
-	put_number(json, "unit", row->unit);
+	write_number(json, "unit", row->unit);
 	if (with_costs)
-		put_number(json, "cost", row->cost);
+		write_number(json, "cost", row->cost);
 }
 
-/* What rows of one code have in common, where which is which is nobody's guess. */
+/* What is known of a code that several rows have: no price, since nobody can say whose counts. */
 static DcxProductRow
 common_row(const DcxProductRow *const *rows, int nrows, DcxService *service)
 {
@@ -100,9 +103,9 @@ common_row(const DcxProductRow *const *rows, int nrows, DcxService *service)
 	return common;
 }
 
-/* The rows of one code, of which there may be more. */
+/* Writes the rows of one code, usually one. */
 static void
-put_code(DcxJson *json, const DcxProductRow *const *rows, int nrows, bool with_costs)
+write_code(DcxJson *json, const DcxProductRow *const *rows, int nrows, bool with_costs)
 {
 	int			  several = Max(nrows, rows[0]->rows);
 	DcxService	  service;
@@ -112,11 +115,11 @@ put_code(DcxJson *json, const DcxProductRow *const *rows, int nrows, bool with_c
 	if (several > 1)
 	{
 		common = common_row(rows, nrows, &service);
-		put_product(json, &common, with_costs);
+		write_product(json, &common, with_costs);
 		dcx_json_integer(json, "rows", several);
 	}
 	else
-		put_product(json, rows[0], with_costs);
+		write_product(json, rows[0], with_costs);
 	dcx_json_end_object(json);
 }
 
@@ -147,40 +150,44 @@ dcx_bookjson_value(const DcxProductRow *rows, int nrows, bool with_costs)
 
 		while (i < n && strcmp(sorted[i]->code, sorted[first]->code) == 0)
 			i++;
-		put_code(&json, &sorted[first], i - first, with_costs);
+		write_code(&json, &sorted[first], i - first, with_costs);
 	}
 	dcx_json_end_object(&json);
 	return dcx_json_result(&json);
 }
 
+/* The value of a key; NULL when it is missing or null. */
 static JsonbValue *
-member(JsonbContainer *product, const char *name)
+read_member(JsonbContainer *product, const char *name)
 {
 	JsonbValue *value = getKeyJsonValueFromContainer(product, name, strlen(name), NULL);
 
 	return value && value->type != jbvNull ? value : NULL;
 }
 
+/* The value of a key that is a string, else NULL. */
 static char *
-text_member(JsonbContainer *product, const char *name)
+read_text(JsonbContainer *product, const char *name)
 {
-	JsonbValue *value = member(product, name);
+	JsonbValue *value = read_member(product, name);
 
 	return value && value->type == jbvString ?
 			   pnstrdup(value->val.string.val, value->val.string.len) :
 			   NULL;
 }
 
+/* The value of a key that is a boolean; otherwise: what it is when it is missing. */
 static bool
-boolean_member(JsonbContainer *product, const char *name, bool otherwise, const char **fault)
+read_boolean(JsonbContainer *product, const char *name, bool otherwise, const char **fault)
 {
-	JsonbValue *value = member(product, name);
+	JsonbValue *value = read_member(product, name);
 
 	if (value && value->type != jbvBool)
 		*fault = psprintf("Its member %s is neither true nor false.", name);
 	return value && value->type == jbvBool ? value->val.boolean : otherwise;
 }
 
+/* The number that such a string stands for, else NULL. */
 static Numeric
 special_number(const char *text)
 {
@@ -192,11 +199,11 @@ special_number(const char *text)
 											   Int32GetDatum(-1)));
 }
 
-/* A number, or NULL with what is wrong with it; NULL and nothing wrong where there is none. */
+/* The value of a key as a number. NULL when it is missing, or is not a number: then *fault says so. */
 static Numeric
-number_member(JsonbContainer *product, const char *name, const char **fault)
+read_number(JsonbContainer *product, const char *name, const char **fault)
 {
-	JsonbValue *value = member(product, name);
+	JsonbValue *value = read_member(product, name);
 	Numeric		number;
 	char	   *text;
 
@@ -215,7 +222,7 @@ number_member(JsonbContainer *product, const char *name, const char **fault)
 	number = special_number(text);
 	if (!number)
 	{
-		int shown = pg_mbcliplen(text, strlen(text), TEXT_SHOWN);
+		int shown = pg_mbcliplen(text, strlen(text), BYTES_SHOWN);
 
 		*fault = psprintf("Its %s is the text \"%.*s\"%s, and has to be a JSON number.",
 						  name,
@@ -226,21 +233,22 @@ number_member(JsonbContainer *product, const char *name, const char **fault)
 	return number;
 }
 
+/* The value of "rows"; 0 when it is missing or not an integer. */
 static int
-rows_member(JsonbContainer *product)
+read_row_count(JsonbContainer *product)
 {
 	const char *ignored;
 	int32		rows;
 
-	return dcx_numeric_is_int32(number_member(product, "rows", &ignored), &rows) ? rows : 0;
+	return dcx_numeric_is_int32(read_number(product, "rows", &ignored), &rows) ? rows : 0;
 }
 
-/* A number of a band; what is wrong with it becomes the band's fault. */
+/* The value of a band's key as a number; a fault becomes the band's, unless it has one already. */
 static Numeric
-band_number(DcxBand *band, JsonbContainer *object, const char *name)
+read_band_number(DcxBand *band, JsonbContainer *object, const char *name)
 {
 	const char *fault;
-	Numeric		number = number_member(object, name, &fault);
+	Numeric		number = read_number(object, name, &fault);
 
 	if (fault && !band->fault)
 		band->fault = fault;
@@ -259,14 +267,14 @@ read_band(DcxBand *band, JsonbValue *value)
 		return;
 	}
 	object = value->val.binary.data;
-	band->min_mbps = band_number(band, object, "min_mbps");
-	band->max_mbps = band_number(band, object, "max_mbps");
-	/* An end that cannot be read is not the same as no end. */
+	band->min_mbps = read_band_number(band, object, "min_mbps");
+	band->max_mbps = read_band_number(band, object, "max_mbps");
+	/* An end that cannot be read is not the same as no end: such a band holds nothing. */
 	if (band->fault)
 		band->min_mbps = NULL;
-	band->fixed_price = band_number(band, object, "fixed_price");
-	band->price_per_mbps = band_number(band, object, "price_per_mbps");
-	band->cost = number_member(object, "cost", &ignored);
+	band->fixed_price = read_band_number(band, object, "fixed_price");
+	band->price_per_mbps = read_band_number(band, object, "price_per_mbps");
+	band->cost = read_number(object, "cost", &ignored);
 }
 
 static void
@@ -284,14 +292,14 @@ read_bands(DcxService *service, JsonbContainer *bands)
 			read_band(&service->bands[service->nbands++], &value);
 }
 
-/* The service that an object is which has bands, of whatever type. */
+/* Reads a network service: an object with the key "bands", whose value may be of any type. */
 static const DcxService *
 read_service(JsonbContainer *object, JsonbValue *bands, const char **fault)
 {
 	DcxService *service = palloc0(sizeof(DcxService));
 
-	service->provider = text_member(object, "provider");
-	service->active = boolean_member(object, "active", true, fault);
+	service->provider = read_text(object, "provider");
+	service->active = read_boolean(object, "active", true, fault);
 	if (bands->type == jbvBinary && JsonContainerIsArray(bands->val.binary.data))
 		read_bands(service, bands->val.binary.data);
 	else
@@ -312,18 +320,18 @@ read_product(DcxProductRow *row, JsonbValue *value)
 		return;
 	}
 	product = value->val.binary.data;
-	row->title = text_member(product, "title");
-	row->rows = rows_member(product);
+	row->title = read_text(product, "title");
+	row->rows = read_row_count(product);
 	bands = getKeyJsonValueFromContainer(product, "bands", strlen("bands"), NULL);
 	if (bands)
 	{
 		row->service = read_service(product, bands, &row->fault);
 		return;
 	}
-	row->price = number_member(product, "price", &row->fault);
-	row->cost = number_member(product, "cost", &ignored);
-	row->category = text_member(product, "category");
-	row->unit = number_member(product, "unit", &ignored);
+	row->price = read_number(product, "price", &row->fault);
+	row->cost = read_number(product, "cost", &ignored);
+	row->category = read_text(product, "category");
+	row->unit = read_number(product, "unit", &ignored);
 }
 
 DcxProductRow *
@@ -358,7 +366,7 @@ dcx_bookjson_rows(Jsonb *json, int *nrows)
 	return rows;
 }
 
-/* Whether an argument of the call is a constant. */
+/* Whether an argument of the call is a constant, and so the same in every call from this place. */
 static bool
 is_constant(const FmgrInfo *function, int argument)
 {
@@ -367,16 +375,16 @@ is_constant(const FmgrInfo *function, int argument)
 	return call && IsA(call, FuncExpr) && IsA(list_nth(((FuncExpr *) call)->args, argument), Const);
 }
 
-/* Makes the book of a value, and remembers it in the place of the one before. */
-static pg_noinline Argument *
-make_argument(FmgrInfo *function, void *value, bool constant)
+/* Makes the book of an argument, and keeps it in fn_extra instead of the one before. */
+static pg_noinline BookArgument *
+make_book_argument(FmgrInfo *function, void *value, bool constant)
 {
 	MemoryContext  context = AllocSetContextCreate(CurrentMemoryContext,
 												   "dcx price book argument",
 												   ALLOCSET_DEFAULT_SIZES);
 	MemoryContext  caller = MemoryContextSwitchTo(context);
-	Argument	  *argument = palloc0(sizeof(Argument));
-	Argument	  *before = function->fn_extra;
+	BookArgument  *argument = palloc0(sizeof(BookArgument));
+	BookArgument  *before = function->fn_extra;
 	DcxProductRow *rows;
 	int			   nrows;
 
@@ -389,6 +397,7 @@ make_argument(FmgrInfo *function, void *value, bool constant)
 	pfree(rows);
 	MemoryContextSwitchTo(caller);
 
+	/* Only now may it outlive the call: an error above has left the book before as it was. */
 	MemoryContextSetParent(context, function->fn_mcxt);
 	function->fn_extra = argument;
 	if (before)
@@ -399,22 +408,22 @@ make_argument(FmgrInfo *function, void *value, bool constant)
 DcxPriceBook *
 dcx_bookjson_argument(FunctionCallInfo fcinfo, int n)
 {
-	FmgrInfo *function = fcinfo->flinfo;
-	Argument *argument = function->fn_extra;
-	void	 *value;
+	FmgrInfo	 *function = fcinfo->flinfo;
+	BookArgument *argument = function->fn_extra;
+	void		 *value;
 
 	if (likely(argument && argument->constant))
 		return argument->book;
 
 	/*
-	 * Values are compared as they are passed. A value that is toasted on disk is known by its
-	 * pointer, and not fetched again; one in somebody's memory is not.
+	 * Arguments are compared as they are passed. The pointer to a value toasted on disk identifies the
+	 * value, so that need not be fetched again; a pointer into memory does not, so that is followed first.
 	 */
 	value = DatumGetPointer(PG_GETARG_DATUM(n));
 	if (VARATT_IS_EXTERNAL(value) && !VARATT_IS_EXTERNAL_ONDISK(value))
 		value = detoast_external_attr(value);
 	if (!argument || argument->size != VARSIZE_ANY(value) ||
 		memcmp(argument->value, value, argument->size) != 0)
-		argument = make_argument(function, value, is_constant(function, n));
+		argument = make_book_argument(function, value, is_constant(function, n));
 	return argument->book;
 }

@@ -1,6 +1,10 @@
 /*
  * products.c
  *		The products of AAS as rows, and its VM templates.
+ *
+ * Everything is read as the owner of the relation it is in. Categories are a relation of their own, which
+ * may be of another kind than the products, so a full read may see the two at different moments. Pricing
+ * does not read them.
  */
 #include "postgres.h"
 
@@ -9,13 +13,14 @@
 #include "src/base/errcodes.h"
 #include "src/base/query.h"
 #include "src/base/relation.h"
+#include "src/base/text.h"
 #include "src/book/products.h"
 
 /* How many names of templates an error lists. */
 #define NAMES_LISTED 20
 
 static const DcxCatalogPart *
-part(DcxAasPart number)
+aas_part(DcxAasPart number)
 {
 	return &dcx_catalogs[DCX_AAS].parts[number];
 }
@@ -32,7 +37,7 @@ compare_categories(const void *a, const void *b)
 	return strcmp(((const Category *) a)->id, ((const Category *) b)->id);
 }
 
-/* Puts the categories' names in the place of their ids, where there are categories. */
+/* Replaces the ids of categories by their names; by NULL when the category is unknown, or none are attached. */
 static void
 name_categories(DcxProductRow *rows, int nrows)
 {
@@ -54,7 +59,7 @@ name_categories(DcxProductRow *rows, int nrows)
 		dcx_run_begin(&run, dcx_relation_owner(relation));
 		nfound = dcx_catalog_select_part(DCX_AAS,
 										 DCX_CATEGORIES,
-										 part(DCX_CATEGORIES)->ncolumns,
+										 aas_part(DCX_CATEGORIES)->ncolumns,
 										 relation,
 										 &plan);
 		found = MemoryContextAllocHuge(context, sizeof(Category) * Max(nfound, 1));
@@ -92,12 +97,12 @@ dcx_products_rows(const DcxPriced *priced, bool full, int *nrows, DcxSource *sou
 
 	dcx_catalog_lock(priced, source, stamp);
 	dcx_run_begin(&run, dcx_relation_owner(relation));
-	*nrows =
-		dcx_catalog_select_part(DCX_AAS,
-								DCX_PRODUCTS,
-								full ? part(DCX_PRODUCTS)->ncolumns : part(DCX_PRODUCTS)->npriced,
-								relation,
-								full ? &full_plan : &priced_plan);
+	*nrows = dcx_catalog_select_part(DCX_AAS,
+									 DCX_PRODUCTS,
+									 full ? aas_part(DCX_PRODUCTS)->ncolumns :
+											aas_part(DCX_PRODUCTS)->npriced,
+									 relation,
+									 full ? &full_plan : &priced_plan);
 	if (*nrows == 0 && (full || source->kind == DCX_SOURCE_FOREIGN))
 		dcx_catalog_is_empty(DCX_AAS, relation);
 
@@ -132,7 +137,7 @@ dcx_products_templates(int *nrows)
 	DcxTemplateRow	 *rows;
 	DcxRun			  run;
 
-	/* Where nothing is attached at all, that is what to say. */
+	/* Raises the better error when nothing is attached at all. */
 	dcx_catalog_bound(DCX_AAS, DCX_PRODUCTS);
 	binding = dcx_catalog_bound(DCX_AAS, DCX_TEMPLATES);
 	dcx_catalog_lock_part(binding);
@@ -140,7 +145,7 @@ dcx_products_templates(int *nrows)
 	dcx_run_begin(&run, dcx_relation_owner(binding->relation));
 	*nrows = dcx_catalog_select_part(DCX_AAS,
 									 DCX_TEMPLATES,
-									 part(DCX_TEMPLATES)->ncolumns,
+									 aas_part(DCX_TEMPLATES)->ncolumns,
 									 binding->relation,
 									 &plan);
 	rows = MemoryContextAllocHuge(context, sizeof(DcxTemplateRow) * Max(*nrows, 1));
@@ -159,34 +164,8 @@ dcx_products_templates(int *nrows)
 	return rows;
 }
 
-static int
-compare_strings(const void *a, const void *b)
-{
-	return strcmp(*(char *const *) a, *(char *const *) b);
-}
-
-/* The names of templates, in order and each once, as many as an error can show. */
-static char *
-list_names(const char **names, int n)
-{
-	StringInfoData list;
-	int			   different = 0;
-
-	qsort(names, n, sizeof(char *), compare_strings);
-	for (int i = 0; i < n; i++)
-		if (i == 0 || strcmp(names[i], names[i - 1]) != 0)
-			names[different++] = names[i];
-
-	initStringInfo(&list);
-	for (int i = 0; i < Min(different, NAMES_LISTED); i++)
-		appendStringInfo(&list, "%s%s", i ? ", " : "", names[i]);
-	if (different > NAMES_LISTED)
-		appendStringInfo(&list, ", and %d more", different - NAMES_LISTED);
-	return different ? list.data : pstrdup("none");
-}
-
 static void
-unknown_template(const char *sought, const DcxTemplateRow *rows, int nrows)
+refuse_unknown_template(const char *sought, const DcxTemplateRow *rows, int nrows)
 {
 	const char **names = palloc(sizeof(char *) * Max(nrows, 1));
 	int			 n = 0;
@@ -194,15 +173,16 @@ unknown_template(const char *sought, const DcxTemplateRow *rows, int nrows)
 	for (int i = 0; i < nrows; i++)
 		if (rows[i].name)
 			names[n++] = rows[i].name;
+	n = dcx_text_sort(names, n);
 	ereport(ERROR,
 			errcode(DCX_ERRCODE_UNKNOWN_PRODUCT),
 			errmsg("unknown template \"%s\"", sought),
 			errdetail("The catalog has no template with this id or name."),
-			errhint("On offer: %s.", list_names(names, n)));
+			errhint("On offer: %s.", dcx_text_list(names, n, NAMES_LISTED)));
 }
 
 static void
-ambiguous_template(const char *sought, bool by_id, const DcxTemplateRow *rows, int nrows)
+refuse_ambiguous_template(const char *sought, bool by_id, const DcxTemplateRow *rows, int nrows)
 {
 	const char **ids = palloc(sizeof(char *) * nrows);
 	int			 n = 0;
@@ -218,12 +198,13 @@ ambiguous_template(const char *sought, bool by_id, const DcxTemplateRow *rows, i
 		if (rows[i].id)
 			ids[n++] = rows[i].id;
 	}
+	n = dcx_text_sort(ids, n);
 	ereport(ERROR,
 			errcode(DCX_ERRCODE_UNUSABLE_PRICE),
 			errmsg("template \"%s\" is ambiguous", sought),
 			errdetail("%d templates of the catalog have this %s.", same, by_id ? "id" : "name"),
 			by_id ? errhint("Correct it in the catalog.") :
-					errhint("Order it by its id: %s.", list_names(ids, n)));
+					errhint("Order it by its id: %s.", dcx_text_list(ids, n, NAMES_LISTED)));
 }
 
 const DcxTemplateRow *
@@ -240,12 +221,12 @@ dcx_products_template(const DcxTemplateRow *rows, int nrows, const char *sought)
 			if (!value || strcmp(value, sought) != 0)
 				continue;
 			if (found)
-				ambiguous_template(sought, by_id, rows, nrows);
+				refuse_ambiguous_template(sought, by_id, rows, nrows);
 			found = &rows[i];
 		}
 		if (found)
 			return found;
 	}
-	unknown_template(sought, rows, nrows);
+	refuse_unknown_template(sought, rows, nrows);
 	return NULL;
 }

@@ -9,14 +9,20 @@
 #include "src/catalog/catalog.h"
 
 /*
- * All products, in the current memory context, under the active snapshot. source and stamp: what was
- * read and when, for the exactness rule. full: with what pricing does not need, costs and categories,
- * and never without a product (ZD008, as where a foreign table has none). Errors as
- * dcx_catalog_select() and dcx_catalog_lock() have them.
+ * Reads all products under the active snapshot, as the owner of the relation, into the current memory
+ * context.
+ *
+ * priced: what is attached. full: also what pricing does not need, which is cost, unit and category.
+ * *source and *stamp: what was read and what the read could see, for the exactness rule.
+ *
+ * ZD008 when the catalog cannot be reached. A foreign table without a product counts as that, and so does
+ * any relation when full is set: an empty book is never saved. Other errors as dcx_catalog_lock() and
+ * dcx_catalog_select().
  */
 extern DcxProductRow *dcx_products_rows(const DcxPriced *priced, bool full, int *nrows,
 										DcxSource *source, DcxStamp *stamp);
 
+/* A VM template, as found: anything can be NULL, and a number NaN. */
 typedef struct DcxTemplateRow
 {
 	char   *id;
@@ -28,12 +34,12 @@ typedef struct DcxTemplateRow
 	Numeric disk;	/* GB */
 } DcxTemplateRow;
 
-/* All templates, likewise; ZD007 where none are attached. */
+/* Reads all templates in the same way. ZD007 when nothing is attached, or no templates. */
 extern DcxTemplateRow *dcx_products_templates(int *nrows);
 
 /*
- * The one of them that has an id or, where none has it, a name; to the letter. None is ZD002, with the
- * names on offer as the hint, more than one ZD003.
+ * Finds the template with this id or, if none has it, with this name; both exactly. None is ZD002, with a
+ * hint that lists the names; several are ZD003.
  */
 extern const DcxTemplateRow *dcx_products_template(const DcxTemplateRow *rows, int nrows,
 												   const char *sought);

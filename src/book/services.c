@@ -2,69 +2,67 @@
  * services.c
  *		The network services of E-Networks as rows.
  *
- * Three tables in one statement, and of foreign tables on one server one remote read.
+ * One statement joins the three tables (services, providers, bands), or reads the view that stands for them.
+ * Of foreign tables on one server this is one remote read, so all three are of the same moment. Its lines, a
+ * band each, are sorted and put together to services here.
  */
 #include "postgres.h"
 
 #include "utils/builtins.h"
 
 #include "src/base/relation.h"
+#include "src/base/text.h"
 #include "src/book/services.h"
 
-/* One band and the service that it is of. */
-typedef struct Line
+/* A row of the statement: a service and one of its bands. Any text may be NULL. */
+typedef struct ServiceLine
 {
-	const char *id; /* of the service; NULL where only the rest tells them apart */
+	const char *id; /* of the service; NULL when a view is read, which has none */
 	const char *code;
 	const char *title;
-	const char *provider;
-	const char *active;
-	bool		has_band;
+	const char *provider; /* its name */
+	const char *active;	  /* as text: a view's column may be of any type */
+	bool		has_band; /* false: a service without bands */
 	DcxBand		band;
-} Line;
+} ServiceLine;
 
 static const DcxCatalogPart *
-part(DcxEnetworksPart number)
+enetworks_part(DcxEnetworksPart number)
 {
 	return &dcx_catalogs[DCX_ENETWORKS].parts[number];
 }
 
-static int
-compare_texts(const char *a, const char *b)
-{
-	if (!a || !b)
-		return (a != NULL) - (b != NULL);
-	return strcmp(a, b);
-}
-
-/* Equal: of one service. */
+/* Compares lines, for sorting. Lines that compare equal belong to one service. */
 static int
 compare_lines(const void *a, const void *b)
 {
-	const Line *x = a;
-	const Line *y = b;
-	int			order = compare_texts(x->code, y->code);
+	const ServiceLine *x = a;
+	const ServiceLine *y = b;
+	int				   order = dcx_text_compare(x->code, y->code);
 
 	if (order == 0)
-		order = compare_texts(x->id, y->id);
+		order = dcx_text_compare(x->id, y->id);
 	if (order == 0)
-		order = compare_texts(x->title, y->title);
+		order = dcx_text_compare(x->title, y->title);
 	if (order == 0)
-		order = compare_texts(x->provider, y->provider);
-	return order == 0 ? compare_texts(x->active, y->active) : order;
+		order = dcx_text_compare(x->provider, y->provider);
+	return order == 0 ? dcx_text_compare(x->active, y->active) : order;
 }
 
+/* Appends the columns of one part. full: with those that pricing does not need. */
 static void
-append_part(StringInfo sql, const char *alias, DcxEnetworksPart number, bool full, Oid relation)
+append_part_columns(StringInfo sql, const char *alias, DcxEnetworksPart number, bool full,
+					Oid relation)
 {
 	dcx_catalog_append_columns(sql,
 							   alias,
-							   part(number),
-							   full ? part(number)->ncolumns : part(number)->npriced,
+							   enetworks_part(number),
+							   full ? enetworks_part(number)->ncolumns :
+									  enetworks_part(number)->npriced,
 							   relation);
 }
 
-/* The statement: of a view its columns, of the tables the band's, the service's, the provider's. */
+/* The statement. read_line() counts on the order of its columns: band, service, provider; or the view's own. */
 static char *
 select_lines(const DcxPriced *priced, bool full)
 {
@@ -75,15 +73,15 @@ select_lines(const DcxPriced *priced, bool full)
 	appendStringInfoString(&sql, "SELECT ");
 	if (priced->n == 1)
 	{
-		append_part(&sql, "v", DCX_NETWORK_PRICES, full, relation);
+		append_part_columns(&sql, "v", DCX_NETWORK_PRICES, full, relation);
 		appendStringInfo(&sql, " FROM %s v", dcx_relation_name(relation));
 		return sql.data;
 	}
-	append_part(&sql, "b", DCX_BANDWIDTH_PRICES, full, relation);
+	append_part_columns(&sql, "b", DCX_BANDWIDTH_PRICES, full, relation);
 	appendStringInfoString(&sql, ", ");
-	append_part(&sql, "s", DCX_NETWORK_SERVICES, full, priced->bindings[1]->relation);
+	append_part_columns(&sql, "s", DCX_NETWORK_SERVICES, full, priced->bindings[1]->relation);
 	appendStringInfoString(&sql, ", ");
-	append_part(&sql, "p", DCX_PROVIDERS, full, priced->bindings[2]->relation);
+	append_part_columns(&sql, "p", DCX_PROVIDERS, full, priced->bindings[2]->relation);
 	appendStringInfo(&sql,
 					 " FROM %s s LEFT JOIN %s p ON p.id = s.\"providerId\""
 					 " LEFT JOIN %s b ON b.\"serviceId\" = s.id",
@@ -94,23 +92,24 @@ select_lines(const DcxPriced *priced, bool full)
 }
 
 /*
- * Lets postgres_fdw join at the other server, in one read instead of three: what it knows of foreign tables that
- * nobody has analyzed makes that look dear. Where it cannot, the tables are joined here all the same.
+ * Makes postgres_fdw join at the other server: one read instead of three. Without statistics of the foreign
+ * tables the planner takes a remote join for expensive; with local joins disabled it chooses it. Where a
+ * remote join is not possible the planner joins here all the same.
  */
 static void
-join_there(void)
+prefer_remote_join(void)
 {
 	dcx_run_set("enable_hashjoin", "off");
 	dcx_run_set("enable_mergejoin", "off");
 	dcx_run_set("enable_nestloop", "off");
 }
 
-/* What a row of the statement says. */
-static Line
+/* Reads a row of the statement. */
+static ServiceLine
 read_line(uint64 row, bool view, bool full)
 {
-	Line line = {.has_band = true};
-	int	 column = 1;
+	ServiceLine line = {.has_band = true};
+	int			column = 1;
 
 	if (view)
 	{
@@ -132,7 +131,7 @@ read_line(uint64 row, bool view, bool full)
 		line.id = dcx_query_text(row, column++);
 		line.code = dcx_query_text(row, column++);
 		line.title = dcx_query_text(row, column++);
-		column += 2; /* the provider's id, at both ends */
+		column += 2; /* the service's providerId and the provider's id */
 		line.provider = dcx_query_text(row, column++);
 		line.active = dcx_query_text(row, column++);
 	}
@@ -145,9 +144,9 @@ compare_bands(const void *a, const void *b)
 	return dcx_band_compare(a, b);
 }
 
-/* The row of a service of which these are the lines, its bands in the order that a saved book has them in. */
+/* Makes the row of a service from its lines. The bands are in the same order as in a saved book. */
 static DcxProductRow
-make_row(const Line *lines, int nlines)
+make_row(const ServiceLine *lines, int nlines)
 {
 	DcxProductRow row = {.code = lines->code, .title = lines->title};
 	DcxService	 *service = palloc0(sizeof(DcxService));
@@ -171,17 +170,17 @@ dcx_services_rows(const DcxPriced *priced, bool full, int *nrows, DcxSource *sou
 	static DcxPlan priced_plan;
 	static DcxPlan full_plan;
 	Oid			   relation = priced->bindings[0]->relation;
-	bool		   view = priced->n == 1; /* whatever is attached while we read */
+	bool view = priced->n == 1; /* kept: reading can run code that attaches something else */
 	MemoryContext  context = CurrentMemoryContext;
 	DcxProductRow *rows;
-	Line		  *lines;
+	ServiceLine	  *lines;
 	int			   nlines;
 	DcxRun		   run;
 
 	dcx_catalog_lock(priced, source, stamp);
 	dcx_run_begin(&run, dcx_relation_owner(relation));
 	if (source->kind == DCX_SOURCE_FOREIGN)
-		join_there();
+		prefer_remote_join();
 	nlines = dcx_catalog_select(DCX_ENETWORKS,
 								source->roots,
 								source->nroots,
@@ -190,12 +189,12 @@ dcx_services_rows(const DcxPriced *priced, bool full, int *nrows, DcxSource *sou
 	if (nlines == 0 && (full || source->kind == DCX_SOURCE_FOREIGN))
 		dcx_catalog_is_empty(DCX_ENETWORKS, source->roots[view ? 0 : 1]);
 
-	lines = MemoryContextAllocHuge(context, sizeof(Line) * Max(nlines, 1));
+	lines = MemoryContextAllocHuge(context, sizeof(ServiceLine) * Max(nlines, 1));
 	for (int i = 0; i < nlines; i++)
 		lines[i] = read_line(i, view, full);
 	dcx_run_end(&run);
 
-	qsort(lines, nlines, sizeof(Line), compare_lines);
+	qsort(lines, nlines, sizeof(ServiceLine), compare_lines);
 	rows = MemoryContextAllocExtended(context,
 									  sizeof(DcxProductRow) * Max(nlines, 1),
 									  MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);

@@ -9,8 +9,8 @@
 #include "src/catalog/catalog.h"
 
 /*
- * All network services with their bands, as dcx_products_rows() reads products; full: with the costs.
- * Of a view that stands for the tables, rows of one code, title, provider and state are one service.
+ * All network services with their bands. Arguments and errors as dcx_products_rows(). A view that stands for
+ * the tables has no ids: its rows with the same code, title, provider and state are one service.
  */
 extern DcxProductRow *dcx_services_rows(const DcxPriced *priced, bool full, int *nrows,
 										DcxSource *source, DcxStamp *stamp);
