@@ -193,10 +193,7 @@ dcx_binding_read(DcxBinding *binding)
 		return;
 
 	dcx_binding_check_table(binding->catalog, table);
-	source = dcx_source_of(&table, 1);
-	/* A child can come while the table is locked. */
-	if (source.kind != DCX_SOURCE_TABLES || source.nrelations != 1)
-		dcx_shape_refuse(table, "Other tables inherit from it.");
+	source = dcx_shape_source(table);
 	stamp = dcx_stamp_now(&source);
 
 	keys[0] = CStringGetTextDatum(binding->catalog);

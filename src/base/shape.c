@@ -1,6 +1,12 @@
 /*
  * shape.c
- *		What a relation has to be before it is read or written without a statement.
+ *		Whether a table is safe to read or write without a statement.
+ *
+ * Nothing here may evaluate a function of the table's owner: so predicates and expressions of indexes are only
+ * looked for in the catalog row, never fetched through the relcache.
+ *
+ * Locking: the caller holds a lock on the table; indexes are locked ACCESS SHARE while they are looked at. Both
+ * can bring in invalidation messages, so a verdict is kept only if none came while it was made.
  */
 #include "postgres.h"
 
@@ -28,23 +34,24 @@
 #include "src/base/relation.h"
 #include "src/base/shape.h"
 
-/* The verdicts that are kept: of each of our tables; relation is InvalidOid where there is none. */
+/* The kept verdicts on our tables. relation is InvalidOid when none is kept. */
 static DcxShape kept[DCX_TABLES];
 
-/* And of the last table of the platform's: its index may be InvalidOid. */
+/* The kept answer of dcx_shape_index(), of the last table asked about. */
 static struct
 {
-	Oid		 relation;
-	Oid		 index;
+	Oid		 relation; /* InvalidOid: none is kept */
+	Oid		 index;	   /* the answer, which may be InvalidOid */
 	NameData column;
 	NameData value_column;
 } kept_index;
 
-/* Moves whenever something may have changed, so that nothing is kept that was made of what was before. */
+/* Counts the messages: a verdict is kept only if this is what it was when the look began. */
 static uint64 changes = 0;
 
+/* A relation has changed (InvalidOid: any may have). */
 static void
-forget(Datum argument, Oid relation)
+forget_verdicts(Datum argument, Oid relation)
 {
 	changes++;
 	for (int id = 0; id < DCX_TABLES; id++)
@@ -54,15 +61,15 @@ forget(Datum argument, Oid relation)
 		kept_index.relation = InvalidOid;
 }
 
-/* Before anything is kept: see to it that we are told. */
+/* Asks the server for invalidation messages; called before the first verdict is made. */
 static void
-listen(void)
+listen_to_changes(void)
 {
 	static bool listening = false;
 
 	if (listening)
 		return;
-	CacheRegisterRelcacheCallback(forget, (Datum) 0);
+	CacheRegisterRelcacheCallback(forget_verdicts, (Datum) 0);
 	listening = true;
 }
 
@@ -89,7 +96,7 @@ dcx_shape_refuse(Oid relation, const char *detail)
 			errhint("Put it back, or move the table away and attach again."));
 }
 
-/* Whether all rows of a relation are in its own heap, which is there after a crash. */
+/* Whether all rows of a relation are in its own heap, and survive a crash. */
 static bool
 is_plain_table(Relation table)
 {
@@ -98,7 +105,7 @@ is_plain_table(Relation table)
 		   table->rd_rel->relam == HEAP_TABLE_AM_OID;
 }
 
-/* relhassubclass stays set when the last child has gone. */
+/* relhassubclass alone does not tell: it stays set when the last child has gone. */
 static bool
 has_children(Relation table)
 {
@@ -106,19 +113,19 @@ has_children(Relation table)
 		   find_inheritance_children(RelationGetRelid(table), NoLock) != NIL;
 }
 
-/* A column as a table has it: a copy, since what the relcache has may move. */
-typedef struct Column
+/* A column of a user's table. A copy: the relcache's own may move when a lock is taken. */
+typedef struct FoundColumn
 {
 	AttrNumber attnum;
 	Oid		   type;
 	int32	   typmod;
 	Oid		   collation;
 	bool	   generated;
-} Column;
+} FoundColumn;
 
-/* Finds a column by its name: one of the user's, no system column. */
+/* Finds a column by its name; system columns do not count. */
 static bool
-find_column(Relation table, const char *name, Column *column)
+find_user_column(Relation table, const char *name, FoundColumn *column)
 {
 	TupleDesc tupdesc = RelationGetDescr(table);
 
@@ -138,7 +145,7 @@ find_column(Relation table, const char *name, Column *column)
 	return false;
 }
 
-/* Whether an index has all rows, each once, at any time. */
+/* Whether an index has every row at any time, and never two with one key. */
 static bool
 is_whole_unique_btree(Relation index)
 {
@@ -151,9 +158,9 @@ is_whole_unique_btree(Relation index)
 		   heap_attisnull(index->rd_indextuple, Anum_pg_index_indexprs, NULL);
 }
 
-/* Whether a key of an index is a column as it is, in the order that is usual for its type. */
+/* Whether a key of an index is a plain column, with the default operator class of its type. */
 static bool
-is_key_of(Relation index, int key, const Column *column)
+is_key_of(Relation index, int key, const FoundColumn *column)
 {
 	bool  isnull;
 	Datum classes =
@@ -182,9 +189,9 @@ wrong_kind(Relation table)
 	return NULL;
 }
 
-/* Refuses a table that has lost a column, and says what puts it back. */
+/* Refuses a table that has lost a column. The hint says what puts the column back. */
 static void
-lacks(const DcxTable *made, Relation table, const DcxTableColumn *column)
+refuse_without_column(const DcxTable *made, Relation table, const DcxTableColumn *column)
 {
 	char *detail = psprintf("It has no column \"%s\".", column->name);
 
@@ -197,19 +204,19 @@ lacks(const DcxTable *made, Relation table, const DcxTableColumn *column)
 			errhint("SELECT * FROM dcx_attach_%s(...) adds it.", made->catalog));
 }
 
-/* What is wrong with its columns; their places go into the shape. */
+/* What is wrong with its columns; NULL: nothing, and the shape has their places. */
 static const char *
 wrong_columns(const DcxTable *made, Relation table, DcxShape *shape)
 {
 	for (int i = 0; i < made->ncolumns; i++)
 	{
 		const DcxTableColumn *column = &made->columns[i];
-		Column				  found;
+		FoundColumn			  found;
 
-		if (!find_column(table, column->name, &found))
+		if (!find_user_column(table, column->name, &found))
 		{
 			if (column->since == 1)
-				lacks(made, table, column);
+				refuse_without_column(made, table, column);
 			shape->attnums[i] = InvalidAttrNumber;
 			continue;
 		}
@@ -227,7 +234,7 @@ wrong_columns(const DcxTable *made, Relation table, DcxShape *shape)
 	return NULL;
 }
 
-/* The primary key of a table, open, whatever state it is in; NULL: none. */
+/* Opens the index of a table's primary key, which may be in any state. NULL: there is none. */
 static Relation
 open_primary_key(Relation table)
 {
@@ -256,16 +263,17 @@ is_our_key(const DcxTable *made, Relation table, Relation index)
 		return false;
 	for (int i = 0; i < made->nkeys; i++)
 	{
-		Column column;
+		FoundColumn column;
 
 		if (index->rd_indoption[i] != 0 ||
-			!find_column(table, made->columns[made->keys[i]].name, &column) ||
+			!find_user_column(table, made->columns[made->keys[i]].name, &column) ||
 			!is_key_of(index, i, &column))
 			return false;
 	}
 	return true;
 }
 
+/* What is wrong with its primary key; NULL: nothing, and the shape has it. */
 static const char *
 wrong_key(const DcxTable *made, Relation table, DcxShape *shape)
 {
@@ -288,9 +296,9 @@ wrong_key(const DcxTable *made, Relation table, DcxShape *shape)
 					made->nkeys > 1 ? made->columns[made->keys[1]].name : "");
 }
 
-/* Looks at a table, and refuses it. */
+/* Looks at a table of ours; refuses one that is not as we made it. */
 static DcxShape
-look(const DcxTable *made, Relation table)
+look_at_table(const DcxTable *made, Relation table)
 {
 	DcxShape	shape = {.relation = RelationGetRelid(table)};
 	const char *wrong = wrong_kind(table);
@@ -305,8 +313,9 @@ look(const DcxTable *made, Relation table)
 }
 
 /*
- * An index that was made among rows under change lacks what older snapshots see of them. Statements
- * then do without it.
+ * Refuses an index that is too new for us. One that was built while rows of its table were changing lacks the
+ * row versions that older snapshots see (pg_index.indcheckxmin). The planner does not use such an index until
+ * all those snapshots have gone.
  */
 static void
 check_index_age(DcxShape *shape)
@@ -332,9 +341,9 @@ dcx_shape_of(DcxTableId id, Relation table)
 
 	if (unlikely(kept[id].relation != RelationGetRelid(table)))
 	{
-		listen();
+		listen_to_changes();
 		before = changes;
-		shape = look(&dcx_tables[id], table);
+		shape = look_at_table(&dcx_tables[id], table);
 		check_index_age(&shape);
 		if (before == changes)
 			kept[id] = shape;
@@ -356,18 +365,28 @@ dcx_shape_check(DcxTableId id, Oid relation)
 	relation_close(table, NoLock);
 }
 
-/* Such an index of a table, among all that it has. */
+DcxSource
+dcx_shape_source(Oid relation)
+{
+	DcxSource source = dcx_source_of(&relation, 1);
+
+	if (source.kind != DCX_SOURCE_TABLES || source.nrelations != 1)
+		dcx_shape_refuse(relation, "Other tables inherit from it.");
+	return source;
+}
+
+/* The index that dcx_shape_index() is asked for, found by looking at all of them. */
 static Oid
 look_for_index(Relation table, const char *column, const char *value_column)
 {
-	List	 *indexes;
-	Oid		  found = InvalidOid;
-	Column	  key;
-	Column	  value;
-	ListCell *lc;
+	List	   *indexes;
+	Oid			found = InvalidOid;
+	FoundColumn key;
+	FoundColumn value;
+	ListCell   *lc;
 
-	if (!is_plain_table(table) || has_children(table) || !find_column(table, column, &key) ||
-		!find_column(table, value_column, &value) || key.generated || value.generated)
+	if (!is_plain_table(table) || has_children(table) || !find_user_column(table, column, &key) ||
+		!find_user_column(table, value_column, &value) || key.generated || value.generated)
 		return InvalidOid;
 	indexes = RelationGetIndexList(table);
 	foreach(lc, indexes)
@@ -399,7 +418,7 @@ dcx_shape_index(Oid relation, const char *column, const char *value_column)
 	table = try_relation_open(relation, NoLock);
 	if (!table)
 		return InvalidOid;
-	listen();
+	listen_to_changes();
 	before = changes;
 	index = look_for_index(table, column, value_column);
 	if (before == changes)

@@ -1,8 +1,8 @@
 /*
  * snapshot.c
- *		The exactness rule: may a value that was read earlier stand for a read now?
+ *		The exactness rule: may a value that was read earlier be used again instead of reading?
  *
- * The rule itself is in snapshot.h.
+ * The rule stands in snapshot.h. (a) and (b) below are its letters.
  */
 #include "postgres.h"
 
@@ -17,7 +17,7 @@
 
 #include "src/base/snapshot.h"
 
-/* A relation and all that inherit from it, those locked; core's way costs more than a lookup. */
+/* A relation and all that inherit from it, which get locked. has_subclass() first: the usual answer is quick. */
 static List *
 with_inheritors(Oid relid)
 {
@@ -25,7 +25,7 @@ with_inheritors(Oid relid)
 								 list_make1_oid(relid);
 }
 
-/* The same of several relations. */
+/* The same for several relations. */
 static List *
 all_with_inheritors(const Oid *roots, int nroots)
 {
@@ -71,7 +71,7 @@ dcx_source_of(const Oid *roots, int nroots)
 	}
 	list_free(relations);
 
-	/* Foreign partitions, or a mixture, are nothing that one rule is for. */
+	/* Foreign partitions and mixtures fall under the strictest rule, that for views. */
 	if (nforeign == 0 && nothers == 0)
 		source.kind = DCX_SOURCE_TABLES;
 	else if (nforeign == nroots && source.nrelations == nroots)
@@ -81,7 +81,7 @@ dcx_source_of(const Oid *roots, int nroots)
 	return source;
 }
 
-/* Whether our transaction may have written the relation: no writer does with a weaker lock. */
+/* Whether our transaction may have written the source: no writer has a weaker lock than this. */
 static bool
 write_locked(const DcxSource *source)
 {
@@ -94,7 +94,7 @@ write_locked(const DcxSource *source)
 uint64
 dcx_snapshot_hash(Snapshot snapshot)
 {
-	/* A snapshot taken during recovery has them all in subxip. */
+	/* A snapshot taken during recovery has all transactions in progress in subxip. */
 	if (snapshot->takenDuringRecovery)
 		return hash_bytes_extended((const unsigned char *) snapshot->subxip,
 								   snapshot->subxcnt * sizeof(TransactionId),
@@ -105,8 +105,9 @@ dcx_snapshot_hash(Snapshot snapshot)
 }
 
 /*
- * Whether the relations still are the same tables: another session can attach a partition that an
- * older snapshot of ours has not heard of, and we can write into it.
+ * Whether the relations still consist of the tables that the source lists. Another session can attach a
+ * partition in between, which a statement of ours sees whatever its snapshot; and our transaction can write
+ * into it. write_locked() does not know that table.
  */
 static bool
 same_relations(const DcxSource *source)
@@ -166,12 +167,12 @@ tables_hold(const DcxStamp *stamp, const DcxSource *source)
 	if (!dcx_stamp_same_snapshot(stamp))
 		return false;
 
-	/* (a) nothing was written */
+	/* (a) nothing was written at all */
 	if (same_transaction && source->logged && stamp->curcid == GetActiveSnapshot()->curcid &&
 		stamp->written == ProcLastRecPtr)
 		return true;
 
-	/* (b) the relation was not written by us */
+	/* (b) this relation was not written */
 	if (!same_transaction && (stamp->has_xid || stamp->serializable || IsolationIsSerializable()))
 		return false;
 	return !stamp->write_locked && !write_locked(source) && same_relations(source);
@@ -183,7 +184,7 @@ foreign_holds(const DcxStamp *stamp, const DcxSource *source)
 	if (stamp->lxid != DCX_MY_LXID || stamp->write_locked)
 		return false;
 
-	/* No command of the transaction has written anything: the usual case, and the quick one. */
+	/* The usual case, and a quick one: no command of the transaction has written anything yet. */
 	if (GetCurrentCommandId(false) == FirstCommandId)
 		return true;
 	return !write_locked(source);

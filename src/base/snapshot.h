@@ -1,31 +1,44 @@
 /*
  * snapshot.h
- *		The exactness rule: may a value that was read earlier stand for a read now?
+ *		The exactness rule: may a value that was read earlier be used again instead of reading?
  *
- * Something read from a relation is remembered together with a stamp: what the reading snapshot
- * could see. dcx_stamp_holds() says whether reading again, under the active snapshot, would give
- * the same answer. There are no triggers, no invalidation messages and no flags behind it. The
- * rule, for tables:
+ * The promise: a call answers as if it had just read the relation under its own statement's snapshot. A value
+ * in backend memory may be used only where reading again would give the same value.
  *
- * The active snapshot must see the same transactions: equal xmin, xmax, and the same ones in
- * progress between them. Equal counts would not do: while another session prepares its transaction
- * a snapshot can list that one twice, in the place of one that has just committed. Beyond that only
- * writes of our own can make a difference, and either
+ * How it is kept: whoever reads takes a stamp (DcxStamp) just before, which notes what the read can see, and
+ * keeps it with the value. Before the value is used again, dcx_stamp_holds() compares the stamp with the active
+ * snapshot. That is all: no triggers, no invalidation messages, no flags.
  *
- *	(a) nothing was written: same transaction, same command, and this backend has written no WAL
- *		since, not even the abort of a subtransaction. Only for relations whose changes are
- *		WAL-logged; or
- *	(b) the relation was not written by us: our transaction holds no lock on it that a writer needs,
- *		neither then nor now, it still consists of the same tables, and both are one transaction;
- *		or, of two transactions, the reading one had no xid (else it may have written later on) and
- *		neither is SERIALIZABLE (each has to take its own predicate locks).
+ * The rule depends on what was read.
  *
- * The command counter alone would not do: a function called in the middle of an UPDATE sees the
- * rows already changed, and later calls of it see more of them under the same command id.
+ * TABLES (plain and partitioned tables, materialized views). Both of these must be true:
  *
- * A foreign table is read once per transaction: postgres_fdw reads under REPEATABLE READ. Reads
- * again where our own transaction writes through it. A view, or anything that mixes the kinds, is
- * read once per statement, and at every use in a transaction that has written.
+ *	1. The active snapshot sees the same transactions as the reading one: equal xmin, equal xmax, and the same
+ *	   transactions in progress between them. Equal numbers of those are not enough: while another session
+ *	   prepares its transaction, a snapshot can list that one twice, and so have the same number although
+ *	   another transaction has just committed.
+ *
+ *	2. Our own transaction has not written the relation in between. (Only its own writes can still make a
+ *	   difference.) Either of these proves it:
+ *
+ *	   (a) Nothing was written at all. It is the same transaction and the same command (curcid), and this
+ *		   backend has written no WAL since, not even for the abort of a subtransaction. Counts only for
+ *		   relations whose changes are all WAL-logged. The command counter alone would not do: a function that
+ *		   an UPDATE calls for each row sees the rows changed so far, and sees more of them with every call,
+ *		   under one command id.
+ *
+ *	   (b) This relation was not written. Our transaction holds no lock on it that a writer needs (ROW
+ *		   EXCLUSIVE or stronger), neither then nor now; and it still consists of the same tables. If the read
+ *		   was in an earlier transaction, two more things count: that transaction had no xid at the time, since
+ *		   otherwise it may have written the relation after the read; and neither transaction is SERIALIZABLE,
+ *		   since each of those must take its own predicate locks by reading.
+ *
+ * FOREIGN TABLES are read once per transaction: postgres_fdw reads under REPEATABLE READ, so the answer cannot
+ * change within a transaction, and the first read is exact for all of it. They are read again only when our own
+ * transaction may have written through them.
+ *
+ * VIEWS, and anything that mixes kinds, are read once per statement. A transaction that has written something
+ * reads them at every use: what a view depends on is not known here.
  */
 #ifndef DCX_SNAPSHOT_H
 #define DCX_SNAPSHOT_H
@@ -40,57 +53,58 @@
 
 typedef enum DcxSourceKind
 {
-	DCX_SOURCE_TABLES,	/* plain and partitioned tables, materialized views */
-	DCX_SOURCE_FOREIGN, /* foreign tables */
-	DCX_SOURCE_VIEW		/* anything else */
+	DCX_SOURCE_TABLES,	/* all are plain or partitioned tables, or materialized views */
+	DCX_SOURCE_FOREIGN, /* all are foreign tables without inheritance */
+	DCX_SOURCE_VIEW		/* views, and anything else */
 } DcxSourceKind;
 
+/* At most this many relations are read together. */
 #define DCX_SOURCE_ROOTS 3
 
-/* What is read together, a relation or a few, as far as the rule wants to know. */
+/* What one read reads: one relation or a few. Its OIDs and what the rule needs to know about them. */
 typedef struct DcxSource
 {
 	DcxSourceKind kind;
-	bool		  logged; /* all changes of it are in the WAL */
-	int			  nroots; /* the relations themselves */
+	bool		  logged; /* all changes of the tables are WAL-logged */
+	int			  nroots; /* how many relations are named in the read */
 	Oid			  roots[DCX_SOURCE_ROOTS];
-	int			  nrelations; /* they and all that inherit from them */
+	int			  nrelations; /* those and all that inherit from them */
 	Oid			 *relations;
 } DcxSource;
 
-/* What a read could see. All zero: never read. */
+/* What a read could see. All zero: nothing was read yet. */
 typedef struct DcxStamp
 {
-	bool			   valid;
-	bool			   suboverflowed; /* the snapshot, see utils/snapshot.h */
-	bool			   recovery;
-	TransactionId	   xmin;
-	TransactionId	   xmax;
-	uint32			   xcnt;
-	int32			   subxcnt;
-	uint64			   running; /* hash of the transactions in progress */
-	CommandId		   curcid;
+	bool		  valid;		 /* false: never holds */
+	bool		  suboverflowed; /* this and the next six: of the snapshot, see utils/snapshot.h */
+	bool		  recovery;		 /* takenDuringRecovery */
+	TransactionId xmin;
+	TransactionId xmax;
+	uint32		  xcnt;
+	int32		  subxcnt;
+	uint64		  running;			 /* hash of the transactions in progress */
+	CommandId	  curcid;			 /* the command */
 	LocalTransactionId lxid;		 /* the transaction that read */
 	TimestampTz		   statement;	 /* start of the client's statement that read */
 	XLogRecPtr		   written;		 /* this backend's last WAL record at the time */
-	bool			   has_xid;		 /* the transaction had written something */
-	bool			   write_locked; /* and perhaps this very relation */
-	bool			   serializable;
+	bool			   has_xid;		 /* the transaction had an xid: it had written something */
+	bool			   write_locked; /* it held a lock on the source that a writer needs */
+	bool			   serializable; /* it was SERIALIZABLE */
 } DcxStamp;
 
 /*
- * Describes relations, of which the caller holds locks. The array is allocated in the current memory
- * context.
+ * Describes relations as a source. The caller holds locks on them; what inherits from them is locked here. The
+ * array of relations is allocated in the current memory context.
  */
 extern DcxSource dcx_source_of(const Oid *roots, int nroots);
 
-/* The stamp of a read of the source that is about to happen under the active snapshot. */
+/* Takes the stamp of a read under the active snapshot. Call it before reading, not after. */
 extern DcxStamp dcx_stamp_now(const DcxSource *source);
 
-/* The rule in full; call dcx_stamp_holds(). */
+/* The rule in full. Call dcx_stamp_holds(). */
 extern bool dcx_stamp_holds_slow(const DcxStamp *stamp, const DcxSource *source);
 
-/* The hash of a snapshot's transactions in progress; call dcx_snapshot_running(). */
+/* A hash of the transactions that a snapshot sees in progress. Call dcx_snapshot_running(). */
 extern uint64 dcx_snapshot_hash(Snapshot snapshot);
 
 static inline uint64
@@ -101,7 +115,7 @@ dcx_snapshot_running(Snapshot snapshot)
 			   dcx_snapshot_hash(snapshot);
 }
 
-/* Does the active snapshot see the same transactions as the one that read? */
+/* Part 1 of the rule: does the active snapshot see the same transactions as the reading one? */
 static inline bool
 dcx_stamp_same_snapshot(const DcxStamp *stamp)
 {
@@ -114,8 +128,8 @@ dcx_stamp_same_snapshot(const DcxStamp *stamp)
 }
 
 /*
- * The rule's common case, inline: tables, in a transaction that has written nothing. True means
- * that what was read under the stamp holds, whichever tables it was read from; false nothing yet.
+ * The usual case, inline: tables, and a transaction that has written nothing. True: what was read under the
+ * stamp holds, whichever tables it was read from. False: not known, ask dcx_stamp_holds().
  */
 static inline bool
 dcx_stamp_holds_quick(const DcxStamp *stamp)
@@ -125,7 +139,7 @@ dcx_stamp_holds_quick(const DcxStamp *stamp)
 		   !TransactionIdIsValid(GetTopTransactionIdIfAny());
 }
 
-/* Does what was read under the stamp stand for a read under the active snapshot? */
+/* The question: may what was read under the stamp be used instead of reading under the active snapshot? */
 static inline bool
 dcx_stamp_holds(const DcxStamp *stamp, const DcxSource *source)
 {
@@ -134,7 +148,7 @@ dcx_stamp_holds(const DcxStamp *stamp, const DcxSource *source)
 	return stamp->valid && dcx_stamp_holds_slow(stamp, source);
 }
 
-/* Whether two stamps are of reads that could see the same, as far as the quick case goes. */
+/* Whether two stamps are such that dcx_stamp_holds_quick() always says the same about both. */
 extern bool dcx_stamp_same(const DcxStamp *a, const DcxStamp *b);
 
 #endif /* DCX_SNAPSHOT_H */

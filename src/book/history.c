@@ -1,6 +1,10 @@
 /*
  * history.c
- *		Saves the catalog's price book, and gives the one that was in force at a time.
+ *		Saves the catalog's price book, and finds the one that was in force at a time.
+ *
+ * Locks and snapshots of a save: first dcx.price_book is locked, then a new snapshot is taken, then the catalog
+ * is read under it. So two saves at the same time follow each other, and the later one has seen the later
+ * prices.
  */
 #include "postgres.h"
 
@@ -25,7 +29,7 @@ dcx_history_save(DcxCatalogId id, DcxSaved *saved, bool attached)
 	bool		   is_new;
 	int			   nrows;
 
-	/* Under an older snapshot what has long changed would be written as what is now. */
+	/* An old snapshot would show old prices, and they would be saved as today's. */
 	if (!attached && IsolationUsesXactSnapshot())
 		ereport(ERROR,
 				errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
@@ -39,7 +43,10 @@ dcx_history_save(DcxCatalogId id, DcxSaved *saved, bool attached)
 	PushActiveSnapshot(GetTransactionSnapshot());
 	rows = dcx_pricebook_live_rows(id, &nrows, &near);
 
-	/* Nobody can say when our transaction looked at another database first, but not before now(). */
+	/*
+	 * Another database is seen as it was when this transaction first looked there. Nobody knows when that
+	 * was, but it was not before the transaction began.
+	 */
 	if (!near && !attached)
 		seen_at = GetCurrentTransactionStartTimestamp();
 	is_new = dcx_saved_put(saved, rows, nrows, seen_at);
@@ -59,7 +66,7 @@ dcx_price_book_save(PG_FUNCTION_ARGS)
 	Datum		   values[4];
 	bool		   nulls[4] = {false};
 
-	/* First of all: on a standby not even the lock can be had, and its error explains nothing. */
+	/* First: a standby refuses the lock, too, with an error that explains nothing. */
 	PreventCommandIfReadOnly("dcx_price_book_save()");
 	InitMaterializedSRF(fcinfo, 0);
 	changed = dcx_history_save(id, &saved, false);

@@ -1,6 +1,6 @@
 /*
  * history.h
- *		Saves the catalog's price book, and gives the one that was in force at a time.
+ *		Saves the catalog's price book, and finds the one that was in force at a time.
  */
 #ifndef DCX_HISTORY_H
 #define DCX_HISTORY_H
@@ -9,10 +9,14 @@
 #include "src/catalog/catalog.h"
 
 /*
- * Sees the catalog and saves its book. saved becomes the newest saved
- * book; the result is whether it is a new one. attached: the catalog has just taken another's place,
- * so that nothing which was seen before counts; else under READ COMMITTED only (0A000). Errors as
- * dcx_pricebook_get() has them; a catalog without a product is one, and saves nothing.
+ * Reads the catalog and saves its book. *saved becomes the newest saved book. Returns whether that is a new
+ * row; false: the prices have not changed since the last time.
+ *
+ * attached: attach calls it, the catalog has just been attached, and no earlier read in this transaction
+ * counts. Otherwise the transaction must be READ COMMITTED (0A000).
+ *
+ * Other errors as dcx_pricebook_live_rows() and dcx_saved_lock(). A catalog without a product is ZD008, and
+ * saves nothing.
  */
 extern bool dcx_history_save(DcxCatalogId id, DcxSaved *saved, bool attached);
 

@@ -1,6 +1,13 @@
 /*
  * saved.c
- *		The price books that are kept in MAIN: the rows of dcx.price_book.
+ *		The saved price books: the rows of dcx.price_book.
+ *
+ * The table is a user's, who may be an ordinary role. So before anything of it is used: its owner must be
+ * entitled to attach the catalog, it must have the shape that we made it with, and no other table may inherit
+ * from it.
+ *
+ * Locks: reading takes ACCESS SHARE, saving SHARE ROW EXCLUSIVE (dcx_saved_lock), until the end of the
+ * transaction. Snapshots: all reads are under the active one; writing takes a new one, as a statement does.
  */
 #include "postgres.h"
 
@@ -19,17 +26,11 @@
 
 #define SAVED_NAME "dcx.price_book"
 
+/* Locks the table and returns it; InvalidOid when there is none. One that cannot be trusted is an error. */
 static Oid
-saved_table(void)
+lock_saved_table(const char *catalog, LOCKMODE lock)
 {
-	return dcx_table_relation(DCX_TABLE_PRICE_BOOK);
-}
-
-/* The table, locked; InvalidOid where there is none. One that is not to be trusted is an error. */
-static Oid
-trusted_table(const char *catalog, LOCKMODE lock)
-{
-	Oid table = saved_table();
+	Oid table = dcx_table_relation(DCX_TABLE_PRICE_BOOK);
 	Oid owner;
 
 	if (!OidIsValid(table))
@@ -78,14 +79,11 @@ dcx_saved_read(DcxSaved *saved)
 
 	saved->stamp.valid = false;
 	saved->found = false;
-	table = trusted_table(saved->catalog, AccessShareLock);
+	table = lock_saved_table(saved->catalog, AccessShareLock);
 	if (!OidIsValid(table))
 		return;
 
-	source = dcx_source_of(&table, 1);
-	/* A child can come while the table is locked. */
-	if (source.kind != DCX_SOURCE_TABLES || source.nrelations != 1)
-		dcx_shape_refuse(table, "Other tables inherit from it.");
+	source = dcx_shape_source(table);
 	stamp = dcx_stamp_now(&source);
 	saved->table = table;
 	find_newest(saved);
@@ -119,20 +117,20 @@ void
 dcx_saved_make(void)
 {
 	dcx_table_make(DCX_TABLE_PRICE_BOOK);
-	dcx_shape_check(DCX_TABLE_PRICE_BOOK, saved_table());
+	dcx_shape_check(DCX_TABLE_PRICE_BOOK, dcx_table_relation(DCX_TABLE_PRICE_BOOK));
 }
 
 void
 dcx_saved_lock(const char *catalog)
 {
-	if (!OidIsValid(trusted_table(catalog, ShareRowExclusiveLock)))
+	if (!OidIsValid(lock_saved_table(catalog, ShareRowExclusiveLock)))
 		ereport(ERROR,
 				errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				errmsg("there is no table %s", SAVED_NAME),
 				errhint("Attaching the catalog makes it: SELECT * FROM dcx_attach_%s().", catalog));
 }
 
-/* Writes a new row; its id. */
+/* Inside a run as the table's owner: writes a new row and returns its id. */
 static int64
 insert_book(const char *catalog, Jsonb *book, TimestampTz seen_at, int nrows)
 {
@@ -151,6 +149,7 @@ insert_book(const char *catalog, Jsonb *book, TimestampTz seen_at, int nrows)
 	return dcx_query_int64(0, 1);
 }
 
+/* Likewise: notes that the newest book was seen once more. */
 static void
 see_again(const DcxSaved *newest, TimestampTz seen_at)
 {
@@ -166,9 +165,9 @@ see_again(const DcxSaved *newest, TimestampTz seen_at)
 					&parameters);
 }
 
-/* Whether the newest book is this one. */
+/* Likewise: whether the newest book is equal to this one. */
 static bool
-is_same(const DcxSaved *newest, Jsonb *book)
+is_same_book(const DcxSaved *newest, Jsonb *book)
 {
 	static DcxPlan plan;
 	DcxParameters  parameters = {0};
@@ -195,7 +194,7 @@ dcx_saved_put(DcxSaved *saved, const DcxProductRow *rows, int nrows, TimestampTz
 		return false;
 
 	dcx_run_begin(&run, dcx_relation_owner(saved->table));
-	is_new = !saved->found || !is_same(saved, book);
+	is_new = !saved->found || !is_same_book(saved, book);
 	if (is_new)
 	{
 		saved->book_id = insert_book(saved->catalog, book, seen_at, nrows);
@@ -213,7 +212,7 @@ dcx_saved_at(const char *catalog, TimestampTz at, TimestampTz *last_seen_at, Tim
 {
 	static DcxPlan plan;
 	DcxParameters  parameters = {0};
-	Oid			   table = trusted_table(catalog, AccessShareLock);
+	Oid			   table = lock_saved_table(catalog, AccessShareLock);
 	Jsonb		  *book;
 	DcxRun		   run;
 

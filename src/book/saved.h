@@ -1,10 +1,10 @@
 /*
  * saved.h
- *		The price books that are kept in MAIN: the rows of dcx.price_book.
+ *		The saved price books: the rows of dcx.price_book.
  *
- * A row is a book, from when it was first seen until when it was last seen; only the latter moves,
- * and only in the newest row of a catalog. The table belongs to whoever attached first, has costs
- * in it, and is read and written as its owner.
+ * A row is one book of one catalog, and says from when (first_seen_at) until when (last_seen_at) the catalog
+ * was seen to have these prices. Rows are never changed, but for last_seen_at of a catalog's newest row. The
+ * table belongs to the role that attached first and contains costs; it is read and written as its owner.
  */
 #ifndef DCX_SAVED_H
 #define DCX_SAVED_H
@@ -15,24 +15,30 @@
 #include "src/base/snapshot.h"
 #include "src/book/book.h"
 
-/* The newest book of a catalog, static in the module that uses it, which sets the first field. */
+/*
+ * What is known of a catalog's newest book, without the book itself. The module that uses one keeps it in a
+ * static variable and sets the first field; the other fields are dcx_saved_get()'s.
+ */
 typedef struct DcxSaved
 {
 	const char	 *catalog;
-	bool		  found;
+	bool		  found; /* false: the catalog has none, and the fields below mean nothing */
 	int64		  book_id;
 	TimestampTz	  last_seen_at;
-	int32		  products;
-	DcxRowVersion version;
-	DcxStamp	  stamp; /* the read of dcx.price_book behind all this */
-	DcxSource	  source;
-	Oid			  table;
+	int32		  products; /* how many rows the catalog had */
+	DcxRowVersion version;	/* of the row: an update makes another */
+	DcxStamp	  stamp;	/* what the read of dcx.price_book could see */
+	DcxSource	  source;	/* dcx.price_book, for the exactness rule */
+	Oid			  table;	/* likewise: its OID */
 } DcxSaved;
 
-/* Reads it anew; call dcx_saved_get(). */
+/* dcx_saved_get() calls it when the newest row has to be read again. Call that instead. */
 extern void dcx_saved_read(DcxSaved *saved);
 
-/* Brings it up to date with the active snapshot. A table whose owner may not attach is 42501. */
+/*
+ * Makes *saved what it is under the active snapshot. 42501 when the table belongs to a role that may not
+ * attach the catalog, 55000 when the table is not as we made it.
+ */
 static inline void
 dcx_saved_get(DcxSaved *saved)
 {
@@ -41,34 +47,37 @@ dcx_saved_get(DcxSaved *saved)
 }
 
 /*
- * The rows of the book found, costs included, in the current memory context; call it under the
- * snapshot that it was found under.
+ * Reads the rows of the book that was found, with costs, into the current memory context. The active snapshot
+ * must be the one that it was found under.
  */
 extern DcxProductRow *dcx_saved_rows(const DcxSaved *saved, int *nrows);
 
-/* Inside a run, as the caller: makes dcx.price_book where it is missing. */
+/* Makes dcx.price_book when it is missing. Inside a run as the caller. */
 extern void dcx_saved_make(void);
 
 /*
- * Keeps all others from saving until the end of the transaction, and from changing rows by hand: a
- * row that is another one by the time that it is written to would be what was seen. 55000 where
- * there is no table. To be called before the catalog is read: who reads first then saves first.
+ * Locks dcx.price_book (SHARE ROW EXCLUSIVE) until the end of the transaction: nobody else can save a book,
+ * or change a row by hand. Call it before the catalog is read: then books are saved in the order in which
+ * they were read. 55000 when there is no such table.
  */
 extern void dcx_saved_lock(const char *catalog);
 
 /*
- * Writes what was seen at a time: a new row where that is another book than the newest one, else
- * the newest row's last_seen_at. saved, of which the catalog is set, becomes the newest row; the
- * result is whether it is a new one. Nothing is written where the newest was seen later, unless that
- * is later than now, by a clock that was wrong.
+ * Saves the rows that the catalog had at a time (seen_at): as a new row when they differ from the newest
+ * book, else as a new last_seen_at of that. *saved, of which the catalog is set, becomes the newest row.
+ * Returns whether that is a new row.
+ *
+ * Nothing is written when the newest book was seen after seen_at; unless it was seen in the future, which
+ * means that a clock was wrong.
  */
 extern bool dcx_saved_put(DcxSaved *saved, const DcxProductRow *rows, int nrows,
 						  TimestampTz seen_at);
 
 /*
- * The book in force at a time, with costs, in the current memory context. NULL before the first:
- * that one's time is then in next_at (or infinity, where there is none at all); else when the next
- * one was first seen (or infinity), and when this one was last seen.
+ * Finds the book that was in force at a time: with costs, in the current memory context.
+ *
+ * *last_seen_at: when it was last seen. *next_at: when the next one was first seen, or infinity. NULL when
+ * the time is before the first book; then *next_at is when that was first seen, or infinity if there is none.
  */
 extern Jsonb *dcx_saved_at(const char *catalog, TimestampTz at, TimestampTz *last_seen_at,
 						   TimestampTz *next_at);
