@@ -1,9 +1,9 @@
 /*
  * names.c
- *		Whose the relations are that the names in a statement of ours mean.
+ *		Checks whose relations the names in our statements mean.
  *
- * The server tells us whenever it has analyzed a statement, also where it does that once more for a
- * plan that is kept.
+ * post_parse_analyze_hook is called whenever the server has analyzed a statement: also when it does so again for a
+ * plan that was kept, because something it depends on has changed.
  */
 #include "postgres.h"
 
@@ -23,6 +23,7 @@
 
 static DcxNamesState current = {.allowed = DCX_NAMES_ANY};
 
+/* Another extension's hook, which we call after ours. */
 static post_parse_analyze_hook_type next_hook = NULL;
 
 DcxNames
@@ -63,7 +64,7 @@ dcx_names_moved(const char *detail)
 }
 
 static void
-check_relation(Oid relation)
+check_named_relation(Oid relation)
 {
 	Oid owner;
 
@@ -83,11 +84,12 @@ check_relation(Oid relation)
 }
 
 /*
- * Functions that a FROM names outside pg_catalog: of the extensions that we use they are in C, which only
- * superusers make. (What the relations' own types and casts call is their owner's.)
+ * Refuses a function in FROM that is neither the system's nor written in C. The functions that our statements call
+ * are those of extensions, and in C, and only a superuser can make a function in C. (Functions behind the types
+ * and casts of a relation are not looked at: they are of the relation's owner.)
  */
 static void
-check_function(Oid function)
+check_named_function(Oid function)
 {
 	HeapTuple tuple;
 	bool	  in_c;
@@ -109,7 +111,7 @@ check_entry(const RangeTblEntry *entry)
 	ListCell *lc;
 
 	if (entry->rtekind == RTE_RELATION)
-		check_relation(entry->relid);
+		check_named_relation(entry->relid);
 	if (entry->rtekind != RTE_FUNCTION)
 		return;
 	foreach(lc, entry->functions)
@@ -117,7 +119,7 @@ check_entry(const RangeTblEntry *entry)
 		const RangeTblFunction *function = lfirst_node(RangeTblFunction, lc);
 
 		if (IsA(function->funcexpr, FuncExpr))
-			check_function(((FuncExpr *) function->funcexpr)->funcid);
+			check_named_function(((FuncExpr *) function->funcexpr)->funcid);
 	}
 }
 

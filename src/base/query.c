@@ -1,6 +1,13 @@
 /*
  * query.c
- *		The one doorway to SPI and to utility commands: as whom a statement runs, and under what.
+ *		The only place that executes SQL: as which role a statement runs, and under which settings.
+ *
+ * Re-entry: what a statement executes (triggers, views, casts) can call our functions, and so come back here,
+ * with the same DcxPlan. A plan that executes is therefore taken out of its variable first, and put back
+ * afterwards: nobody else can drop it meanwhile.
+ *
+ * Names: before each statement dcx_names_check() is told its text. While the server analyzes that text, the
+ * relations in it are checked (names.h). The state before is put back also after an error.
  */
 #include "postgres.h"
 
@@ -32,7 +39,7 @@ dcx_run_set(const char *name, const char *value)
 }
 
 static void
-begin(DcxRun *run, Oid owner, const char *path)
+begin_run(DcxRun *run, Oid owner, const char *path)
 {
 	GetUserIdAndSecContext(&run->user, &run->security_context);
 	run->guc_level = NewGUCNestLevel();
@@ -43,7 +50,7 @@ begin(DcxRun *run, Oid owner, const char *path)
 							   run->security_context | SECURITY_LOCAL_USERID_CHANGE |
 								   SECURITY_RESTRICTED_OPERATION | SECURITY_NOFORCE_RLS);
 
-	/* In a run within a run it usually stands so already. */
+	/* Inside another run it usually is what we want already. */
 	if (strcmp(namespace_search_path, path) != 0)
 		dcx_run_set("search_path", path);
 	if (SPI_connect() != SPI_OK_CONNECT)
@@ -53,13 +60,13 @@ begin(DcxRun *run, Oid owner, const char *path)
 void
 dcx_run_begin(DcxRun *run, Oid owner)
 {
-	begin(run, owner, "pg_catalog, pg_temp");
+	begin_run(run, owner, "pg_catalog, pg_temp");
 }
 
 void
 dcx_run_begin_firing(DcxRun *run, Oid owner, const char *schema)
 {
-	begin(run, owner, psprintf("pg_catalog, %s, pg_temp", quote_identifier(schema)));
+	begin_run(run, owner, psprintf("pg_catalog, %s, pg_temp", quote_identifier(schema)));
 }
 
 void
@@ -124,9 +131,9 @@ dcx_parameter_int64(DcxParameters *parameters, int64 value)
 	dcx_parameter(parameters, INT8OID, Int64GetDatum(value), false);
 }
 
-/* Lets go of a plan that is not to be kept. */
+/* Frees a plan, and makes its variable empty. */
 static void
-forget(DcxPlan *plan)
+free_plan(DcxPlan *plan)
 {
 	if (plan->plan)
 		SPI_freeplan(plan->plan);
@@ -151,30 +158,41 @@ make_plan(const char *sql, DcxParameters *parameters)
 	return plan;
 }
 
-/* Executes a plan, or opens a cursor, as execute_plan() does, which sees to what the names mean. */
+/* Whether a kept plan is good for a statement now. */
+static bool
+is_plan_good(const DcxPlan *plan, const char *sql, const DcxParameters *parameters)
+{
+	return plan->plan && strcmp(plan->sql, sql) == 0 && plan->unforced == InNoForceRLSOperation() &&
+		   plan->n == parameters->n &&
+		   memcmp(plan->types, parameters->types, sizeof(Oid) * parameters->n) == 0;
+}
+
+/* Takes a plan for a statement out of its variable, or makes one. */
+static DcxPlan
+take_plan(DcxPlan *plan, const char *sql, DcxParameters *parameters)
+{
+	DcxPlan taken;
+
+	if (!plan)
+		return make_plan(sql, parameters);
+	if (!is_plan_good(plan, sql, parameters))
+	{
+		free_plan(plan);
+		*plan = make_plan(sql, parameters);
+	}
+	taken = *plan;
+	memset(plan, 0, sizeof(DcxPlan));
+	return taken;
+}
+
+/* Executes a statement or opens a cursor. Only execute_plan() calls it. */
 static uint64
 execute_checked(DcxPlan *plan, const char *sql, DcxParameters *parameters, bool read_only,
 				Portal *cursor)
 {
-	DcxPlan		 mine = {0};
+	DcxPlan		 mine = take_plan(plan, sql, parameters);
 	volatile int result = 0;
 
-	if (!plan)
-		mine = make_plan(sql, parameters);
-	else if (!plan->plan || strcmp(plan->sql, sql) != 0 ||
-			 plan->unforced != InNoForceRLSOperation() || plan->n != parameters->n ||
-			 memcmp(plan->types, parameters->types, sizeof(Oid) * parameters->n) != 0)
-	{
-		forget(plan);
-		*plan = make_plan(sql, parameters);
-	}
-
-	/* What we execute can run code that comes back here: nobody drops a plan while it executes. */
-	if (plan)
-	{
-		mine = *plan;
-		memset(plan, 0, sizeof(DcxPlan));
-	}
 	PG_TRY();
 	{
 		if (cursor)
@@ -186,7 +204,8 @@ execute_checked(DcxPlan *plan, const char *sql, DcxParameters *parameters, bool 
 	}
 	PG_FINALLY();
 	{
-		forget(plan ? plan : &mine);
+		/* Another call may have put a plan of its own there. */
+		free_plan(plan ? plan : &mine);
 		if (plan)
 			*plan = mine;
 	}
@@ -197,7 +216,7 @@ execute_checked(DcxPlan *plan, const char *sql, DcxParameters *parameters, bool 
 	return SPI_processed;
 }
 
-/* Executes a plan; or, where there is a place for it, opens a cursor. */
+/* Executes a statement or, where cursor is not NULL, opens a cursor for it. */
 static uint64
 execute_plan(DcxPlan *plan, const char *sql, DcxParameters *parameters, bool read_only,
 			 Portal *cursor)
@@ -262,7 +281,10 @@ dcx_query_touch(const char *sql)
 	SPI_cursor_close(cursor);
 }
 
-/* A row of the result. A trigger of a table's owner can keep one away that we have just written. */
+/*
+ * A row of the result. One can be missing: a trigger of the table's owner can suppress a row that we write, and so
+ * the row that RETURNING should give.
+ */
 static HeapTuple
 result_row(uint64 row)
 {
@@ -281,7 +303,7 @@ dcx_query_text(uint64 row, int column)
 	HeapTuple tuple = result_row(row);
 	char	 *value;
 
-	/* The usual case, without finding and calling the type's output function. */
+	/* The usual case, quickly: no output function to look up and call. */
 	if (likely(SPI_gettypeid(SPI_tuptable->tupdesc, column) == TEXTOID))
 	{
 		bool  isnull;
@@ -298,8 +320,9 @@ dcx_query_text(uint64 row, int column)
 	return value ? strcpy(SPI_palloc(strlen(value) + 1), value) : NULL;
 }
 
+/* Refuses a table whose column is not as we made it. what: the rest of a sentence about the column. */
 static void
-not_as_made(int column, const char *what)
+refuse_column(int column, const char *what)
 {
 	ereport(ERROR,
 			errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
@@ -314,8 +337,15 @@ dcx_query_value(uint64 row, int column, Oid type, bool *isnull)
 	HeapTuple tuple = result_row(row);
 
 	if (unlikely(SPI_gettypeid(SPI_tuptable->tupdesc, column) != type))
-		not_as_made(column, psprintf("is not of type %s", format_type_be(type)));
+		refuse_column(column, psprintf("is not of type %s", format_type_be(type)));
 	return SPI_getbinval(tuple, SPI_tuptable->tupdesc, column, isnull);
+}
+
+/* Copies a detoasted value into the caller's memory context. */
+static void *
+copy_for_caller(void *value)
+{
+	return memcpy(SPI_palloc(VARSIZE(value)), value, VARSIZE(value));
 }
 
 Numeric
@@ -323,14 +353,8 @@ dcx_query_numeric(uint64 row, int column)
 {
 	bool  isnull;
 	Datum value = dcx_query_value(row, column, NUMERICOID, &isnull);
-	void *unpacked;
 
-	if (isnull)
-		return NULL;
-
-	/* In a row its header may be a short one. */
-	unpacked = DatumGetNumeric(value);
-	return memcpy(SPI_palloc(VARSIZE(unpacked)), unpacked, VARSIZE(unpacked));
+	return isnull ? NULL : copy_for_caller(DatumGetNumeric(value));
 }
 
 Jsonb *
@@ -338,13 +362,8 @@ dcx_query_jsonb(uint64 row, int column)
 {
 	bool  isnull;
 	Datum value = dcx_query_value(row, column, JSONBOID, &isnull);
-	void *unpacked;
 
-	if (isnull)
-		return NULL;
-
-	unpacked = DatumGetJsonbP(value);
-	return memcpy(SPI_palloc(VARSIZE(unpacked)), unpacked, VARSIZE(unpacked));
+	return isnull ? NULL : copy_for_caller(DatumGetJsonbP(value));
 }
 
 Numeric
@@ -353,9 +372,9 @@ dcx_query_amount(uint64 row, int column)
 	Numeric value = dcx_query_numeric(row, column);
 
 	if (!value)
-		not_as_made(column, "is NULL");
+		refuse_column(column, "is NULL");
 	if (numeric_is_nan(value) || numeric_is_inf(value))
-		not_as_made(column, "is not finite");
+		refuse_column(column, "is not finite");
 	return value;
 }
 
