@@ -1,6 +1,10 @@
 /*
  * binding.c
  *		Which relation stands for what: the rows of dcx.binding.
+ *
+ * Reading is part of every call, so it takes neither a statement nor a catalog scan: one index lookup (lookup.h), and
+ * checks that syscaches answer. Locks: dcx.binding is locked ACCESS SHARE when it is read. Writing happens in attach
+ * and detach only, by statements, in the caller's run.
  */
 #include "postgres.h"
 
@@ -27,8 +31,6 @@
 #include "src/base/relation.h"
 #include "src/base/shape.h"
 
-#define BINDING_SCHEMA "dcx"
-
 Oid
 dcx_binding_table(void)
 {
@@ -36,9 +38,9 @@ dcx_binding_table(void)
 }
 
 /*
- * Whether a role may call our own dcx_attach_<catalog>(), whoever else has one of that name: ours is
- * written in C, and functions in C only superusers make. Asked for in every call, so not by way of
- * pg_depend, which is no cache.
+ * Whether a role may call our own dcx_attach_<catalog>(). Others may have functions of that name; ours is recognised by
+ * its language and symbol, since only superusers can make functions in C. Not by pg_depend: this is asked in every
+ * call, and pg_depend has no syscache.
  */
 static bool
 may_attach(Oid role, const char *catalog)
@@ -91,8 +93,8 @@ dcx_binding_check_entitled(const char *catalog, Oid relation, Oid owner, const c
 }
 
 /*
- * Whoever may attach anything may have made the table. Each row is then judged by itself: one of a
- * catalog that the owner may not attach is refused when it is read.
+ * Whether a role can have made the table rightfully: it may attach some catalog, not necessarily this one. Each row is
+ * checked on its own when it is read.
  */
 static bool
 may_have_made(Oid owner, const char *catalog)
@@ -118,12 +120,12 @@ dcx_binding_check_table(const char *catalog, Oid table)
 }
 
 static void
-not_names(Oid table)
+refuse_names(Oid table)
 {
 	dcx_shape_refuse(table, "Column \"columns\" has a value that is not a list of names.");
 }
 
-/* The names in a binding's array of columns; names that are not there are empty. */
+/* Reads the names of columns; a name that is missing becomes "". The array is a user's, and may be anything. */
 static void
 set_columns(DcxBinding *binding, Oid table, Datum array, bool isnull)
 {
@@ -134,7 +136,7 @@ set_columns(DcxBinding *binding, Oid table, Datum array, bool isnull)
 	if (!isnull)
 	{
 		if (ARR_NDIM(DatumGetArrayTypeP(array)) > 1)
-			not_names(table);
+			refuse_names(table);
 		deconstruct_array(DatumGetArrayTypeP(array),
 						  TEXTOID,
 						  -1,
@@ -147,12 +149,12 @@ set_columns(DcxBinding *binding, Oid table, Datum array, bool isnull)
 	for (int i = 0; i < DCX_BINDING_COLUMNS; i++)
 	{
 		if (i < n && (nulls[i] || VARSIZE_ANY_EXHDR(DatumGetPointer(names[i])) >= NAMEDATALEN))
-			not_names(table);
+			refuse_names(table);
 		namestrcpy(&binding->columns[i], i < n ? TextDatumGetCString(names[i]) : "");
 	}
 }
 
-/* Refuses what a later library has attached: it counts on more than this one knows of. */
+/* Refuses what a later version of the library has attached: it relies on more than this one writes. */
 static void
 check_version(const char *catalog, int32 version)
 {
@@ -277,7 +279,7 @@ dcx_binding_put(const char *catalog, const char *part, Oid relation, List *colum
 	values[5] = seen ? CStringGetTextDatum(seen) : (Datum) 0;
 	values[6] = Int32GetDatum(DCX_TABLES_VERSION);
 
-	/* What attach made once remains its own, when it is attached again or merely adopted. */
+	/* What attach once created remains in made, also when the relation is attached again or merely adopted. */
 	dcx_query_execute("INSERT INTO dcx.binding AS b (catalog, part, relation, columns, made, seen,"
 					  "   version)"
 					  " VALUES ($1, $2, $3, nullif($4, '{}'), $5, $6::jsonb, $7)"

@@ -2,9 +2,11 @@
  * binding.h
  *		Which relation stands for what: the rows of dcx.binding.
  *
- * Attach writes them; catalog and wallet read them. The table belongs to whoever attached first,
- * is kept by pg_dump and survives DROP EXTENSION. What was read of it is remembered under the
- * exactness rule, as everything else.
+ * Attach writes the rows; catalog and wallet read them. The table belongs to the role that attached first, is dumped
+ * by pg_dump and survives DROP EXTENSION. What was read of it is kept in memory under the exactness rule.
+ *
+ * Trust: anybody who may create a schema can create one called dcx, with a table of this name in it. So every row is
+ * believed only as far as the table's owner may be: dcx_binding_check_entitled().
  */
 #ifndef DCX_BINDING_H
 #define DCX_BINDING_H
@@ -13,28 +15,33 @@
 
 #include "src/base/snapshot.h"
 
+/* A binding names at most this many columns. */
 #define DCX_BINDING_COLUMNS 2
 
 /*
- * One binding, static in the room that uses it, which sets the first two fields. The others are
- * dcx_binding_get()'s; they are plain values and hold until its next call.
+ * One binding. The module that uses it keeps it in a static variable and sets the first two fields. The others are
+ * dcx_binding_get()'s: plain values, which hold until its next call.
  */
 typedef struct DcxBinding
 {
-	const char *catalog;
-	const char *part;
-	bool		attached;
-	Oid			relation;					  /* may be gone meanwhile */
-	NameData	columns[DCX_BINDING_COLUMNS]; /* the names the relation has for what we call ... */
-	DcxStamp	stamp;						  /* the read of dcx.binding behind all this */
-	DcxSource	source;
-	Oid			table;
+	const char *catalog;  /* 'aas', 'enetworks' or 'wallet' */
+	const char *part;	  /* which of the catalog's relations */
+	bool		attached; /* false: the fields below mean nothing */
+	Oid			relation; /* may have been dropped since */
+	NameData	columns
+		[DCX_BINDING_COLUMNS]; /* what the relation's columns are called; "" where it is not said */
+	DcxStamp  stamp;		   /* what the read of dcx.binding could see */
+	DcxSource source;		   /* dcx.binding, for the exactness rule */
+	Oid		  table;		   /* likewise: its OID */
 } DcxBinding;
 
-/* Reads the row anew, as the owner of dcx.binding. Call dcx_binding_get(). */
+/* dcx_binding_get() calls it when the row has to be read again. Call that instead. */
 extern void dcx_binding_read(DcxBinding *binding);
 
-/* Brings the binding up to date with the active snapshot. */
+/*
+ * Makes *binding what it is under the active snapshot. Errors as the two checks below, and 55000 when a later version
+ * of the library has attached it.
+ */
 static inline void
 dcx_binding_get(DcxBinding *binding)
 {
@@ -42,55 +49,56 @@ dcx_binding_get(DcxBinding *binding)
 		dcx_binding_read(binding);
 }
 
-/* dcx.binding, or InvalidOid. */
+/* The OID of dcx.binding; InvalidOid when there is none. */
 extern Oid dcx_binding_table(void);
 
 /*
- * Refuses dcx.binding itself, before a row of it is read: 42501 where its owner may attach nothing
- * at all, 55000 where it is not as we made it. catalog: the one that is asked for.
+ * Checks dcx.binding itself, before a row of it is read: 42501 when its owner may not attach anything, 55000 when it
+ * is not as we made it. catalog: the one that is asked for.
  */
 extern void dcx_binding_check_table(const char *catalog, Oid table);
 
 /*
- * Refuses (42501) a table in schema dcx that nobody was entitled to write. Whoever may create a
- * schema could make one called dcx, and bind what is another's: so the table's owner must be a
- * superuser, or may attach the catalog and act as the owner of the relation. InvalidOid: none is
- * read on account of the table.
+ * Refuses (42501) a table in schema dcx (table: its name, owner: its owner) whose owner was not entitled to write what
+ * is in it. The owner must be a superuser; or a role that may attach this catalog, and that may act as the owner of the
+ * relation that a row names. relation is InvalidOid when the table names none.
  */
 extern void dcx_binding_check_entitled(const char *catalog, Oid relation, Oid owner,
 									   const char *table);
 
 /*
- * Inside a run, as the caller, before attaching: brings dcx.binding along, where it is there. 42501
- * where it belongs to neither the caller nor a superuser, 55000 where a later library has attached
+ * Before attaching, inside a run as the caller: adds columns that dcx.binding lacks, if there is such a table. 42501
+ * when it belongs to neither the caller nor a superuser; 55000 when a later version of the library has attached
  * something.
  */
 extern void dcx_binding_prepare(void);
 
 /*
- * Inside a run, as the caller: writes a binding, with the version of our tables that attach
- * leaves behind, after making dcx.binding where it is missing.
- * columns: names of columns, or NIL. made: what attach made of it, as dcx.binding.made. seen: who was
- * attached to whom, as JSON, or NULL.
+ * Inside a run as the caller: writes a binding and the version of our tables. Makes dcx.binding if it is missing.
+ *
+ * columns: names of columns, or NIL. made: what attach created for it, to be dropped by detach (dcx.binding.made).
+ * seen: which database attached which, as JSON; or NULL.
  */
 extern void dcx_binding_put(const char *catalog, const char *part, Oid relation, List *columns,
 							List *made, const char *seen);
 
 /*
- * Inside a run, as the caller: removes a binding, where there is one. What stands for a part of
- * another catalog has no part in the one that is attached now.
+ * Inside a run as the caller: removes a binding, if there is one. Attach calls it for parts that the newly attached
+ * catalog does not have.
  */
 extern void dcx_binding_forget(const char *catalog, const char *part);
 
-/*
- * Inside a run, as the caller: removes the bindings of a catalog. Returns them as a list of
- * DcxBound, the one with what was made for all of them last; NIL when nothing was attached.
- */
+/* A binding that was removed. */
 typedef struct DcxBound
 {
 	Oid	  relation;
-	List *made; /* of C strings */
+	List *made; /* of C strings: what attach had created */
 } DcxBound;
+
+/*
+ * Inside a run as the caller: removes all bindings of a catalog. Returns them as a list of DcxBound; the one that also
+ * has what was created for all of them, such as the server, comes last. NIL when nothing was attached.
+ */
 extern List *dcx_binding_remove(const char *catalog);
 
 #endif /* DCX_BINDING_H */

@@ -1,8 +1,8 @@
 /*
  * compat.h
- *		Every difference between PostgreSQL 15, 16, 17 and 18 that this project meets.
+ *		The differences between PostgreSQL 15, 16, 17 and 18 that matter to us, all of them.
  *
- * Call sites are written for the newest major; what an older one lacks is made up here.
+ * Code is written for the newest major; what an older one lacks is defined here. No other file asks for the version.
  */
 #ifndef DCX_COMPAT_H
 #define DCX_COMPAT_H
@@ -13,14 +13,14 @@
 #error "dcx_pricing supports PostgreSQL 15 to 18"
 #endif
 
-/* The backend-local number of the top-level transaction moved within PGPROC in 17. */
+/* The local id of the top-level transaction. It moved within PGPROC in 17. */
 #if PG_VERSION_NUM >= 170000
 #define DCX_MY_LXID (MyProc->vxid.lxid)
 #else
 #define DCX_MY_LXID (MyProc->lxid)
 #endif
 
-/* The module's name and version, for pg_get_loaded_modules(), since 18. */
+/* Since 18 a module has a name and a version, which pg_get_loaded_modules() shows. */
 #if PG_VERSION_NUM < 180000
 #define PG_MODULE_MAGIC_EXT(...) PG_MODULE_MAGIC
 #endif
@@ -38,15 +38,15 @@
 	(pg_namespace_aclcheck(schema, role, ACL_USAGE) == ACLCHECK_OK)
 #endif
 
-/* postgres_fdw heeds a cancel while it connects, and not connect_timeout any more, since 16. */
+/* Since 16 postgres_fdw reacts to a cancel while it connects; and ignores connect_timeout. */
 #define DCX_CONNECTING_IS_INTERRUPTIBLE (PG_VERSION_NUM >= 160000)
 
-/* Stands before a declaration since 18. */
+/* pg_noreturn came with 18, where it stands before the declaration. */
 #if PG_VERSION_NUM < 180000
 #define pg_noreturn __attribute__((noreturn))
 #endif
 
-/* The scan of an index has a place for instrumentation since 18. */
+/* index_beginscan() has one more parameter since 18, for instrumentation. */
 #if PG_VERSION_NUM >= 180000
 #define dcx_index_beginscan(table, index, snapshot, nkeys) \
 	index_beginscan(table, index, snapshot, NULL, nkeys, 0)

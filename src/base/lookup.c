@@ -1,6 +1,10 @@
 /*
  * lookup.c
- *		One row by an index, without SPI and the planner.
+ *		Reads one row by an index, without SPI and the planner.
+ *
+ * Locks: tables and indexes are locked ACCESS SHARE (a table whose row is locked: ROW SHARE), and stay so until the
+ * end of the transaction, as after a statement. The shape of a table is checked under that lock (shape.h), so
+ * that what is read here is of the types that we expect.
  */
 #include "postgres.h"
 
@@ -24,7 +28,7 @@
 #include "src/base/lookup.h"
 #include "src/base/money.h"
 
-/* Opens the index of a table's primary key, and makes the keys to scan its first columns with. */
+/* Opens the index of a table's primary key, and makes scan keys for its first columns. */
 static Relation
 open_key(DcxTableId id, const DcxShape *shape, int nkeys, const Datum *keys, ScanKey scan_keys)
 {
@@ -43,7 +47,7 @@ open_key(DcxTableId id, const DcxShape *shape, int nkeys, const Datum *keys, Sca
 	return index;
 }
 
-/* Refuses a number that cannot be money, or is below 0 where that means nothing. */
+/* Refuses a number that is not finite, or is negative in a column where that makes no sense. */
 static void
 check_amount(const DcxShape *shape, const DcxTableColumn *column, Numeric value)
 {
@@ -56,7 +60,7 @@ check_amount(const DcxShape *shape, const DcxTableColumn *column, Numeric value)
 						 psprintf("It has a negative value in column \"%s\".", column->name));
 }
 
-/* Copies columns out of a row. */
+/* Copies columns of a row into the current memory context; refuses values that we cannot have written. */
 static void
 copy_columns(DcxTableId id, const DcxShape *shape, TupleTableSlot *row, int ncolumns,
 			 const int *columns, Datum *values, bool *nulls)
@@ -70,7 +74,7 @@ copy_columns(DcxTableId id, const DcxShape *shape, TupleTableSlot *row, int ncol
 
 		values[i] = (Datum) 0;
 		nulls[i] = true;
-		/* A column that an earlier version of the table has not. */
+		/* A table of an earlier version lacks the column: it reads as NULL. */
 		if (attnum == InvalidAttrNumber)
 			continue;
 		attribute = TupleDescAttr(row->tts_tupleDescriptor, attnum - 1);
@@ -88,7 +92,7 @@ copy_columns(DcxTableId id, const DcxShape *shape, TupleTableSlot *row, int ncol
 	}
 }
 
-/* A snapshot for one scan: the active one, or a new one that becomes it. */
+/* The snapshot for a scan: the active one or, with latest, a new one that becomes active. */
 static Snapshot
 begin_snapshot(bool latest)
 {
@@ -134,7 +138,7 @@ dcx_lookup(DcxTableId id, Oid relation, const Datum *keys, bool latest, int ncol
 }
 
 static DcxRowVersion
-version_of(TupleTableSlot *row)
+row_version(TupleTableSlot *row)
 {
 	DcxRowVersion version = {.place = row->tts_tid, .made_at = InvalidCommandId};
 	bool		  isnull;
@@ -145,7 +149,7 @@ version_of(TupleTableSlot *row)
 	{
 		HeapTupleHeader header = ExecFetchSlotHeapTuple(row, false, NULL)->t_data;
 
-		/* Of what COPY FREEZE has put there core does not expect that anybody asks. */
+		/* HeapTupleHeaderGetCmin() fails on rows of COPY FREEZE. */
 		version.made_at = HeapTupleHeaderXminFrozen(header) ?
 							  HeapTupleHeaderGetRawCommandId(header) :
 							  HeapTupleHeaderGetCmin(header);
@@ -178,7 +182,7 @@ dcx_lookup_last(DcxTableId id, Oid relation, Datum key, int ncolumns, const int 
 	if (found)
 	{
 		copy_columns(id, &shape, row, ncolumns, columns, values, nulls);
-		*version = version_of(row);
+		*version = row_version(row);
 	}
 	index_endscan(scan);
 
@@ -188,9 +192,9 @@ dcx_lookup_last(DcxTableId id, Oid relation, Datum key, int ncolumns, const int 
 	return found;
 }
 
-/* Equality in an index's first column, as the column itself has it. */
+/* Makes a scan key that compares an index's first column for equality. False when its type has no such operator. */
 static bool
-make_key(Relation index, Datum value, ScanKey key)
+make_equality_key(Relation index, Datum value, ScanKey key)
 {
 	Oid type = index->rd_opcintype[0];
 	Oid operator= get_opfamily_member(index->rd_opfamily[0], type, type, BTEqualStrategyNumber);
@@ -208,7 +212,7 @@ make_key(Relation index, Datum value, ScanKey key)
 	return true;
 }
 
-/* Locks a row that a scan has found; afterwards it is the newest version, if it still matches. */
+/* Locks a row that a scan has found; then it is the newest version. False when that does not match any more. */
 static bool
 lock_row(Relation table, Relation index, TupleTableSlot *row, ScanKey key)
 {
@@ -247,7 +251,7 @@ dcx_lookup_row(Oid relation, Oid index_oid, Datum value, bool lock,
 	bool			found = false;
 	ScanKeyData		key;
 
-	if (make_key(index, value, &key))
+	if (make_equality_key(index, value, &key))
 	{
 		IndexScanDesc scan = dcx_index_beginscan(table, index, begin_snapshot(lock), 1);
 

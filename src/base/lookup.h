@@ -1,13 +1,11 @@
 /*
  * lookup.h
- *		One row by an index, without SPI and the planner.
+ *		Reads one row by an index, without SPI and the planner.
  *
- * What every call needs, such as which table is attached and how an account stands, is one row
- * of a table. A statement for it costs several times what the index scan in it does, and its plan
- * is made for the table's size at some earlier time.
+ * Nearly every call needs a row or two of ours: which table is attached, how an account stands. A statement for that
+ * costs several times what its index scan costs, and its plan depends on how large the table was at some time.
  *
- * No rights are checked: that the table may be read, and its owner trusted, is the caller's
- * business.
+ * Nothing here checks rights: the caller makes sure that the table may be read, and that its owner is trusted.
  */
 #ifndef DCX_LOOKUP_H
 #define DCX_LOOKUP_H
@@ -19,29 +17,33 @@
 #include "src/base/shape.h"
 
 /*
- * Reads the row of a table of ours whose primary key has these values: under the active snapshot, or
- * under a new one that sees our own changes so far. columns: their numbers, as in shape.h; their
- * values are copied into the current memory context. False where there is no such row. A table that
- * is not as we made it, or has a value that cannot be ours, is 55000: its owner, who may be an
- * ordinary role, can have altered it.
+ * Reads the row of a table of ours whose primary key has these values. False when there is none.
+ *
+ * latest: under a new snapshot, which also sees what our own transaction has done so far; otherwise under the active
+ * snapshot. columns: which columns are read, by their numbers in tables.h. Their values are copied into the current
+ * memory context.
+ *
+ * 55000 when the table is not as we made it, or has a value that we cannot have written: its owner, who may be an
+ * ordinary role, can have changed it.
  */
 extern bool dcx_lookup(DcxTableId id, Oid relation, const Datum *keys, bool latest, int ncolumns,
 					   const int *columns, Datum *values, bool *nulls);
 
 /*
- * One version of a row: every update makes another. Of our own transaction's the place and the
- * transaction are not enough: it can empty the table, or rewrite it, and put another there.
+ * Identifies a version of a row; every update makes another version. Place and transaction identify a version that
+ * another transaction made. Our own transaction can truncate or rewrite the table and put another version into the
+ * same place, so the command counts as well.
  */
 typedef struct DcxRowVersion
 {
 	ItemPointerData place;
 	TransactionId	made_by;
-	CommandId		made_at; /* InvalidCommandId, unless made by our own transaction */
+	CommandId		made_at; /* InvalidCommandId, unless our own transaction made it */
 } DcxRowVersion;
 
 /*
- * The same for the last row, in the order of the primary key, whose key begins with the value; and
- * which version of the row it is.
+ * Reads the last row, in the order of the primary key, among those whose first key column has this value; under the
+ * active snapshot. *version: which version of the row it is. Otherwise as dcx_lookup().
  */
 extern bool dcx_lookup_last(DcxTableId id, Oid relation, Datum key, int ncolumns,
 							const int *columns, Datum *values, bool *nulls, DcxRowVersion *version);
@@ -49,11 +51,14 @@ extern bool dcx_lookup_last(DcxTableId id, Oid relation, Datum key, int ncolumns
 extern bool dcx_same_version(const DcxRowVersion *a, const DcxRowVersion *b);
 
 /*
- * Gives take() the row whose column has the value (of the column's base type), under the active snapshot;
- * index: dcx_shape_index()'s answer about the column.
- * lock: as SELECT ... FOR NO KEY UPDATE does, under a new snapshot, the row then being the newest
- * version. False where that is not simply so: no row, or one that others changed meanwhile in a way
- * that a statement has to deal with.
+ * Finds the row of a table whose column has this value, and calls take() with it. index: dcx_shape_index()'s answer
+ * about that column. value: of the column's base type.
+ *
+ * Without lock: under the active snapshot. With lock: under a new snapshot, and the row is locked as by SELECT ...
+ * FOR NO KEY UPDATE, so take() gets its newest version.
+ *
+ * False, and take() is not called, when there is no such row, or others have changed it in a way that only a
+ * statement can deal with: then run a statement.
  */
 extern bool dcx_lookup_row(Oid table, Oid index, Datum value, bool lock,
 						   void (*take)(Relation table, TupleTableSlot *row, void *argument),

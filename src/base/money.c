@@ -1,6 +1,6 @@
 /*
  * money.c
- *		Exact decimals: prices, quantities, and the sum of their products.
+ *		Exact decimals: prices, quantities, and sums of price x quantity.
  */
 #include "postgres.h"
 
@@ -10,8 +10,8 @@
 #include "src/base/money.h"
 
 /*
- * A price of up to six decimals below 10^9 is kept as a scaled integer. That leaves room for
- * quantities of four digits at least before 64 bits are full; beyond that numeric takes over.
+ * A price below 10^9 with at most six decimals is kept as a scaled integer: less than 10^15. So
+ * quantities up to 9,223 never overflow 64 bits; where price x quantity does, numeric takes over.
  */
 #define SMALL_SCALE 6
 #define SMALL_LIMIT INT64CONST(1000000000)
@@ -36,6 +36,7 @@ min_scale(Numeric value)
 	return DatumGetInt32(DirectFunctionCall1(numeric_min_scale, NumericGetDatum(value)));
 }
 
+/* Rounds to so many decimals, half away from zero. */
 static Numeric
 round_to(Numeric value, int scale)
 {
@@ -133,7 +134,7 @@ dcx_quantity_from_numeric(const char *name, Numeric value)
 	if (unlikely(numeric_is_nan(value) || numeric_is_inf(value)))
 		refuse_quantity(name, dcx_numeric_text(value));
 
-	/* Without decimals it is whole; with some it may be so all the same. */
+	/* A number with decimals can be whole, too: 2.00. */
 	scale = DatumGetInt32(DirectFunctionCall1(numeric_scale, NumericGetDatum(value)));
 	n = numeric_int4_opt_error(value, &out_of_range);
 	if (!out_of_range && (scale == 0 || dcx_money_compare(int64_to_numeric(n), value) == 0))
@@ -235,7 +236,7 @@ dcx_money_text(Numeric value)
 	return dcx_numeric_text(dcx_money_display(value));
 }
 
-/* The sum in 64-bit integers; false where it does not fit them. */
+/* Computes the sum in 64-bit integers. False when it does not fit. */
 static bool
 sum_small(const DcxTerm *terms, int nterms, int64 *sum, int *scale)
 {

@@ -1,11 +1,10 @@
 /*
  * money.h
- *		Exact decimals: prices, quantities, and the sum of their products.
+ *		Exact decimals: prices, quantities, and sums of price x quantity.
  *
- * Whole quantities of ordinary prices are computed as scaled 64-bit integers; whatever does not
- * fit is computed as numeric. Both give the same digits: the value exactly, shown with at least
- * two decimals and with more only where the value has more. Nothing here reads a table, a cache
- * or a clock.
+ * Prices in whole or decimal cents and whole quantities are computed as scaled 64-bit integers. What does not fit is
+ * computed as numeric. Both give the same digits: the exact value, with at least two decimals, and with more only
+ * where the value has more. Nothing here reads a table, a cache or a clock.
  */
 #ifndef DCX_MONEY_H
 #define DCX_MONEY_H
@@ -15,47 +14,44 @@
 #include "common/int.h"
 #include "utils/numeric.h"
 
-/* A price as a price book keeps it. Finite and not negative; the book sees to that. */
-typedef struct DcxPrice
-{
-	Numeric value;	  /* the price */
-	int64	mantissa; /* value = mantissa / 10^scale, where scale is not negative */
-	int		scale;	  /* DCX_CENTS at least; -1 where the price does not fit a mantissa */
-} DcxPrice;
-
-/* Money is shown with cents, always. */
+/* Money has two decimals, and is always shown with both. */
 #define DCX_CENTS 2
 
-/* How much of a product: finite, of any sign. */
+/* A price, prepared for arithmetic. Finite and not negative: whoever sets one checks that before. */
+typedef struct DcxPrice
+{
+	Numeric value;
+	int64	mantissa; /* value = mantissa / 10^scale, unless scale is -1 */
+	int		scale;	  /* at least DCX_CENTS; -1: the price does not fit into a mantissa */
+} DcxPrice;
+
+/* How much of a product. Finite, of any sign. */
 typedef struct DcxQuantity
 {
-	Numeric fraction; /* the quantity, where it is not whole or too large for n; else NULL */
-	int64	n;		  /* the quantity, where it is a whole number */
+	Numeric fraction; /* NULL: the quantity is n. Else it is this: not whole, or too large for n */
+	int64	n;
 } DcxQuantity;
 
-/* One product of a sum: a price and how much of it. */
+/* One term of a sum: price x quantity. */
 typedef struct DcxTerm
 {
 	const DcxPrice *price;
 	DcxQuantity		quantity;
 } DcxTerm;
 
-/* Whether a value is there, finite and not negative, and so may be a price. */
+/* Whether a value can be a price: not NULL, finite and not negative. */
 extern bool dcx_price_is_usable(Numeric value);
 
-/*
- * Prepares a price. value must be finite and is kept, not copied: it has to live as long as the
- * price.
- */
+/* Prepares a price. The value must be usable. It is not copied: it has to live as long as the price. */
 extern void dcx_price_set(DcxPrice *price, Numeric value);
 
-/* What is not a whole number up to 2^53; call dcx_quantity_from_float8(). */
+/* dcx_quantity_from_float8() calls it for what is not a whole number up to 2^53. Call that instead. */
 extern DcxQuantity dcx_quantity_from_fraction(const char *name, float8 value);
 
 /*
- * Reads an argument as a quantity. A float8 that is a whole number up to 2^53 is that number;
- * any other one is its 15-digit decimal, as float8::numeric. NaN and infinity are errors (22023)
- * that call the argument by name.
+ * Reads an argument as a quantity. A float8 that is a whole number up to 2^53 is taken exactly; any other becomes a
+ * decimal of 15 digits, as float8::numeric does. NaN and infinity are refused (22023), and the error names the
+ * argument.
  */
 static inline DcxQuantity
 dcx_quantity_from_float8(const char *name, float8 value)
@@ -77,11 +73,11 @@ extern DcxQuantity dcx_quantity_from_numeric(const char *name, Numeric value);
  */
 extern Numeric dcx_numeric_from_float8(float8 value);
 
-/* Of the fraction of a quantity; call dcx_quantity_sign() and dcx_quantity_is_whole(). */
+/* The slow cases of dcx_quantity_sign() and dcx_quantity_is_whole(). Call those instead. */
 extern int	dcx_quantity_fraction_sign(Numeric fraction);
 extern bool dcx_quantity_fraction_is_whole(Numeric fraction);
 
-/* Below 0, 0, or above 0. */
+/* -1, 0 or 1, as the quantity is below, equal to or above 0. */
 static inline int
 dcx_quantity_sign(DcxQuantity quantity)
 {
@@ -90,19 +86,19 @@ dcx_quantity_sign(DcxQuantity quantity)
 	return quantity.n > 0 ? 1 : quantity.n < 0 ? -1 : 0;
 }
 
-/* Whether it is a whole number, however large. */
+/* Whether a quantity is a whole number, however large. */
 static inline bool
 dcx_quantity_is_whole(DcxQuantity quantity)
 {
 	return likely(!quantity.fraction) || dcx_quantity_fraction_is_whole(quantity.fraction);
 }
 
-/* The quantity as numeric, without trailing zeros. May be the very one in the quantity. */
+/* A quantity as numeric, without trailing zeros. */
 extern Numeric dcx_quantity_numeric(DcxQuantity quantity);
 
 /*
- * Adds price x quantity to a sum of whole cents, the usual case; false where it does not fit, and
- * the sum is of no use then.
+ * The quick way to sum up, for the usual case. Adds price x quantity to a sum of whole cents. False when the price
+ * has more decimals, the quantity is not whole, or it overflows: then the sum is useless, call dcx_money_sum().
  */
 static inline bool
 dcx_money_add_cents(int64 *cents, const DcxPrice *price, DcxQuantity quantity)
@@ -114,7 +110,7 @@ dcx_money_add_cents(int64 *cents, const DcxPrice *price, DcxQuantity quantity)
 				  !pg_add_s64_overflow(*cents, amount, cents));
 }
 
-/* A sum of whole cents as dcx_money_sum() gives it. */
+/* Such a sum as numeric, the same as dcx_money_sum() returns. */
 static inline Numeric
 dcx_money_from_cents(int64 cents)
 {
@@ -122,45 +118,43 @@ dcx_money_from_cents(int64 cents)
 }
 
 /*
- * The sum of price x quantity over the terms, exact and not rounded, with two decimals or as many
- * as the value needs. A new value in the current memory context. Numbers beyond numeric's own
- * range are numeric's error (22003).
+ * The sum of the terms: exact, not rounded, with two decimals or as many as the value needs. In the current memory
+ * context, as all numerics below. A value beyond numeric's range is 22003, numeric's own error.
  */
 extern Numeric dcx_money_sum(const DcxTerm *terms, int nterms);
 
-/* A price as it is shown: two decimals, or as many as it needs. */
+/* A value as it is shown: two decimals, or as many as it needs. The value stays the same. */
 extern Numeric dcx_money_display(Numeric value);
 
-/* An amount in whole cents: half a cent goes away from zero. */
+/* A value rounded to whole cents, half a cent away from zero. */
 extern Numeric dcx_money_cents(Numeric value);
 
 /*
- * Reads an argument as an amount of money to move: finite, above 0 and in whole cents; anything
- * else is an error (22023) that calls the argument by name.
+ * Reads an argument as an amount of money to move. It must be finite, above 0 and in whole cents; anything else is
+ * refused (22023), and the error names the argument.
  */
 extern Numeric dcx_money_amount(const char *name, Numeric value);
 
-/* Below 0, 0, or above 0, as a is less than, equal to or greater than b. */
+/* Below 0, 0 or above 0, as a is less than, equal to or greater than b. */
 extern int dcx_money_compare(Numeric a, Numeric b);
 
-/* New values in the current memory context. */
 extern Numeric dcx_money_add(Numeric a, Numeric b);
 extern Numeric dcx_money_subtract(Numeric a, Numeric b);
 extern Numeric dcx_money_multiply(Numeric a, Numeric b);
 
-/* Whether a value is there and a whole number of 32 bits, which n then is. */
+/* Whether a value is not NULL and a whole number of 32 bits; then *n is set to it. */
 extern bool dcx_numeric_is_int32(Numeric value, int32 *n);
 
-/* part / whole in percent, to two decimals; NULL where whole is 0. */
+/* part / whole in percent, rounded to two decimals. NULL when whole is 0. */
 extern Numeric dcx_money_percent(Numeric part, Numeric whole);
 
-/* A number without trailing zeros. A new value in the current memory context. */
+/* A number without trailing zeros. */
 extern Numeric dcx_numeric_trimmed(Numeric value);
 
-/* A number as text, with the decimals that it has. */
+/* A number as text, with all its decimals. */
 extern char *dcx_numeric_text(Numeric value);
 
-/* An amount as text, with two decimals or as many as it needs. */
+/* A number as text, as dcx_money_display() shows it. */
 extern char *dcx_money_text(Numeric value);
 
 #endif /* DCX_MONEY_H */

@@ -6,28 +6,28 @@
 #define DCX_RELATION_H
 
 /*
- * The relation a user means by a text: a name as SQL writes it, on the search_path; failing that,
- * a name to the letter, so that OrganisationWallet finds "OrganisationWallet". InvalidOid when
- * there is none.
+ * The relation that a user means by a text. The text is read as SQL reads a name, and looked up on the search_path. If
+ * there is no such relation, it is taken literally: so OrganisationWallet finds "OrganisationWallet". InvalidOid when
+ * that finds nothing, either.
  */
 extern Oid dcx_relation_named(const char *text);
 
-/* Schema-qualified and quoted name of a relation. Never NULL. */
+/* The name of a relation, qualified and quoted. Never NULL, even when the relation has been dropped. */
 extern char *dcx_relation_name(Oid relation);
 
 /*
- * Refuses (42501) unless the caller may act as the relation's owner: what is bound is read as its
- * owner, on behalf of everybody.
+ * Refuses (42501) a caller who may not act as the relation's owner. Attaching checks it, since an attached relation is
+ * read as its owner, for everybody.
  */
 extern void dcx_relation_check_owner(Oid relation);
 
 /* The relation's owner; InvalidOid when there is no such relation. */
 extern Oid dcx_relation_owner(Oid relation);
 
-/* The names of a relation's columns, comma-separated, for an error's detail. */
+/* The names of a relation's columns, separated by commas, for an error's detail. */
 extern char *dcx_relation_columns(Oid relation);
 
-/* Whether a column's type (or the one its domain is of) is a number that casts to numeric. */
+/* Whether a type, or the base type of a domain, is a number that can be cast to numeric. */
 extern bool dcx_relation_type_is_number(Oid type);
 
 #endif /* DCX_RELATION_H */

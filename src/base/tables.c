@@ -1,6 +1,9 @@
 /*
  * tables.c
- *		Our tables in schema dcx: what they are, how they are made, and brought along.
+ *		Our tables in schema dcx: their columns, and how they are made and upgraded.
+ *
+ * dcx_tables[] is the only definition: CREATE TABLE, ALTER TABLE, the checks of shape.c and the reads of lookup.c all
+ * follow it.
  */
 #include "postgres.h"
 
@@ -23,7 +26,7 @@
 
 #define SCHEMA "dcx"
 
-/* What a column's values are. */
+/* Abbreviations for the table below: the parts of a column that recur. */
 #define NOT_NULL	 .not_null = true, .since = 1
 #define MAY_BE_NULL	 .since = 1
 #define NOT_NEGATIVE .not_negative = true
@@ -32,8 +35,8 @@
 #define TEXTS		 TEXTARRAYOID, DEFAULT_COLLATION_OID
 
 /*
- * There are no CHECK constraints: each statement would read their text anew, and they took a tenth
- * of a hold's time. Nobody but us writes here, and the audit looks at what they would have said.
+ * There are no CHECK constraints: the server parses them again for each statement, which took a tenth of a hold's time.
+ * Nobody but us writes here, and the audit checks what they would have checked.
  */
 const DcxTable dcx_tables[DCX_TABLES] = {
 	[DCX_TABLE_BINDING] =
@@ -180,7 +183,7 @@ dcx_tables_check_owner(Oid owner, const char *what)
 }
 
 static void
-execute(const char *sql)
+execute_ddl(const char *sql)
 {
 	dcx_query_execute(sql, 0, NULL, NULL, NULL);
 }
@@ -214,7 +217,7 @@ dcx_table_check_trusted(DcxTableId id)
 							   psprintf("table " SCHEMA ".%s", dcx_tables[id].name));
 }
 
-/* The definition of a column, as CREATE and ALTER TABLE take it. */
+/* Appends the definition of a column, as CREATE TABLE and ALTER TABLE want it. */
 static void
 append_column(StringInfo sql, const DcxTableColumn *column)
 {
@@ -227,7 +230,7 @@ append_column(StringInfo sql, const DcxTableColumn *column)
 		appendStringInfo(sql, " %s", column->rest);
 }
 
-/* Takes back what default privileges have granted on a table that was just made. */
+/* Revokes what default privileges have granted on a table that was just made. */
 static void
 make_private(Oid table)
 {
@@ -247,11 +250,11 @@ make_private(Oid table)
 						  NULL) > 0)
 		revoke = dcx_query_text(0, 1);
 	if (revoke)
-		execute(revoke);
+		execute_ddl(revoke);
 }
 
 static void
-create(DcxTableId id)
+create_table(DcxTableId id)
 {
 	const DcxTable *made = &dcx_tables[id];
 	StringInfoData	sql;
@@ -269,12 +272,12 @@ create(DcxTableId id)
 	appendStringInfoString(&sql, "))");
 	if (made->storage)
 		appendStringInfo(&sql, " WITH (%s)", made->storage);
-	execute(sql.data);
+	execute_ddl(sql.data);
 	if (made->index)
-		execute(psprintf("CREATE INDEX %s", made->index));
-	execute(psprintf("COMMENT ON TABLE " SCHEMA ".%s IS %s",
-					 made->name,
-					 quote_literal_cstr(psprintf("dcx_pricing: %s", made->comment))));
+		execute_ddl(psprintf("CREATE INDEX %s", made->index));
+	execute_ddl(psprintf("COMMENT ON TABLE " SCHEMA ".%s IS %s",
+						 made->name,
+						 quote_literal_cstr(psprintf("dcx_pricing: %s", made->comment))));
 	make_private(dcx_table_relation(id));
 }
 
@@ -297,9 +300,9 @@ dcx_table_lacks(DcxTableId id)
 	return lacks;
 }
 
-/* Adds the columns that a table lacks and that may be NULL, as its owner. */
+/* Adds the columns that a table lacks and that may be NULL; as the table's owner. */
 static void
-bring_along(DcxTableId id, Oid owner)
+add_columns(DcxTableId id, Oid owner)
 {
 	List	 *lacks = dcx_table_lacks(id);
 	ListCell *lc;
@@ -316,7 +319,7 @@ bring_along(DcxTableId id, Oid owner)
 		initStringInfo(&sql);
 		appendStringInfo(&sql, "ALTER TABLE " SCHEMA ".%s ADD COLUMN ", dcx_tables[id].name);
 		append_column(&sql, column);
-		execute(sql.data);
+		execute_ddl(sql.data);
 		ereport(NOTICE,
 				errmsg("column \"%s\" has been added to table " SCHEMA ".%s",
 					   column->name,
@@ -333,13 +336,13 @@ dcx_table_make(DcxTableId id)
 	dcx_table_check_trusted(id);
 	if (!OidIsValid(get_namespace_oid(SCHEMA, true)))
 	{
-		execute("CREATE SCHEMA " SCHEMA);
-		execute("COMMENT ON SCHEMA " SCHEMA " IS 'dcx_pricing: what is attached'");
+		execute_ddl("CREATE SCHEMA " SCHEMA);
+		execute_ddl("COMMENT ON SCHEMA " SCHEMA " IS 'dcx_pricing: what is attached'");
 	}
 	relation = dcx_table_relation(id);
 	if (!OidIsValid(relation))
-		create(id);
-	/* Any other is refused afterwards, as it is. */
+		create_table(id);
+	/* What is not a plain table is left alone: dcx_shape_check() refuses it. */
 	else if (get_rel_relkind(relation) == RELKIND_RELATION)
-		bring_along(id, dcx_relation_owner(relation));
+		add_columns(id, dcx_relation_owner(relation));
 }

@@ -1,24 +1,24 @@
 /*
  * tables.h
- *		Our tables in schema dcx: what they are, how they are made, and brought along.
+ *		Our tables in schema dcx: their columns, and how they are made and upgraded.
  *
- * They belong to whoever attached, are kept by pg_dump and outlive the extension. So they can be of
- * an earlier version than the library, or of a later one. Every attach writes into its rows of
- * dcx.binding which version it left behind:
+ * The tables belong to whoever attached, are dumped by pg_dump and outlive the extension. So they can be of an earlier
+ * version than the library, or of a later one. Every attach writes the version that it leaves behind into its rows of
+ * dcx.binding:
  *
- *		1	no version stands there
- *		2	dcx.binding.version
+ *		1	a row without a version
+ *		2	dcx.binding.version was added
  *
- * A later version adds columns that may be NULL, and nothing else: then a library works on tables of
- * an earlier version, where such a column is not there yet and reads as NULL, until somebody attaches
- * again and the column is added. On tables of a later version it does not work (55000): it would not
- * write what that version counts on.
+ * A later version only ever adds columns that may be NULL. So a library works with tables of an earlier version: a
+ * column that is not there yet reads as NULL, until somebody attaches again and it is added. A library refuses (55000)
+ * tables of a later version, since it would not write what that version relies on.
  */
 #ifndef DCX_TABLES_H
 #define DCX_TABLES_H
 
 #include "nodes/pg_list.h"
 
+/* The version that this library makes. */
 #define DCX_TABLES_VERSION 2
 
 /* Our tables, all in schema dcx. */
@@ -33,19 +33,19 @@ typedef enum DcxTableId
 } DcxTableId;
 
 #define DCX_TABLES		   6
-#define DCX_TABLE_COLUMNS  20 /* at most */
-#define DCX_TABLE_KEY_SIZE 2  /* at most */
+#define DCX_TABLE_COLUMNS  20 /* the most columns that a table has */
+#define DCX_TABLE_KEY_SIZE 2  /* the most columns that a primary key has */
 
-/* A column of ours. A user's own columns beside ours are nobody's concern. */
+/* A column of ours. Users may add columns of their own, which we ignore. */
 typedef struct DcxTableColumn
 {
 	const char *name;
 	Oid			type;
-	Oid			collation;	  /* of text and text[], else InvalidOid */
-	bool		not_null;	  /* a NULL that is read is damage */
-	bool		not_negative; /* of numeric, which is always finite: likewise */
-	int			since;		  /* the version of our tables that it came with */
-	const char *rest;		  /* of its definition, or NULL */
+	Oid			collation; /* of text and text[]; else InvalidOid */
+	bool		not_null;  /* a NULL in it is an error when it is read */
+	bool not_negative; /* of a numeric: so is a value below 0 (one that is not finite always is) */
+	int	 since;		   /* the version of our tables that it came with */
+	const char *rest;  /* the rest of its definition, such as a default; or NULL */
 } DcxTableColumn;
 
 typedef struct DcxTable
@@ -53,15 +53,15 @@ typedef struct DcxTable
 	const char	  *name;
 	int			   ncolumns;
 	DcxTableColumn columns[DCX_TABLE_COLUMNS];
-	int			   nkeys; /* columns of the primary key, in its order */
-	int			   keys[DCX_TABLE_KEY_SIZE];
-	const char	  *storage; /* parameters of the table, or NULL */
-	const char	  *index;	/* the columns of another index, or NULL */
-	const char	  *comment;
-	const char	  *catalog; /* dcx_attach_<catalog>() makes it */
+	int			   nkeys;
+	int			   keys[DCX_TABLE_KEY_SIZE]; /* the columns of the primary key, in its order */
+	const char	  *storage;					 /* storage parameters, or NULL */
+	const char	  *index;					 /* another index, as CREATE INDEX takes it; or NULL */
+	const char	  *comment;					 /* for COMMENT ON TABLE */
+	const char	  *catalog;					 /* dcx_attach_<catalog>() makes the table */
 } DcxTable;
 
-/* By DcxTableId; the columns of a table by the numbers below. */
+/* The tables, by DcxTableId. Their columns have the numbers that follow. */
 extern const DcxTable dcx_tables[DCX_TABLES];
 
 enum
@@ -144,7 +144,7 @@ enum
 	DCX_KEY_HOLD_ID
 };
 
-/* The relation of that name in schema dcx, whatever it is; or InvalidOid. */
+/* The relation with the table's name in schema dcx, whatever it is. InvalidOid when there is none. */
 extern Oid dcx_table_relation(DcxTableId id);
 
 /*
@@ -153,20 +153,22 @@ extern Oid dcx_table_relation(DcxTableId id);
  */
 extern void dcx_tables_check_owner(Oid owner, const char *what);
 
-/* The same for schema dcx and a table in it, where they are there. */
+/* The same for the owners of schema dcx and a table in it, if these exist. */
 extern void dcx_table_check_trusted(DcxTableId id);
 
 /*
- * Inside a run, as the caller: makes a table, and schema dcx before, where it is missing; nobody else
- * gets a right on it, whatever default privileges say. One that is there must be trusted (42501), and gets, as its owner, the columns that it lacks and that may be NULL, each
- * with a notice. Whether it is then as it has to be is for dcx_shape_check() to say.
+ * Inside a run as the caller: makes a table that is missing, and schema dcx. No other role gets a right on it, whatever
+ * the default privileges say.
+ *
+ * A table that exists must be trusted (42501), and gets the columns that it lacks and that may be NULL, each with a
+ * notice. Call dcx_shape_check() afterwards: this does not check whether the table is as it should be.
  */
 extern void dcx_table_make(DcxTableId id);
 
-/* The columns that a table lacks, as a list of const DcxTableColumn *; NIL where there is no table. */
+/* The columns that a table lacks, as a list of const DcxTableColumn *. NIL when there is no such table. */
 extern List *dcx_table_lacks(DcxTableId id);
 
-/* Whether attaching again would add a column: it may be NULL. */
+/* Whether attaching again adds this column when it is missing; it does when the column may be NULL. */
 extern bool dcx_table_may_add(const DcxTableColumn *column);
 
 #endif /* DCX_TABLES_H */

@@ -8,12 +8,12 @@
 /* Compares by bytes, as strcmp() does. NULL comes last; two NULLs are equal. */
 extern int dcx_text_compare(const char *a, const char *b);
 
-/* Sorts texts by dcx_text_compare() and removes doubles; returns how many are left. */
+/* Sorts an array of texts and removes duplicates; returns how many are left. */
 extern int dcx_text_sort(const char **texts, int n);
 
 /*
- * The first texts, as in "a, b, and 3 more": at most that many by name. "none" when n is 0. In the
- * current memory context.
+ * A list for an error, such as "a, b, and 3 more". most: how many texts it names at most; only so many are read of
+ * the array. "none" when n is 0. In the current memory context.
  */
 extern char *dcx_text_list(const char *const *texts, int n, int most);
 
