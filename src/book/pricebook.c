@@ -1,6 +1,28 @@
 /*
  * pricebook.c
- *		Which price book answers: the catalog's own, or one that was saved.
+ *		Which price book answers: the catalog's own, or a saved one.
+ *
+ * A shelf is what a backend knows of one catalog: the book in memory, the newest saved book, what was decided. There is
+ * one static shelf per catalog. dcx_pricebook_get() goes through these steps, and stops at the first that answers:
+ *
+ *	1. quick			one look at the stamp shows that nothing can have changed
+ *	2. is_saved_chosen	decides between the saved book and the catalog, once per transaction
+ *	3. saved_book		the book in memory if it still is the newest saved one, else that is loaded
+ *	   live_book		the book in memory if it still holds by the exactness rule, else the catalog is read
+ *	   load_from_afar	the same where the catalog is in another database, and can be out of reach
+ *
+ * Rules
+ *
+ * Re-entry: reading a relation can run code (views, casts, triggers of its owner) that calls our functions and so comes
+ * back here. So a new book is built aside, in a memory context of its own, and swap_in() then puts it in place in one
+ * step that cannot fail. An error on the way leaves the old book as it was.
+ *
+ * Snapshots: everything is read under the active snapshot, and its stamp is taken before (snapshot.h).
+ *
+ * Locks: what is read is locked ACCESS SHARE by those who read it. A book in memory needs no lock.
+ *
+ * Outages: a subtransaction is what undoes a read that has failed. It is opened only where the saved book could answer
+ * (may_survive). A transaction that has already read from the other server cannot be saved: it fails at its end anyway.
  */
 #include "postgres.h"
 
@@ -20,27 +42,28 @@
 #include "src/book/services.h"
 #include "src/remote/remote.h"
 
-/* How long a catalog that could not be reached is left alone, in seconds. */
+/* For how many seconds a catalog that could not be reached is not tried again. */
 #define RETRY_AFTER 10
 
 int dcx_max_price_age = 0;
 int dcx_on_outage = DCX_ON_OUTAGE_ERROR;
 
-/* A book and where it is from. */
+/* A book in memory, and where it came from. */
 typedef struct Origin
 {
-	DcxPriceBook *book; /* NULL: none yet */
-	MemoryContext context;
-	int			  nproducts;
-	bool		  saved;
-	Oid			  relation; /* what it was read from */
-	TimestampTz	  read_at;	/* when its prices were last seen there */
-	DcxSource	  source;	/* not of a saved book */
-	int64		  book_id;	/* of a saved book */
-	DcxRowVersion version;	/* of a saved book */
-	DcxStamp	  stamp;
+	DcxPriceBook *book;		 /* NULL: none was loaded yet */
+	MemoryContext context;	 /* of the book */
+	int			  nproducts; /* how many rows it was made of */
+	bool		  saved;	 /* from dcx.price_book; else from the catalog */
+	Oid			  relation;	 /* that it was read from; the first, if there are several */
+	TimestampTz	  read_at;	 /* when its prices were last seen in the catalog */
+	DcxSource	  source;	 /* of the catalog's own book: what was read */
+	int64		  book_id;	 /* of a saved book */
+	DcxRowVersion version;	 /* of a saved book: of its row */
+	DcxStamp	  stamp;	 /* what the read could see */
 } Origin;
 
+/* Reads a catalog: dcx_products_rows() or dcx_services_rows(). */
 typedef DcxProductRow *(*ReadRows)(const DcxPriced *priced, bool full, int *nrows,
 								   DcxSource *source, DcxStamp *stamp);
 
@@ -48,34 +71,38 @@ typedef DcxProductRow *(*ReadRows)(const DcxPriced *priced, bool full, int *nrow
 typedef struct Shelf
 {
 	ReadRows  read;
-	DcxPriced priced; /* what is attached */
-	DcxSaved  newest;
-	Origin	  current;
+	DcxPriced priced;  /* what is attached */
+	DcxSaved  newest;  /* the newest saved book */
+	Origin	  current; /* the book in memory */
 
 	/*
-	 * Whether one look at the stamp is enough: the book is from tables, and all that led to it was
-	 * read under the same stamp. True under this setting, for transactions that begin until then.
+	 * Step 1. If quick is set, the book in memory answers while its stamp holds by the inline check alone: it is from
+	 * tables, and everything that led to it (bindings, the newest saved book) was read under an equal stamp. Set only
+	 * for this max_price_age, and for transactions that begin no later than quick_until.
 	 */
 	bool		quick;
 	int			quick_max_age;
 	TimestampTz quick_until;
 
-	/* What was decided for a transaction; under max_price_age = 0 only after an outage. */
+	/*
+	 * Step 2: what was decided for a transaction. With max_price_age = 0 there is nothing to decide, unless the
+	 * catalog is out of reach.
+	 */
 	struct
 	{
-		LocalTransactionId lxid;
-		int				   max_age;
-		bool			   saved;
-		bool			   outage; /* for want of something better */
-		TransactionId	   xmax;   /* of the snapshot it was decided under */
-		uint32			   xcnt;
+		LocalTransactionId lxid;	/* the transaction */
+		int				   max_age; /* max_price_age at the time */
+		bool			   saved;	/* the newest saved book answers; else the catalog */
+		bool			   outage;	/* it does because the catalog cannot be reached */
+		TransactionId	   xmax;	/* of the snapshot under which this was decided */
+		uint32			   xcnt;	/* likewise */
 	} chosen;
 
-	/* The last outage: of what, and until when not to try again. */
+	/* The last outage: of which relation, and until when not to try it again. */
 	Oid			outage_relation;
 	TimestampTz outage_until;
 
-	/* What was done so far, for dcx_price_book_stats(). */
+	/* Counters for dcx_price_book_stats(). */
 	int64 loads;
 	int64 remote_reads;
 	int64 hits;
@@ -86,14 +113,16 @@ static Shelf shelves[DCX_CATALOGS] = {
 	{.read = dcx_services_rows, .newest = {.catalog = DCX_ENETWORKS_NAME}},
 };
 
+/* What errors call the catalog. */
 static const char *
-what(const Shelf *shelf)
+catalog_noun(const Shelf *shelf)
 {
 	return dcx_catalogs[shelf - shelves].what;
 }
 
+/* The connection to the server that the catalog is on. */
 static DcxRemote *
-remote(const Shelf *shelf)
+remote_of(const Shelf *shelf)
 {
 	return dcx_catalog_remote(shelf - shelves);
 }
@@ -105,8 +134,8 @@ seconds_after(TimestampTz time, int seconds)
 }
 
 /*
- * Not where the catalog itself answers and a saved book could: that has to be remembered as decided,
- * transaction by transaction.
+ * Sets quick for the book in memory. Where both a saved book and the catalog could answer, and the catalog does, it is
+ * not set: the next transaction has to decide again.
  */
 static void
 set_quick(Shelf *shelf)
@@ -132,7 +161,7 @@ set_quick(Shelf *shelf)
 	}
 }
 
-/* Whether a book is of what is attached. */
+/* Whether a book was read from what is attached now. */
 static bool
 is_of(const Origin *origin, const DcxPriced *priced)
 {
@@ -144,7 +173,7 @@ is_of(const Origin *origin, const DcxPriced *priced)
 	return true;
 }
 
-/* A new book takes the old one's place. Nothing here can fail. */
+/* Puts a new book in the place of the old one. Nothing here can fail. */
 static void
 swap_in(Shelf *shelf, const Origin *fresh)
 {
@@ -158,13 +187,14 @@ swap_in(Shelf *shelf, const Origin *fresh)
 	shelf->loads++;
 }
 
-/* A context for a new book, which goes with the current one if the making fails. */
+/* A memory context for a new book. Until swap_in() it is a child of the current one, so an error frees it. */
 static MemoryContext
 book_context(void)
 {
 	return AllocSetContextCreate(CurrentMemoryContext, "dcx price book", ALLOCSET_DEFAULT_SIZES);
 }
 
+/* Reads the catalog itself. */
 static void
 load_live(Shelf *shelf)
 {
@@ -185,6 +215,7 @@ load_live(Shelf *shelf)
 		shelf->remote_reads++;
 }
 
+/* Reads the newest saved book. */
 static void
 load_saved(Shelf *shelf)
 {
@@ -207,6 +238,7 @@ load_saved(Shelf *shelf)
 	swap_in(shelf, &fresh);
 }
 
+/* Notes what was decided for this transaction. */
 static void
 choose(Shelf *shelf, bool saved, bool outage)
 {
@@ -218,7 +250,7 @@ choose(Shelf *shelf, bool saved, bool outage)
 	shelf->chosen.xcnt = GetActiveSnapshot()->xcnt;
 }
 
-/* Whether the active snapshot, a cursor's for example, is from before the decision. */
+/* Whether the active snapshot is older than the decision. A cursor's can be. */
 static bool
 is_older_snapshot(const Shelf *shelf)
 {
@@ -228,7 +260,7 @@ is_older_snapshot(const Shelf *shelf)
 		   (now->xmax == shelf->chosen.xmax && now->xcnt > shelf->chosen.xcnt);
 }
 
-/* The newest saved book answers, for want of something better: says so, once a transaction. */
+/* Decides for the newest saved book because the catalog cannot be reached; warns, once per transaction. */
 static void
 choose_for_outage(Shelf *shelf, const char *reason)
 {
@@ -236,16 +268,16 @@ choose_for_outage(Shelf *shelf, const char *reason)
 	ereport(WARNING,
 			errcode(DCX_ERRCODE_UNREACHABLE),
 			errmsg("the %s cannot be reached: prices are those last seen at %s",
-				   what(shelf),
+				   catalog_noun(shelf),
 				   timestamptz_to_str(shelf->newest.last_seen_at)),
 			errdetail("%s", reason));
 }
 
-/* A transaction that had read the catalog has lost it at its end: that is an outage, too. */
+/* Notes an outage that came at the end of a transaction: the connection was lost after the catalog had been read. */
 static void
 note_loss(Shelf *shelf)
 {
-	DcxRemote *from = remote(shelf);
+	DcxRemote *from = remote_of(shelf);
 
 	if (from->lost_at != 0 && shelf->current.book && !shelf->current.saved)
 	{
@@ -255,7 +287,7 @@ note_loss(Shelf *shelf)
 	from->lost_at = 0;
 }
 
-/* Whether the catalog is left alone for now, since it could not be reached a moment ago. */
+/* Whether the catalog is not tried now, because it could not be reached a moment ago. */
 static bool
 is_left_alone(Shelf *shelf)
 {
@@ -265,6 +297,7 @@ is_left_alone(Shelf *shelf)
 		   GetCurrentTransactionStartTimestamp() < shelf->outage_until;
 }
 
+/* Whether max_price_age lets the newest saved book answer in this transaction. */
 static bool
 is_young_enough(const Shelf *shelf)
 {
@@ -274,8 +307,8 @@ is_young_enough(const Shelf *shelf)
 }
 
 /*
- * Whether the newest saved book answers; it is up to date then. A transaction that has taken the
- * catalog itself stays with it.
+ * Decides whether the newest saved book answers; if so, shelf->newest is up to date afterwards. A transaction that was
+ * answered from the catalog itself stays with the catalog.
  */
 static bool
 is_saved_chosen(Shelf *shelf)
@@ -304,6 +337,7 @@ is_saved_chosen(Shelf *shelf)
 	return shelf->chosen.saved;
 }
 
+/* The newest saved book: the one in memory if it is the same, else it is loaded. */
 static DcxPriceBook *
 saved_book(Shelf *shelf)
 {
@@ -321,7 +355,7 @@ saved_book(Shelf *shelf)
 	return shelf->current.book;
 }
 
-/* What a saved book could do about an outage. */
+/* A hint for an outage: what a saved book could do about it. */
 static char *
 saved_hint(const Shelf *shelf)
 {
@@ -339,8 +373,8 @@ saved_hint(const Shelf *shelf)
 }
 
 /*
- * Deals with an error that has been caught, and its subtransaction rolled back, if there was one:
- * returns where a saved book answers instead.
+ * Handles an error that was caught while the catalog was read. survivable: the read was in a subtransaction, which has
+ * been rolled back. Returns if a saved book is to answer instead; else raises the error again.
  */
 static void
 survive_outage(Shelf *shelf, ErrorData *error, bool survivable)
@@ -348,7 +382,7 @@ survive_outage(Shelf *shelf, ErrorData *error, bool survivable)
 	if (error->sqlerrcode != DCX_ERRCODE_UNREACHABLE)
 		ReThrowError(error);
 
-	/* A view may have run code that comes back here, and what it saw was rolled back. */
+	/* Reading a view can have run code that came back here; what that saw has been rolled back. */
 	if (survivable)
 	{
 		dcx_saved_get(&shelf->newest);
@@ -370,20 +404,21 @@ survive_outage(Shelf *shelf, ErrorData *error, bool survivable)
 }
 
 static void
-load(void *shelf)
+load_callback(void *shelf)
 {
 	load_live(shelf);
 }
 
 static void
-release(void *shelf)
+release_callback(void *shelf)
 {
 	ReleaseCurrentSubTransaction();
 }
 
 /*
- * Whether an outage may be survived: by a transaction that has not read there before, or it would
- * fail at its end, and where a subtransaction can be started, in no parallel plan.
+ * Whether an outage could be survived now: the setting asks for it and there is a saved book; the transaction has not
+ * read from that server yet, or it would fail at its end; and a subtransaction can be started, which parallel mode does
+ * not allow.
  */
 static bool
 may_survive(const Shelf *shelf)
@@ -393,9 +428,10 @@ may_survive(const Shelf *shelf)
 }
 
 /*
- * Loads the catalog from where it may be out of reach. False where it is, and the newest saved book
- * is to answer. What then has been done in vain is rolled back, for which it takes a subtransaction;
- * its end is a message to the other server, too.
+ * Reads the catalog where it can be out of reach. False: it is, and the newest saved book is to answer.
+ *
+ * The read is in a subtransaction if an outage could be survived, so that a failed one can be rolled back. Releasing
+ * the subtransaction sends a message to the other server, which can fail as well, so dcx_remote_do() does both.
  */
 static bool
 load_from_afar(Shelf *shelf)
@@ -413,7 +449,7 @@ load_from_afar(Shelf *shelf)
 	PG_TRY();
 	{
 		if (subtransaction)
-			dcx_remote_do(remote(shelf), NIL, load, release, shelf);
+			dcx_remote_do(remote_of(shelf), NIL, load_callback, release_callback, shelf);
 		else
 			load_live(shelf);
 		shelf->outage_relation = InvalidOid;
@@ -436,6 +472,7 @@ load_from_afar(Shelf *shelf)
 	return !error;
 }
 
+/* The catalog's own book: the one in memory if it holds, else the catalog is read. */
 static DcxPriceBook *
 live_book(Shelf *shelf)
 {
@@ -510,13 +547,13 @@ dcx_pricebook_rows(DcxCatalogId id, int *nrows)
 	return dcx_saved_rows(&shelf->newest, nrows);
 }
 
-/* What a call site of dcx_price_book() gave last. */
+/* What dcx_price_book() returned last to a call site, kept in fn_extra. */
 typedef struct Shown
 {
 	DcxCatalogId id;
-	Jsonb		*value; /* NULL: nothing to be given again */
-	DcxStamp	 stamp;
-	int			 max_age;
+	Jsonb		*value;	  /* NULL: nothing that may be returned again */
+	DcxStamp	 stamp;	  /* what the read of it could see */
+	int			 max_age; /* max_price_age at the time */
 } Shown;
 
 static Jsonb *
@@ -528,9 +565,9 @@ copy_jsonb(Jsonb *value)
 /*
  * dcx_price_book(catalog text)
  *
- * An argument such as dcx_price_book() or jsonb_set(dcx_price_book(), ...) is evaluated for each
- * row, also from a subquery in FROM, which the planner pulls up. It is read for each statement, as a
- * view is: categories may be of another kind than products.
+ * The result is kept for the call site: an argument such as dcx_price_book() or jsonb_set(dcx_price_book(), ...) is
+ * evaluated for each row, even when it stands in a subquery in FROM, which the planner pulls up. It is kept under the
+ * strictest rule, that for views, and so for one statement: categories may be of another kind than products.
  */
 PG_FUNCTION_INFO_V1(dcx_price_book);
 Datum
@@ -559,7 +596,7 @@ dcx_price_book(PG_FUNCTION_ARGS)
 			shown = fcinfo->flinfo->fn_extra = palloc0(sizeof(Shown));
 		if (shown->value)
 			pfree(shown->value);
-		shown->value = NULL;
+		shown->value = NULL; /* in case the copy fails */
 		shown->value = copy_jsonb(value);
 		shown->id = id;
 		shown->stamp = stamp;
@@ -584,7 +621,7 @@ dcx_price_book_stats(PG_FUNCTION_ARGS)
 		Datum		  values[7] = {0};
 		bool		  nulls[7] = {false};
 
-		/* E-Networks is optional: what was never asked for is not worth a row. */
+		/* E-Networks is optional: no row when nobody has asked for it. */
 		if (id != DCX_AAS && !current->book)
 			continue;
 		values[0] = CStringGetTextDatum(dcx_catalogs[id].name);

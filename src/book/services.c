@@ -51,8 +51,7 @@ compare_lines(const void *a, const void *b)
 
 /* Appends the columns of one part. full: with those that pricing does not need. */
 static void
-append_part_columns(StringInfo sql, const char *alias, DcxEnetworksPart number, bool full,
-					Oid relation)
+append_part(StringInfo sql, const char *alias, DcxEnetworksPart number, bool full, Oid relation)
 {
 	dcx_catalog_append_columns(sql,
 							   alias,
@@ -73,15 +72,15 @@ select_lines(const DcxPriced *priced, bool full)
 	appendStringInfoString(&sql, "SELECT ");
 	if (priced->n == 1)
 	{
-		append_part_columns(&sql, "v", DCX_NETWORK_PRICES, full, relation);
+		append_part(&sql, "v", DCX_NETWORK_PRICES, full, relation);
 		appendStringInfo(&sql, " FROM %s v", dcx_relation_name(relation));
 		return sql.data;
 	}
-	append_part_columns(&sql, "b", DCX_BANDWIDTH_PRICES, full, relation);
+	append_part(&sql, "b", DCX_BANDWIDTH_PRICES, full, relation);
 	appendStringInfoString(&sql, ", ");
-	append_part_columns(&sql, "s", DCX_NETWORK_SERVICES, full, priced->bindings[1]->relation);
+	append_part(&sql, "s", DCX_NETWORK_SERVICES, full, priced->bindings[1]->relation);
 	appendStringInfoString(&sql, ", ");
-	append_part_columns(&sql, "p", DCX_PROVIDERS, full, priced->bindings[2]->relation);
+	append_part(&sql, "p", DCX_PROVIDERS, full, priced->bindings[2]->relation);
 	appendStringInfo(&sql,
 					 " FROM %s s LEFT JOIN %s p ON p.id = s.\"providerId\""
 					 " LEFT JOIN %s b ON b.\"serviceId\" = s.id",
@@ -170,7 +169,7 @@ dcx_services_rows(const DcxPriced *priced, bool full, int *nrows, DcxSource *sou
 	static DcxPlan priced_plan;
 	static DcxPlan full_plan;
 	Oid			   relation = priced->bindings[0]->relation;
-	bool view = priced->n == 1; /* kept: reading can run code that attaches something else */
+	bool		   view = priced->n == 1; /* whatever is attached while we read */
 	MemoryContext  context = CurrentMemoryContext;
 	DcxProductRow *rows;
 	ServiceLine	  *lines;
