@@ -74,17 +74,20 @@ dcx_binding_check_entitled(const char *catalog, Oid relation, Oid owner, const c
 	if (superuser_arg(owner))
 		return;
 	if (!may_attach(owner, catalog))
-		ereport(ERROR,
-				errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				errmsg("table %s is not to be trusted", table),
-				errdetail("It belongs to role \"%s\", which may not call dcx_attach_%s().",
-						  GetUserNameFromId(owner, false),
-						  catalog),
-				errhint("Drop schema dcx and attach, or GRANT that role EXECUTE on it."));
+		ereport(
+			ERROR,
+			errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			errmsg("table %s cannot be trusted", table),
+			errdetail("It belongs to role \"%s\", which may not call dcx_attach_%s().",
+					  GetUserNameFromId(owner, false),
+					  catalog),
+			errhint(
+				"Drop schema dcx and attach again, or GRANT that role EXECUTE on the function."));
 	if (OidIsValid(relation_owner) && !has_privs_of_role(owner, relation_owner))
 		ereport(ERROR,
 				errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				errmsg("%s is bound by somebody who is not its owner", dcx_relation_name(relation)),
+				errmsg("%s was attached by a role that may not act as its owner",
+					   dcx_relation_name(relation)),
 				errdetail("It belongs to role \"%s\", %s to role \"%s\".",
 						  GetUserNameFromId(relation_owner, false),
 						  table,

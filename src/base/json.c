@@ -1,6 +1,8 @@
 /*
  * json.c
  *		Builds a jsonb, member by member.
+ *
+ * A thin layer over the server's pushJsonbValue(), which keeps the open objects and arrays in its own state.
  */
 #include "postgres.h"
 
@@ -36,24 +38,29 @@ push(DcxJson *json, const char *name, JsonbValue value)
 	pushJsonbValue(&json->state, name ? WJB_VALUE : WJB_ELEM, &value);
 }
 
+static void
+begin_container(DcxJson *json, const char *name, JsonbIteratorToken token)
+{
+	push_name(json, name);
+	pushJsonbValue(&json->state, token, NULL);
+}
+
 void
 dcx_json_begin_object(DcxJson *json, const char *name)
 {
-	push_name(json, name);
-	pushJsonbValue(&json->state, WJB_BEGIN_OBJECT, NULL);
+	begin_container(json, name, WJB_BEGIN_OBJECT);
+}
+
+void
+dcx_json_begin_array(DcxJson *json, const char *name)
+{
+	begin_container(json, name, WJB_BEGIN_ARRAY);
 }
 
 void
 dcx_json_end_object(DcxJson *json)
 {
 	json->whole = pushJsonbValue(&json->state, WJB_END_OBJECT, NULL);
-}
-
-void
-dcx_json_begin_array(DcxJson *json, const char *name)
-{
-	push_name(json, name);
-	pushJsonbValue(&json->state, WJB_BEGIN_ARRAY, NULL);
 }
 
 void

@@ -68,11 +68,9 @@ dcx_price_set(DcxPrice *price, Numeric value)
 	price->scale = -1;
 	if (scale <= SMALL_SCALE && dcx_money_compare(value, int64_to_numeric(SMALL_LIMIT)) < 0)
 	{
-		Datum scaled = DirectFunctionCall2(numeric_mul,
-										   NumericGetDatum(value),
-										   NumericGetDatum(int64_to_numeric(power_of_ten[scale])));
+		Numeric scaled = dcx_money_multiply(value, int64_to_numeric(power_of_ten[scale]));
 
-		price->mantissa = DatumGetInt64(DirectFunctionCall1(numeric_int8, scaled));
+		price->mantissa = DatumGetInt64(DirectFunctionCall1(numeric_int8, NumericGetDatum(scaled)));
 		price->scale = scale;
 	}
 }
@@ -101,7 +99,7 @@ refuse_quantity(const char *name, const char *value)
 			errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 			errmsg("%s must be a finite number", name),
 			errdetail("It is %s.", value),
-			errhint("NULL stands for what is not known."));
+			errhint("Use NULL for a value that is not known."));
 }
 
 DcxQuantity
@@ -182,52 +180,54 @@ dcx_money_amount(const char *name, Numeric value)
 
 	if (!finite || dcx_money_compare(value, int64_to_numeric(0)) <= 0 ||
 		min_scale(value) > DCX_CENTS)
-		ereport(ERROR,
-				errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				!finite ? errmsg("%s must be a finite number", name) :
-				dcx_money_compare(value, int64_to_numeric(0)) <= 0 ?
-						  errmsg("%s must be above 0", name) :
-						  errmsg("%s must be in whole cents", name),
-				errdetail("It is %s.", dcx_numeric_text(value)),
-				errhint("An amount is above 0 whichever way it goes, and in whole cents: "
-						"round(%s, 2).",
-						name));
+		ereport(
+			ERROR,
+			errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			!finite ? errmsg("%s must be a finite number", name) :
+			dcx_money_compare(value, int64_to_numeric(0)) <= 0 ?
+					  errmsg("%s must be above 0", name) :
+					  errmsg("%s must be in whole cents", name),
+			errdetail("It is %s.", dcx_numeric_text(value)),
+			errhint(
+				"An amount is above 0 for a debit as well as for a credit. To round it to cents: "
+				"round(%s, 2).",
+				name));
 	return round_to(value, DCX_CENTS);
+}
+
+/* A numeric operator of the server's, applied to two values. */
+static Numeric
+apply(PGFunction operator, Numeric a, Numeric b)
+{
+	return DatumGetNumeric(DirectFunctionCall2(operator, NumericGetDatum(a), NumericGetDatum(b)));
 }
 
 Numeric
 dcx_money_add(Numeric a, Numeric b)
 {
-	return DatumGetNumeric(
-		DirectFunctionCall2(numeric_add, NumericGetDatum(a), NumericGetDatum(b)));
+	return apply(numeric_add, a, b);
 }
 
 Numeric
 dcx_money_subtract(Numeric a, Numeric b)
 {
-	return DatumGetNumeric(
-		DirectFunctionCall2(numeric_sub, NumericGetDatum(a), NumericGetDatum(b)));
+	return apply(numeric_sub, a, b);
 }
 
 Numeric
 dcx_money_multiply(Numeric a, Numeric b)
 {
-	return DatumGetNumeric(
-		DirectFunctionCall2(numeric_mul, NumericGetDatum(a), NumericGetDatum(b)));
+	return apply(numeric_mul, a, b);
 }
 
 Numeric
 dcx_money_percent(Numeric part, Numeric whole)
 {
-	Datum hundredfold = DirectFunctionCall2(numeric_mul,
-											NumericGetDatum(part),
-											NumericGetDatum(int64_to_numeric(100)));
+	Numeric hundredfold = dcx_money_multiply(part, int64_to_numeric(100));
 
 	if (dcx_money_compare(whole, int64_to_numeric(0)) == 0)
 		return NULL;
-	return round_to(DatumGetNumeric(
-						DirectFunctionCall2(numeric_div, hundredfold, NumericGetDatum(whole))),
-					DCX_CENTS);
+	return round_to(apply(numeric_div, hundredfold, whole), DCX_CENTS);
 }
 
 char *
@@ -272,21 +272,17 @@ sum_small(const DcxTerm *terms, int nterms, int64 *sum, int *scale)
 Numeric
 dcx_money_sum(const DcxTerm *terms, int nterms)
 {
-	int64 small;
-	int	  scale;
-	Datum sum;
+	int64	small;
+	int		scale;
+	Numeric sum;
 
 	if (sum_small(terms, nterms, &small, &scale))
 		return int64_div_fast_to_numeric(small, scale);
 
-	sum = NumericGetDatum(int64_to_numeric(0));
+	sum = int64_to_numeric(0);
 	for (int i = 0; i < nterms; i++)
-	{
-		Datum amount = DirectFunctionCall2(numeric_mul,
-										   NumericGetDatum(terms[i].price->value),
-										   NumericGetDatum(quantity_value(terms[i].quantity)));
-
-		sum = DirectFunctionCall2(numeric_add, sum, amount);
-	}
-	return dcx_money_display(DatumGetNumeric(sum));
+		sum = dcx_money_add(sum,
+							dcx_money_multiply(terms[i].price->value,
+											   quantity_value(terms[i].quantity)));
+	return dcx_money_display(sum);
 }

@@ -58,7 +58,7 @@ dcx_names_moved(const char *detail)
 {
 	ereport(ERROR,
 			errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-			errmsg("a schema has been renamed meanwhile, and another one to its name"),
+			errmsg("a schema was replaced by another one of the same name"),
 			errdetail("%s", detail),
 			errhint("Run it again. If that does not help, see who owns the schema."));
 }
@@ -76,8 +76,8 @@ check_named_relation(Oid relation)
 	ereport(ERROR,
 			errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 			errmsg("%s is not the relation that was meant", dcx_relation_name(relation)),
-			errdetail("It belongs to role \"%s\", and was to be used as role \"%s\": a schema has "
-					  "been renamed just now, and another one to its name.",
+			errdetail("It belongs to role \"%s\", but the statement runs as role \"%s\": a schema "
+					  "was just replaced by another one of the same name.",
 					  GetUserNameFromId(owner, true),
 					  GetUserNameFromId(GetUserId(), true)),
 			errhint("Run it again. If that does not help, see who owns the schema."));

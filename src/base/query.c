@@ -292,7 +292,7 @@ result_row(uint64 row)
 		ereport(ERROR,
 				errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				errmsg("a table is not as dcx_pricing made it"),
-				errdetail("A statement on it gave fewer rows than it has to."),
+				errdetail("A statement on it returned fewer rows than expected."),
 				errhint("Look for triggers on the tables in schema dcx."));
 	return SPI_tuptable->vals[row];
 }

@@ -263,7 +263,7 @@ refuse_unknown(const Book *book, const DcxFamily *family, const char *name, cons
 	ereport(ERROR,
 			errcode(DCX_ERRCODE_UNKNOWN_PRODUCT),
 			errmsg("unknown %s \"%s\"", family->noun, name),
-			entry ? errdetail("\"%s\" is a product of the %s, and no network service.",
+			entry ? errdetail("\"%s\" is a product of the %s, not a network service.",
 							  entry->product.code,
 							  book->place) :
 			*code || !book->nameless ?

@@ -214,7 +214,7 @@ read_number(JsonbContainer *product, const char *name, const char **fault)
 		return value->val.numeric;
 	if (value->type != jbvString)
 	{
-		*fault = psprintf("Its %s is no JSON number.", name);
+		*fault = psprintf("Its %s is not a JSON number.", name);
 		return NULL;
 	}
 
@@ -224,7 +224,7 @@ read_number(JsonbContainer *product, const char *name, const char **fault)
 	{
 		int shown = pg_mbcliplen(text, strlen(text), BYTES_SHOWN);
 
-		*fault = psprintf("Its %s is the text \"%.*s\"%s, and has to be a JSON number.",
+		*fault = psprintf("Its %s is the string \"%.*s\"%s, not a JSON number.",
 						  name,
 						  shown,
 						  text,
@@ -263,7 +263,7 @@ read_band(DcxBand *band, JsonbValue *value)
 
 	if (value->type != jbvBinary || !JsonContainerIsObject(value->val.binary.data))
 	{
-		band->fault = "It is no JSON object.";
+		band->fault = "It is not a JSON object.";
 		return;
 	}
 	object = value->val.binary.data;
@@ -303,7 +303,7 @@ read_service(JsonbContainer *object, JsonbValue *bands, const char **fault)
 	if (bands->type == jbvBinary && JsonContainerIsArray(bands->val.binary.data))
 		read_bands(service, bands->val.binary.data);
 	else
-		*fault = "Its bands are no JSON array.";
+		*fault = "Its bands are not a JSON array.";
 	return service;
 }
 
@@ -316,7 +316,7 @@ read_product(DcxProductRow *row, JsonbValue *value)
 
 	if (value->type != jbvBinary || !JsonContainerIsObject(value->val.binary.data))
 	{
-		row->fault = "It is no JSON object that has a price.";
+		row->fault = "It is not a JSON object with a price.";
 		return;
 	}
 	product = value->val.binary.data;
@@ -345,9 +345,9 @@ dcx_bookjson_rows(Jsonb *json, int *nrows)
 	if (!JB_ROOT_IS_OBJECT(json))
 		ereport(ERROR,
 				errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				errmsg("the price book is no JSON object"),
+				errmsg("the price book is not a JSON object"),
 				errdetail(
-					"A book is an object of products by their codes: {\"RAM_GB\": {\"title\": "
+					"A book is an object whose keys are product codes: {\"RAM_GB\": {\"title\": "
 					"\"RAM\", \"price\": 37}}."),
 				errhint("dcx_price_book() gives the current one."));
 

@@ -97,9 +97,9 @@ dcx_price_book_at(PG_FUNCTION_ARGS)
 
 		ereport(ERROR,
 				errcode(ERRCODE_NO_DATA_FOUND),
-				errmsg("no price book is saved that was in force at %s", time),
+				errmsg("no saved price book was in force at %s", time),
 				TIMESTAMP_IS_NOEND(next_at) ?
-					errdetail("None is saved at all.") :
+					errdetail("No price book has been saved yet.") :
 					errdetail("The earliest was first seen at %s.", timestamptz_to_str(next_at)),
 				errhint("dcx_price_book_save() saves the current one."));
 	}

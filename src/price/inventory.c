@@ -99,7 +99,7 @@ check_inventory_column(Oid relation, const char *name, bool number)
 				errcode(ERRCODE_UNDEFINED_COLUMN),
 				errmsg("%s has no column \"%s\"", dcx_relation_name(relation), name),
 				errdetail("Columns found: %s.", dcx_relation_columns(relation)),
-				errhint("The inventory is read by that name. A view can give it the names."));
+				errhint("The inventory is read by this name. A view can rename columns."));
 	if (number && !dcx_relation_type_is_number(get_atttype(relation, attnum)))
 		ereport(ERROR,
 				errcode(ERRCODE_DATATYPE_MISMATCH),

@@ -504,7 +504,7 @@ find_provider(DcxPriceBook *book, const char *sought)
 		ereport(ERROR,
 				errcode(DCX_ERRCODE_UNKNOWN_PRODUCT),
 				errmsg("unknown provider \"%s\"", sought),
-				errdetail("No network service is of a provider with that name."),
+				errdetail("No network service has a provider with that name."),
 				errhint("Providers: %s.", list_providers(names, nnames)));
 	if (nfound > 1)
 		ereport(ERROR,

@@ -371,17 +371,17 @@ check_item_array(Jsonb *items)
 			errdetail("It is %s.", scalar ? describe_json_value(&value) : "an object"),
 			value.type == jbvString ?
 				errhint(
-					"What was to be JSON has come as a string in JSON: some clients make JSON of "
-					"what they send, and are given the array itself.") :
+					"The array was encoded as JSON twice. Pass the array itself to a client that "
+					"encodes its parameters.") :
 				errhint("As in [%s].", item_kinds[0].example));
 	if (nitems < 1 || nitems > DCX_ORDER_ITEMS_MAX)
-		ereport(ERROR,
-				errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				errmsg("an order must have 1 to %d items", DCX_ORDER_ITEMS_MAX),
-				errdetail("It has %d.", nitems),
-				errhint(
-					"Many of a kind are one item: with \"count\", or with the \"quantity\" of a "
-					"product."));
+		ereport(
+			ERROR,
+			errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			errmsg("an order must have 1 to %d items", DCX_ORDER_ITEMS_MAX),
+			errdetail("It has %d.", nitems),
+			errhint(
+				"Several of a kind are one item, with \"count\"; of a product, with \"quantity\"."));
 	return nitems;
 }
 

@@ -79,7 +79,7 @@ subtest 'who moves money, and who sees the ledger' => sub {
 };
 
 subtest 'the right to attach is what its ledger is trusted for' => sub {
-	my %untrusted = (state => '42501', message => 'table dcx.binding is not to be trusted');
+	my %untrusted = (state => '42501', message => 'table dcx.binding cannot be trusted');
 
 	$super->value('REVOKE EXECUTE ON FUNCTION dcx_attach_wallet(text, text, text) FROM operator');
 	fails_with($app, q{SELECT * FROM dcx_wallet_debit('org-acme', 1, 'untrusted')}, 'no money moves without', %untrusted);
@@ -90,7 +90,7 @@ subtest 'the right to attach is what its ledger is trusted for' => sub {
 
 	$super->value('ALTER TABLE shop.wallets OWNER TO other');
 	fails_with($app, q{SELECT * FROM dcx_wallet_debit('org-acme', 1, 'untrusted')}, 'the table is somebody else\'s',
-		state => '42501', message => 'shop.wallets is bound by somebody who is not its owner');
+		state => '42501', message => 'shop.wallets was attached by a role that may not act as its owner');
 	$super->value('GRANT other TO operator');
 	like(call($app, q{wallet_debit('org-acme', 1, 'a member')}), qr/\|f$/, 'whose member operator is: money moves');
 	is($operator->value($attach), "shop.wallets|2\ndcx.wallet_entry|6", 'and it may attach');
