@@ -54,7 +54,7 @@ BEGIN ATOMIC
                CASE WHEN value ? 'bands' THEN value -> 'active' IS DISTINCT FROM 'false' END AS active,
                CASE jsonb_typeof(value -> 'bands') WHEN 'array' THEN value -> 'bands' END AS bands
           FROM (VALUES (true, $1), (false, $2)) AS v (is_old, book) CROSS JOIN jsonb_each(book)),
-    -- Where anything about them differs. Of bands with the same ends, the cheapest is compared with the cheapest.
+    -- The prices of bands, for services whose bands differ at all. Several bands with the same ends are paired by price.
     rate AS (
         SELECT is_old, key, part, low, high, r.price,
                row_number() OVER (PARTITION BY is_old, key, part, low, high ORDER BY r.price) AS nth,

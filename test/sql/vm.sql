@@ -93,6 +93,16 @@ SELECT count(*), bool_and(a = b AND a::text = b::text) AS same
 SELECT dcx_product_cost('BACKUP_GB'), dcx_product_cost('BACKUP_GB', 500), dcx_product_cost('backup_gb', 0),
        dcx_product_cost('ARCHIVE_GB', 3), dcx_product_cost('VPN_USER', 2.5::float8);
 
+-- The double precision forms call the numeric ones. A constant argument is the same for every row, and a book too.
+SELECT code, dcx_product_cost(code, 2.5::float8) AS cost,
+       dcx_product_cost(code, 2.5::float8, '{"RAM_GB": {"price": 1}, "BACKUP_GB": {"price": 2}}') AS by_book
+  FROM (VALUES ('RAM_GB'), ('BACKUP_GB'), ('RAM_GB')) v (code);
+SELECT cpus, q.line, q.quantity, q.amount
+  FROM (VALUES (1::float8), (2)) v (cpus), dcx_vm_quote('1GHZ', cpus, 0.30000000000000004::float8, 'STANDARD', 1e6::float8) q;
+-- A whole number is taken exactly up to 2^53, anything else by its 15-digit decimal.
+SELECT dcx_product_cost('X', 9007199254740992::float8, book), dcx_product_cost('X', 9007199254740994::float8, book)
+  FROM (VALUES ('{"X": {"price": 1}}'::jsonb)) v (book);
+
 -- The templates.
 SELECT id, name, template_group, os_type, cpus, ram_gb, storage_gb, cost
   FROM dcx_template_costs('1GHZ', 'STANDARD')
