@@ -1,4 +1,4 @@
--- A price book as a value: what it is, pricing by it, and what is wrong in it. On the real catalog.
+-- A price book as a value: what is in it, pricing by it, errors in it. On the real catalog.
 \getenv dir PG_ABS_SRCDIR
 \set connection :dir '/fixtures/connection.sql'
 \i :connection
@@ -7,13 +7,13 @@ SELECT relation, rows FROM dcx_attach_aas(:'aas_url');
 
 SELECT jsonb_pretty(dcx_price_book() -> 'RAM_GB');
 SELECT count(*), count(DISTINCT value ->> 'category') AS categories FROM jsonb_each(dcx_price_book());
--- It is the catalog, to the last digit, without the costs.
+-- It has all of the catalog's prices, to the last digit, and no costs.
 SELECT count(*) FROM aas.products p JOIN aas.categories c ON c.id = p."categoryId"
  WHERE dcx_price_book() -> code = jsonb_build_object('title', title, 'price', price::numeric, 'category', c.name, 'unit', unit);
 SELECT dcx_price_book() = dcx_price_book('aas') AS same, dcx_price_book(NULL) IS NULL AS nothing;
 SELECT * FROM test.failure($$SELECT dcx_price_book('tape')$$) \gx
 
--- A book of what answers now answers the same, for every template.
+-- Pricing by the current book gives the same as pricing without a book, for every template.
 SELECT dcx_price_book() AS book \gset
 SELECT count(*) AS templates, count(*) FILTER (WHERE w.cost::text = wo.cost::text AND w.cost::text = one.cost::text) AS same
   FROM dcx_template_costs('2GHZ', 'PREMIUM', :'book') w JOIN dcx_template_costs('2GHZ', 'PREMIUM') wo USING (id),
@@ -24,7 +24,7 @@ SELECT count(*) FROM jsonb_object_keys(:'book') code
 SELECT (SELECT jsonb_agg(q) FROM dcx_vm_quote('2GHZ', 2, 4.5, 'PREMIUM', 0.125, :'book') q)
      = (SELECT jsonb_agg(q) FROM dcx_vm_quote('2GHZ', 2, 4.5, 'PREMIUM', 0.125) q) AS same;
 
--- What if.
+-- What would a VM cost if a price changed?
 SELECT dcx_vm_cost('1GHZ', 2, 4, 'STANDARD', 40, jsonb_set(:'book', '{RAM_GB,price}', '40')),
        dcx_vm_cost('1GHZ', 2, 4, 'STANDARD', 40, :'book'::jsonb || '{"RAM_GB": {"price": 0.001}}'),
        dcx_vm_cost('3GHZ', 2, 4, 'STANDARD', 40, :'book'::jsonb || '{"CPU_3GHZ": {"title": "vCPU - 3GHz", "price": 300}}');
@@ -32,7 +32,7 @@ SELECT * FROM dcx_vm_quote('1ghz', 2, 4, 'nothing', 40,
     '{"CPU_1GHZ": {"price": 1}, "RAM_GB": {"price": 2.125, "title": "Memory"}, "STORAGE_NOTHING": {"price": 0, "title": 5}}');
 SELECT code, unit_price FROM dcx_vm_quote('1GHZ', 2::float8, 4, 'STANDARD', 40, :'book');
 
--- No call shape is in doubt.
+-- Every shape of call resolves.
 PREPARE untyped AS SELECT dcx_vm_cost($1, $2, $3, $4, $5, $6), dcx_product_cost($7, $8, $6);
 EXECUTE untyped ('1GHZ', 2, 4, 'STANDARD', 40, :'book', 'RAM_GB', 3);
 PREPARE bigints (text, bigint, bigint, text, bigint, jsonb) AS SELECT dcx_vm_cost($1, $2, $3, $4, $5, $6);
@@ -45,13 +45,13 @@ SELECT dcx_vm_cost('1GHZ', '2', '4', 'STANDARD', '40', :'book'), dcx_product_cos
 SELECT * FROM dcx_vm_quote('1GHZ', 2, 4, 'STANDARD', 40, NULL);
 SELECT * FROM dcx_template_costs('1GHZ', 'STANDARD', NULL);
 
--- Immutable and parallel safe, where no template is read.
+-- The book forms are immutable and parallel safe, unless they read templates.
 SELECT oid::regprocedure AS function, provolatile, proparallel FROM pg_proc
  WHERE proname LIKE 'dcx%' AND 'jsonb'::regtype = ANY (proargtypes) AND proname !~ 'wallet|check|health|schema' ORDER BY 1::text;
--- So a constant call costs nothing at all.
+-- So the planner computes a call with constant arguments only once.
 EXPLAIN (COSTS OFF, VERBOSE) SELECT dcx_vm_cost('1GHZ', 2, 4, 'STANDARD', 40, '{"CPU_1GHZ": {"price": 1}, "RAM_GB": {"price": 2}, "STORAGE_STANDARD": {"price": 3}}');
 
--- A bad price is an error where it is used, and nowhere else.
+-- A bad price is an error only where it is used.
 CREATE FUNCTION test.priced(product jsonb) RETURNS text LANGUAGE sql AS $$
     SELECT coalesce(f.state || ': ' || f.message || '. ' || f.detail, 'none')
       FROM test.failure(format('SELECT dcx_product_cost(''A'', 1, %L)', jsonb_build_object('A', product, 'B', '{"price": 1}'::jsonb))) f
@@ -72,7 +72,7 @@ SELECT f.* FROM unnest(ARRAY[
     $$dcx_vm_cost('1GHZ', 1, 4, 'STANDARD', 40, '[]')$$,
     $$dcx_vm_cost('1GHZ', 1, 4, 'STANDARD', 40, '"a book"')$$]) call, test.failure('SELECT ' || call) f \gx
 
--- What is wrong in the catalog is wrong in its book, too.
+-- What is wrong in the catalog is the same error when its book is used.
 BEGIN;
 CREATE SCHEMA local;
 CREATE TABLE local.products (code text, title text, price float8, cost numeric);
@@ -88,7 +88,7 @@ SELECT code, live.state, live.message, live.detail, booked.message = live.messag
 SELECT hint FROM test.failure($$SELECT dcx_product_cost('NONE')$$);
 ROLLBACK;
 
--- One call site, and another book in every call: the book of the call counts.
+-- A call site that gets another book in every call uses the right one.
 SELECT string_agg(dcx_product_cost('RAM_GB', 1, jsonb_build_object('RAM_GB', jsonb_build_object('price', i)))::text, ' ')
   FROM generate_series(1, 5) i;
 DO $$
@@ -107,7 +107,7 @@ SET plan_cache_mode = force_generic_plan;
 EXECUTE by ('{"RAM_GB": {"price": 1}}');
 EXECUTE by ('{"RAM_GB": {"price": 2}}');
 RESET plan_cache_mode;
--- Toasted ones.
+-- The same with toasted books.
 CREATE TABLE test.books (id integer, book jsonb);
 INSERT INTO test.books SELECT i, jsonb_object_agg('P' || n, jsonb_build_object('price', n + i, 'title', md5(n::text)))
   FROM generate_series(1, 3) i, generate_series(1, 500) n GROUP BY i;

@@ -6,15 +6,15 @@ INSERT INTO aas.products VALUES ('CPU_1GHZ', 'vCPU - 1GHz', 78), ('CPU_2GHZ', 'v
 SELECT note FROM dcx_attach_aas();
 
 SELECT * FROM dcx_inventory_costs('2GHZ') ORDER BY uuid LIMIT 4;
--- MiB that are no whole GB are priced exactly.
+-- RAM that is not a whole number of GB is priced exactly.
 SELECT name, cpus, ram_gb, cost FROM dcx_inventory_costs('1GHZ') WHERE ram_gb <> trunc(ram_gb) ORDER BY uuid;
--- Those that are current, all of them, and nothing else: NULL is not current.
+-- Exactly the rows that are current. NULL is not current.
 SELECT count(*), sum(cost) = (SELECT sum(155 * cpu_count + 37 * memory_size_mib / 1024.0) FROM vcenter_vm_data_vms WHERE is_current) AS exact,
        count(*) = (SELECT count(*) FROM vcenter_vm_data_vms WHERE is_current) AS all_of_them, count(note) AS notes
   FROM dcx_inventory_costs('2GHZ');
 SELECT power_state, count(*), sum(cost) FROM dcx_inventory_costs('2GHZ') GROUP BY 1 ORDER BY 1;
 
--- Two books over it: what a price change brings.
+-- With two books: what a price change would bring.
 SELECT sum(new.cost - old.cost) AS more FROM dcx_inventory_costs('2GHZ') old
   JOIN dcx_inventory_costs('2GHZ', book => jsonb_set(dcx_price_book(), '{RAM_GB,price}', '40')) new USING (uuid);
 SELECT count(*), count(cost) FROM dcx_inventory_costs('2GHZ', NULL, dcx_price_book());
@@ -29,7 +29,7 @@ SELECT ('00000000-0000-0000-0000-00000000000' || n)::uuid, name, cpus, mib, curr
                (5, 'zero ram', 2, 0, true), (6, 'NaN', 2, 'NaN', true), (7, NULL, 1e12, 1, true), (8, 'gone', 2, 4096, false), (9, 'who knows', 2, 4096, NULL))
        AS v (n, name, cpus, mib, current);
 SELECT * FROM dcx_inventory_costs('2GHZ', 'test.vms') ORDER BY uuid;
--- Read as whoever asks.
+-- It is read as the caller.
 SET ROLE regress_dcx_app;
 SELECT state, message FROM test.failure($$SELECT count(*) FROM dcx_inventory_costs('2GHZ', 'test.vms')$$);
 RESET ROLE;

@@ -9,7 +9,7 @@ INSERT INTO test.codes (code) VALUES
     ('with "quotes"'), ('it''s'), ('"'), ('\'), ('\\'), ('back\slash'), ('\u0041'), ('\"'), ('A'), ('$1'), ('%s%n'), ('{"price": 1}'),
     ('null'), ('1'), ('NaN'), (' '), (' A'), ('A '), (E'tab\tand\nline'), (E'\x01\x1f\x7f'), ('/'), ('a.b'), ('{RAM_GB,price}'),
     ('CPU_'), ('CPU_1GHZ'), ('RAM_GB'), ('STORAGE_'), ('STORAGE_STANDARD'), ('STORAGE_it''s "quoted" \ '),
-    -- Composed and not, an umlaut in both cases, beyond the first plane, from right to left, and with nothing to see.
+    -- Composed and decomposed characters, an umlaut in both cases, beyond the BMP, right to left, invisible.
     (U&'Caf\00e9'), (U&'Cafe\0301'), (U&'\00dcber'), (U&'\00fcber'), (U&'\+01f4be'), (U&'\05d0\05d1'), (U&'A\200b'), (U&'\00a0'),
     ('Case'), ('CASE'), ('case'), ('Only_Once'), (repeat('x', 127)), (repeat('x', 128)), (repeat('x', 129)),
     (repeat('x', 499) || 'a'), (repeat('x', 499) || 'b'), (repeat('X', 499) || 'c'), (repeat(U&'\00e9', 500)), (repeat('"', 500)), (repeat('\', 500));
@@ -19,20 +19,20 @@ INSERT INTO aas.products SELECT 'P' || i, 'Product ' || i, i + i % 1000 / 1000.0
 INSERT INTO aas.products VALUES ('', 'no code', 1, 1, 1, 'c1'), (NULL, 'none', 1, 1, 1, 'c1');
 SELECT rows, note FROM dcx_attach_aas();
 
--- The book has them all, but for what has no code, and every price.
+-- The book has every product that has a code, and every price.
 SELECT dcx_price_book() AS book \gset
 SELECT count(*) AS products, count(*) FILTER (WHERE :'book'::jsonb -> p.code
          = jsonb_build_object('title', title, 'price', price, 'category', c.name, 'unit', unit)) AS same
   FROM aas.products p JOIN aas.categories c ON c.id = "categoryId" WHERE p.code <> '';
 SELECT count(*) FROM jsonb_object_keys(:'book');
--- It comes back from its text, and prices as the catalog does.
+-- Its text read again is the same book, and gives the same prices as the catalog.
 SELECT count(*), count(DISTINCT code), bool_and(live = price * 2.5 AND live::text = dcx_product_cost(code, 2.5, :'book')::text
          AND live::text = dcx_product_cost(code, 2.5::float8, :'book')::text) AS same
   FROM aas.products, LATERAL dcx_product_cost(code, 2.5) live WHERE code <> '';
 WITH b AS MATERIALIZED (SELECT dcx_price_book()::text::jsonb AS book)
 SELECT count(*), bool_and(dcx_product_cost(code, 1, book)::text = dcx_product_cost(code)::text) AS same FROM aas.products, b WHERE code <> '';
 SELECT unit_price, title FROM dcx_vm_quote('', 1, 1, 'It''s "Quoted" \ ', 1, :'book'::jsonb || '{"CPU_": {"price": 7, "title": "no \"type\" at all"}}');
--- To the letter or, failing that, without the case of ASCII letters; and nothing else is taken for the same.
+-- Codes match exactly, else without ASCII case. No other codes are taken for equal.
 SELECT left(code, 20) AS code, f.state, live.state = f.state AND live.hint = replace(f.hint, 'the book', 'the catalog') AS same
   FROM unnest(ARRAY['cAse', '', 'only_once', 'a ', U&'caf\00c9', U&'\00dcBER', 'P10001', 'p9', 'back\\slash', '\u0041 ', repeat('x', 130)]) code,
        LATERAL test.failure(format('SELECT dcx_product_cost(%L, 1, dcx_price_book())', code)) f,
@@ -40,7 +40,7 @@ SELECT left(code, 20) AS code, f.state, live.state = f.state AND live.hint = rep
 SELECT dcx_product_cost('ONLY_ONCE', 1, :'book'), dcx_product_cost('RAM_gb', 1, :'book'), dcx_product_cost('a', 1, :'book'),
        dcx_product_cost(repeat('x', 499) || 'C', 1, :'book'), dcx_product_cost(U&'CAF\00e9', 1, :'book') <> dcx_product_cost(U&'CAFE\0301', 1, :'book') AS differ;
 
--- Kept: in the table, by time, and where the saved book answers.
+-- Saved, found by time, and used when the saved book answers.
 SELECT changed, products FROM dcx_price_book_save();
 SELECT pg_column_size(book) > 100000 AS large FROM dcx.price_book ORDER BY book_id DESC LIMIT 1;
 SELECT dcx_price_book_at(now()) = :'book' AS same;
@@ -53,7 +53,7 @@ SELECT source, products FROM dcx_price_book_stats();
 SELECT dcx_price_book() = :'book' AS same;
 SELECT code, f.state FROM unnest(ARRAY['cAse', '', U&'caf\00c9', 'P10001']) code, LATERAL test.failure(format('SELECT dcx_product_cost(%L)', code)) f;
 RESET dcx_pricing.max_price_age;
--- What differs, one digit in ten thousand products, and all of them.
+-- The difference of two books: one digit in ten thousand products, and all products.
 SELECT last_seen_at AS before_at, dcx_price_book() AS before_book FROM dcx.price_book ORDER BY book_id DESC LIMIT 1 \gset
 UPDATE aas.products SET price = price + 0.001 WHERE code IN ('P5000', 'it''s', 'Case', U&'Cafe\0301', repeat('\', 500));
 UPDATE aas.products SET title = 'Caf' || title WHERE code = U&'Caf\00e9';
@@ -66,7 +66,7 @@ SELECT change, count(*), sum(after - before) = sum(before) AS doubled, min(perce
  WHERE code ~ '^P' AND code <> 'P5000' GROUP BY 1;
 SELECT count(*) FROM dcx_detach('aas');
 
--- One call site, many books. Five that differ in nothing but one digit, kept in every way in which a value can be.
+-- One call site, many books: five that differ in one digit, stored in every way in which a value can be stored.
 CREATE TABLE test.books (kind text, id integer, price numeric, book jsonb);
 CREATE FUNCTION test.book(price numeric, products integer, filler text DEFAULT '') RETURNS jsonb LANGUAGE sql IMMUTABLE AS $$
     SELECT jsonb_object_agg('P' || i, jsonb_build_object('price', CASE i WHEN 7 THEN price ELSE i END, 'title', filler))
@@ -81,7 +81,7 @@ INSERT INTO test.books SELECT 'toasted', i, i, test.book(i, 100) FROM generate_s
 SELECT kind, min(pg_column_size(book)) < 127 AS short, bool_and(pg_column_compression(book) IS NOT NULL) AS compressed,
        min(pg_column_size(book)) > 2000 AS toasted FROM test.books GROUP BY kind ORDER BY kind;
 
--- Another book in every row, in turns, from the table and computed; by either overload, and with the arguments in another order.
+-- Another book in every row, from the table and computed in turns; by both overloads, and with named arguments.
 SELECT kind, count(*), bool_and(dcx_product_cost('P7', 1, book) = price) AS numerics, bool_and(dcx_product_cost('P7', 1::float8, book) = price) AS floats,
        bool_and(dcx_product_cost(quantity => 1, book => book, code => 'P7') = price) AS named, bool_and(dcx_product_cost('p7', 3, book || '{}') = 3 * price) AS computed
   FROM (SELECT b.* FROM test.books b, generate_series(1, 4) n ORDER BY kind, n, id) v GROUP BY kind ORDER BY kind;
@@ -96,10 +96,10 @@ SELECT count(*), bool_and(dcx_product_cost('P7', 1, books[i]) = prices[i]) AS ex
   FROM (SELECT array_agg(book ORDER BY kind, id) AS books, array_agg(price ORDER BY kind, id) AS prices FROM test.books) a, generate_series(1, 25) i;
 WITH RECURSIVE r (i, book) AS (SELECT 1, test.book(1, 3) UNION ALL SELECT i + 1, jsonb_set(book, '{P7,price}', to_jsonb(i + 1)) FROM r WHERE i < 9)
 SELECT string_agg(trim_scale(dcx_product_cost('P7', 1, book))::text, ' ' ORDER BY i) FROM r;
--- Numbers that are equal and not the same, and values that are the same and not alike.
+-- Numbers that are equal but written differently, and equal values that are stored differently.
 SELECT DISTINCT dcx_product_cost('P7', 3, book::jsonb) FROM unnest('{"{\"P7\": {\"price\": 1}}","{\"P7\": {\"price\": 1.000}}","{\"P7\":{\"price\":1e0}}"}'::text[]) book;
 
--- A variable of plpgsql's, of each kind; read from the table, changed there meanwhile, and taken back.
+-- A variable in PL/pgSQL of each kind; read from the table, changed in the table meanwhile, and rolled back.
 DO $$
 DECLARE
     b record;
@@ -176,7 +176,7 @@ SELECT test.executed() AS wrong;
 RESET plan_cache_mode;
 SELECT test.executed() AS wrong;
 
--- Functions of SQL, inlined and not; a default; a generated column, a check, an index.
+-- SQL functions, inlined and not; a default; a generated column, a check, an index.
 CREATE FUNCTION test.inlined(b jsonb DEFAULT '{"P7": {"price": 0}}') RETURNS numeric LANGUAGE sql IMMUTABLE AS $$SELECT dcx_product_cost('P7', 1, $1)$$;
 CREATE FUNCTION test.called(b jsonb) RETURNS numeric LANGUAGE sql IMMUTABLE SET search_path = public AS $$SELECT dcx_product_cost('P7', 1, $1)$$;
 SELECT count(*), bool_and(test.inlined(book) = price) AS inlined, bool_and(test.called(book) = price) AS called, max(test.inlined()) AS default

@@ -19,7 +19,7 @@ SELECT m.quantity = q.quantity AND m.amount = q.amount AS same, m.quantity
 SELECT f.* FROM unnest(ARRAY[$$dcx_vm_margin('9GHZ', 2, 4, 'STANDARD', 40)$$, $$dcx_vm_margin('1GHZ', 'NaN'::float8, 4, 'STANDARD', 40)$$,
     $$dcx_vm_margin('1GHZ', 0, 4, 'STANDARD', 40)$$]) call, test.failure('SELECT * FROM ' || call) f;
 SELECT * FROM dcx_vm_margin(NULL, 2, 4, 'STANDARD', 40);
--- Of a saved book, when that answers.
+-- Costs are those of the saved book when that answers.
 SELECT changed FROM dcx_price_book_save();
 UPDATE aas.products SET cost = 60;
 SET dcx_pricing.max_price_age = '1h';
@@ -28,7 +28,7 @@ RESET dcx_pricing.max_price_age;
 -- A catalog need not have costs.
 ALTER TABLE aas.products DROP cost;
 SELECT code, unit_cost_price, profit, margin_percent FROM dcx_vm_margin('1GHZ', 2, 4, 'STANDARD', 40);
--- It is not for everybody.
+-- EXECUTE is not granted to PUBLIC.
 SET ROLE regress_dcx_app;
 SELECT * FROM dcx_vm_margin('1GHZ', 2, 4, 'STANDARD', 40);
 RESET ROLE;

@@ -9,7 +9,7 @@ SELECT jsonb_object_agg(code, jsonb_build_object('title', title, 'provider', nam
                                                     'price_per_mbps', "pricePerMbps"::numeric)) AS bands
                   FROM bandwidth_prices WHERE "serviceId" = s.id) b \gset
 
--- The same as SQL computes it: every service, around every end of a band and in between, whole and not.
+-- The same as SQL computes: every service, at and around both ends of every band, whole and fractional.
 CREATE TEMP TABLE expected AS
 SELECT code, mbps, (SELECT "fixedPrice"::numeric + "pricePerMbps"::numeric * mbps FROM bandwidth_prices
                      WHERE "serviceId" = s.id AND mbps >= "minMbps" AND mbps < "maxMbps") AS cost
@@ -23,7 +23,7 @@ SELECT count(*) AS priced, sum(e.cost), count(DISTINCT code) AS services, bool_a
   FROM expected e, dcx_network_cost(code, mbps, :'book') c (cost), dcx_network_cost(code, mbps::float8, :'book') f (cost),
        LATERAL (SELECT sum(amount) FROM dcx_network_quote(code, mbps, :'book')) q
  WHERE e.cost IS NOT NULL;
--- What has a price is on offer, at that price, and nothing else.
+-- The offers are exactly the services that have a price, at that price.
 SELECT count(*) AS offers, count(o.cost) AS priced, count(o.note) AS notes, bool_and(o.cost IS NOT DISTINCT FROM e.cost) AS same,
        bool_and((o.cost IS NULL) = (o.note IS NOT NULL)) AS either
   FROM (SELECT DISTINCT mbps FROM expected) m CROSS JOIN dcx_network_offers(mbps, NULL, :'book') o
@@ -34,7 +34,7 @@ SELECT count(*) AS offers, count(o.cost) AS priced, count(o.note) AS notes, bool
 SELECT dcx_network_cost('PV_FIBRE_BUSINESS', 50, :'book');
 SELECT * FROM dcx_network_quote('PV_FIBRE_BUSINESS', 50, :'book');
 SELECT * FROM dcx_network_quote('kr_layer2_jhb_dbn', 0.125 + 200::numeric, :'book');
--- A minimum is of the band that starts there.
+-- A band holds its own minimum, and not its maximum.
 SELECT mbps, dcx_network_cost('PV_FIBRE_BUSINESS', mbps, :'book') FROM unnest('{1, 19.999, 20, 20.001, 99.999, 100, 999.999}'::numeric[]) mbps;
 SELECT DISTINCT title FROM dcx_network_quote('PV_FIBRE_BUSINESS', 100, :'book');
 -- Shown with two decimals, with more only where the value has more.
@@ -92,7 +92,7 @@ SELECT f.* FROM unnest(ARRAY[
     $$dcx_network_cost('PV_FIBRE_BUSINESS', 50, '[]')$$]) call,
     test.failure('SELECT ' || replace(call, '$1', quote_literal(:'book') || '::jsonb')) f \gx
 
--- What can be wrong with bands spoils what it has to, and no more.
+-- A bad band spoils the bandwidths that it holds, and no others.
 SELECT '{
     "GAP": {"title": "Gap", "provider": "a", "bands": [{"min_mbps": 200, "max_mbps": 500, "fixed_price": 3, "price_per_mbps": 1},
         {"min_mbps": 1, "max_mbps": 20, "fixed_price": 1, "price_per_mbps": 1}, {"min_mbps": 20, "max_mbps": 100.5, "fixed_price": 2, "price_per_mbps": 1}]},
@@ -134,9 +134,9 @@ SELECT * FROM dcx_network_offers(20, NULL, :'faulty');
 SELECT service, cost, note FROM dcx_network_offers(20::numeric, 'B', :'faulty');
 SELECT f.* FROM unnest('{NONE,A,c,bB}'::text[]) provider, test.failure(format('SELECT dcx_network_offers(1, %L, %L)', provider,
     :'faulty'::jsonb || '{"X": {"provider": "Bb", "bands": []}, "Y": {"provider": "BB", "bands": []}}')) f;
--- A service of each is found where both are in one book.
+-- In a book of both catalogs, products and services are both found.
 SELECT dcx_network_cost('PV_FIBRE_BUSINESS', 50, merged), dcx_product_cost('RAM_GB', 2, merged) FROM (SELECT :'book'::jsonb || '{"RAM_GB": {"price": 37}}') b (merged);
--- Of equal cost the order is by provider and code; and of many, all are there.
+-- Offers of equal cost are sorted by provider and code. A large number of offers is complete.
 SELECT string_agg(provider || service, ' ') FROM dcx_network_offers(1, NULL, (SELECT jsonb_object_agg(s, jsonb_build_object('provider', p, 'bands', '[{"min_mbps": 1, "fixed_price": 1, "price_per_mbps": 1}]'::jsonb))
     FROM (VALUES ('s', 'p'), ('S', 'p'), ('R', 'Q'), ('a', 'P'), ('b', 'é'), ('c', NULL)) v (s, p)));
 SELECT count(*), count(cost), sum(cost), bool_and(cost >= before) AS ordered
@@ -187,7 +187,7 @@ SELECT dcx_network_cost('PV_FIBRE_BUSINESS', NULL), dcx_network_cost(NULL, 50::n
 SELECT count(*) FROM (SELECT FROM dcx_network_quote(NULL, 50) UNION ALL SELECT FROM dcx_network_offers(NULL) UNION ALL SELECT FROM dcx_network_offers(NULL::numeric, 'nobody')) n;
 SELECT f.* FROM unnest(ARRAY[$$dcx_network_cost('PV_FIBRE', 50)$$, $$dcx_network_cost('PV_FIBRE_BUSINESS', 1000)$$, $$dcx_network_quote('PV_FIBRE_BUSINESS', 0)$$,
     $$dcx_network_offers(-1)$$, $$dcx_network_offers(-1::numeric)$$, $$dcx_network_offers(50::numeric, 'Nobody')$$]) call, test.failure('SELECT ' || call) f \gx
--- Callers need no right on anything, and do not see what the provider asks.
+-- Callers need no rights on the relations, and do not see what the provider asks.
 CREATE ROLE regress_dcx_user;
 GRANT USAGE ON SCHEMA public TO regress_dcx_user;
 SET ROLE regress_dcx_user;
@@ -197,7 +197,7 @@ REVOKE USAGE ON SCHEMA public FROM regress_dcx_user;
 DROP ROLE regress_dcx_user;
 SELECT count(*) FROM dcx_detach('enetworks');
 
--- What is wrong in the catalog is wrong in its book, too: the same errors and the same offers.
+-- What is wrong in the catalog gives the same errors and offers when its book is used.
 BEGIN;
 CREATE SCHEMA local;
 CREATE TABLE local.prices (code text, title text, provider text, active boolean, min_mbps numeric, max_mbps float8, fixed_price float8, price_per_mbps numeric);

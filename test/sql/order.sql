@@ -19,12 +19,12 @@ SELECT relation FROM dcx_attach_wallet();
 SELECT * FROM dcx_order_quote(:'items');
 SELECT sum(amount), 3 * dcx_vm_cost('2GHZ', 4, 8, 'PREMIUM', 100) + dcx_vm_cost('1GHZ', 2, 4, 'STANDARD', 40) + dcx_product_cost('BACKUP_GB', 500) AS singly
   FROM dcx_order_quote(:'items');
--- Any text that is JSON; one of no type finds its function. An item of none is nothing to pay for.
+-- A literal or parameter without a type finds its function. A quantity of 0 costs nothing.
 SELECT sum(amount) FROM dcx_order_quote('[{"product":"BACKUP_GB"},{"product":"backup_gb","quantity":0},{"product":"RAM_GB","quantity":0.5}]');
 PREPARE untyped AS SELECT sum(amount) FROM dcx_order_quote($1);
 EXECUTE untyped (:'items');
 SELECT * FROM dcx_order_quote(NULL);
--- Exactly, whatever the numbers: fractions of cents, counts of fractions, more than 64 bits.
+-- Exact with any numbers: fractions of cents, counts of fractions, more than 64 bits.
 SELECT item, code, quantity, unit_price, amount FROM dcx_order_quote(
     '[{"vm": {"cpu_type": "1GHZ", "cpus": 2.0, "ram_gb": 4.50, "storage_type": "STANDARD", "gb": 0.125}, "count": 8.0},
       {"product": "ARCHIVE_GB", "quantity": 0.333}, {"product": "HALF", "quantity": 2}, {"product": "HALF", "quantity": 1e-3},
@@ -33,22 +33,22 @@ SELECT item, code, quantity, unit_price, amount FROM dcx_order_quote(
 SELECT count(*), sum(amount) = sum(quantity * unit_price) AS exact, sum(amount)
   FROM dcx_order_quote((SELECT jsonb_agg(jsonb_build_object('product', 'ARCHIVE_GB', 'quantity', i / 7.0) ORDER BY i) FROM generate_series(1, 1000) i));
 SELECT state, message FROM test.failure($$SELECT * FROM dcx_order_quote(format('[{"product": "RAM_GB", "quantity": 9%s}]', repeat('0', 131071))::jsonb)$$);
--- As many decimals as there can be: the amount is still that of the quantity.
+-- As many decimals as there can be: the amount is still quantity x unit price.
 SELECT min_scale(quantity), amount = quantity * unit_price AS exact FROM dcx_order_quote(
     '[{"vm": {"cpu_type": "1GHZ", "cpus": 1, "ram_gb": 1, "storage_type": "STANDARD", "gb": 1e-16383}, "count": 10}]') WHERE line = 3;
--- A template by its id, or else by its name, to the letter.
+-- A template by its id, or else by its name; both exactly.
 SELECT DISTINCT ON (item) item, quantity AS cpus FROM dcx_order_quote(
     '[{"template": "t2", "cpu_type": "1GHZ", "storage_type": "STANDARD"}, {"template": "CentOS 8", "cpu_type": "1GHZ", "storage_type": "STANDARD", "count": 5},
       {"template": "CentOS 8x", "cpu_type": "1GHZ", "storage_type": "STANDARD"}, {"template": "t4", "cpu_type": "1GHZ", "storage_type": "STANDARD", "count": 2}]')
  ORDER BY item, line;
 
--- Refused: what is no order.
+-- Refused: what is not an order.
 CREATE FUNCTION test.order_failure(items text) RETURNS TABLE (state text, message text, detail text, hint text) LANGUAGE sql AS
     $$SELECT * FROM test.failure(format('SELECT * FROM dcx_order_quote(%L)', items))$$;
 SELECT f.* FROM unnest(ARRAY['null', '"a text"', '4', '{}', '{"vm": {}}', '[]', '[[]]', '[1]', '[null]', '["vm"]',
     '[{}]', '[{"vmm": {}, "count": 2}]', (SELECT jsonb_build_array(jsonb_object_agg('key ' || i, i))::text FROM generate_series(1, 12) i),
     (SELECT jsonb_build_array(jsonb_build_object(repeat('vm', 100), 1))::text)]) WITH ORDINALITY v (items, n), LATERAL test.order_failure(items) f ORDER BY n \gx
--- An item, the second of its order; what is wrong in it is named.
+-- Refused: the second item of an order. The error names what is wrong in it.
 \set vm '{"cpu_type": "1GHZ", "cpus": 2, "ram_gb": 4, "storage_type": "STANDARD", "gb": 40}'
 SELECT item, f.state, f.message, f.detail, CASE WHEN n = 1 OR f.hint !~ '^As in' THEN f.hint ELSE left(f.hint, 16) END AS hint FROM unnest(ARRAY[
     -- of two kinds, or with a key that is not of its kind
@@ -80,16 +80,16 @@ SELECT item, f.state, f.message, f.detail, CASE WHEN n = 1 OR f.hint !~ '^As in'
     '{"vm": {"cpu_type": "3GHZ", "cpus": 2, "ram_gb": 4, "storage_type": "STANDARD", "gb": 40}}', '{"template": "t1", "cpu_type": "1GHZ", "storage_type": "TAPE"}',
     '{"product": "NO_SUCH"}', '{"product": ""}', '{"product": "BROKEN"}']) WITH ORDINALITY v (item, n),
     LATERAL test.order_failure('[{"product": "RAM_GB"}, ' || item || ']') f ORDER BY n \gx
--- What comes from pricing says of which item it is.
+-- Errors that come from pricing name the item in their context.
 SELECT * FROM dcx_order_quote('[{"product": "RAM_GB"}, {"product": "RAM_GB"}, {"product": "BROKEN"}]');
 SELECT * FROM dcx_order_quote('[{"product": "RAM_GB"}, {"template": "no disk", "cpu_type": "1GHZ", "storage_type": "STANDARD"}]');
 SELECT * FROM dcx_vm_reserve('org-acme', '3GHZ', 2, 4, 'STANDARD', 40, 'none');
--- One with an id that is there twice.
+-- A template whose id stands there twice.
 BEGIN;
 UPDATE aas.terraform_vm_config SET id = 't1' WHERE id = 't2';
 SELECT state, message, detail, hint FROM test.order_failure('[{"template": "t1", "cpu_type": "1GHZ", "storage_type": "STANDARD"}]') \gx
 ROLLBACK;
--- As many items as there may be, and one more.
+-- As many items as are allowed, and one more.
 SELECT count(*), max(item), sum(amount) FROM dcx_order_quote((SELECT jsonb_agg('{"template": "t1", "cpu_type": "1GHZ", "storage_type": "STANDARD"}'::jsonb) FROM generate_series(1, 1000)));
 SELECT state, message, detail, hint FROM test.order_failure((SELECT jsonb_agg('{"product": "RAM_GB"}'::jsonb)::text FROM generate_series(1, 1001)));
 
@@ -117,14 +117,14 @@ SELECT hold_id = :held AS same, replayed FROM dcx_order_reserve('org-hooli', :'i
 SELECT state, message FROM test.failure(format('SELECT * FROM dcx_order_reserve(%L, %L, %L)', 'org-hooli', :'items', 'another'));
 ROLLBACK;
 SELECT bool_and(ok) FROM dcx_hold_verify(:held);
--- Another one is not.
+-- Another request with the same key is refused.
 SELECT f.state, f.detail FROM unnest(ARRAY[
     replace(:'items', '"count": 3', '"count": 2'), replace(:'items', '500', '501'), replace(:'items', ', {"product": "BACKUP_GB", "quantity": 500}', ''),
     replace(:'items', 'Ubuntu Server 20.04', 't1'), jsonb_build_array(:'items'::jsonb->0, :'items'::jsonb->2, :'items'::jsonb->1)::text]) WITH ORDINALITY a (items, n),
     LATERAL test.failure(format('SELECT dcx_order_reserve(%L, %L, %L, max_cost => 4700)', 'org-hooli', items, 'order-1')) f ORDER BY n;
 SELECT f.state, f.detail FROM unnest(ARRAY['''1 hour'', 4700', '''15 minutes'', 4601', '''15 minutes''']) WITH ORDINALITY a (rest, n),
     LATERAL test.failure(format('SELECT dcx_order_reserve(%L, %L, %L, ', 'org-hooli', :'items', 'order-1') || rest || ')') f ORDER BY n;
--- Nor is what another function asked for, though it were the same VM.
+-- So is the request of another function, even for the same VM.
 SELECT cost, replayed FROM dcx_vm_reserve('org-hooli', '1GHZ', 2, 4, 'STANDARD', 40, 'vm-1');
 SELECT cost, replayed FROM dcx_order_reserve('org-hooli', jsonb_build_array(jsonb_build_object('vm', :'vm'::jsonb)), 'vm-2');
 SELECT f.state, f.detail FROM unnest(ARRAY[
@@ -150,13 +150,13 @@ SELECT f.state, f.message FROM unnest(ARRAY['NULL, ''[]'', ''k''', '''org-acme''
     '''org-acme'', ''[{"product": "RAM_GB"}]'', ''''', '''org-acme'', ''[{"product": "RAM_GB"}]'', ''k'', NULL', '''org-acme'', ''[{"product": "RAM_GB"}]'', ''k'', ''0 s''',
     '''org-acme'', ''[{"product": "RAM_GB"}]'', ''k'', max_cost => ''NaN''', '''org-acme'', ''[]'', ''k''', '''nobody'', ''[{"product": "RAM_GB"}]'', ''k''']) WITH ORDINALITY a (arguments, n),
     LATERAL test.failure('SELECT dcx_order_reserve(' || arguments || ')') f ORDER BY n;
--- What a long one is for is told in short.
+-- The description of a long order is short.
 SELECT cost FROM dcx_order_reserve('org-hooli', (SELECT jsonb_agg(jsonb_build_object('product', 'HALF', 'quantity', i) ORDER BY i) FROM generate_series(1, 1000) i), 'many');
 SELECT description FROM dcx_wallet_holds('org-hooli') WHERE idempotency_key = 'many';
 SELECT left(detail, 100) AS start, right(detail, 60) AS end FROM test.failure($$SELECT dcx_order_reserve('org-hooli', (SELECT jsonb_agg(jsonb_build_object('product', 'HALF', 'quantity', i + 1) ORDER BY i) FROM generate_series(1, 1000) i), 'many')$$);
 SELECT count(*), bool_and(ok), max(recomputed) FROM dcx_wallet_holds('org-hooli') h, dcx_hold_verify(h.hold_id) WHERE idempotency_key = 'many';
 
--- The sum is rounded once, half a cent away from zero; who asks whether it can be paid is answered as the hold is.
+-- The sum is rounded once, half a cent away from zero. dcx_wallet_can_afford() and the hold agree.
 SELECT cost FROM dcx_order_reserve('org-hooli', '[{"product": "HALF"}, {"product": "HALF"}, {"product": "HALF"}]', 'thrice');
 SELECT code, v.amount, recomputed, ok FROM dcx_wallet_holds('org-hooli') h, dcx_hold_verify(h.hold_id) v WHERE idempotency_key = 'thrice';
 BEGIN;
@@ -190,7 +190,7 @@ SELECT line, code, v.amount, recomputed, ok FROM dcx.wallet_hold h, dcx_hold_ver
 SELECT regexp_replace(problem, '\d+', 'N') AS problem, expected, actual FROM dcx_wallet_audit();
 ROLLBACK;
 
--- Everybody may ask what it costs; nobody holds without having been allowed to.
+-- Everybody may ask for the price; only who was granted EXECUTE may hold.
 SELECT p.oid::regprocedure, has_function_privilege('public', p.oid, 'EXECUTE') AS public, provolatile, proisstrict, proparallel
   FROM pg_proc p WHERE proname IN ('dcx_order_quote', 'dcx_order_reserve') ORDER BY proname;
 
@@ -227,10 +227,10 @@ SELECT item, code, quantity, amount FROM dcx_order_quote('[{"network": {"service
 SELECT f.state, f.message, f.detail FROM unnest('{"{\"service\": \"PV_COPPER\", \"mbps\": 10}","{\"service\": \"PV_FIBRE\", \"mbps\": 500}","{\"service\": \"MP_RURAL\", \"mbps\": 10}","{\"service\": \"\", \"mbps\": 10}"}'::text[]) WITH ORDINALITY a (item, n),
     LATERAL test.order_failure('[{"product": "BACKUP_GB"}, {"network": ' || item || '}]') f ORDER BY n;
 SELECT * FROM dcx_order_quote('[{"product": "BACKUP_GB"}, {"network": {"service": "PV_FIBRE", "mbps": 500}}]');
--- A product is no service, and a service no product.
+-- A product is not a service, and a service is not a product.
 SELECT f.state, f.message FROM unnest(ARRAY['{"product": "PV_FIBRE"}', '{"network": {"service": "BACKUP_GB", "mbps": 1}}']) WITH ORDINALITY a (item, n), LATERAL test.order_failure('[' || item || ']') f ORDER BY n;
 
--- Held with the rest, or nothing is; the hold says where each catalog was read, and when the older of them.
+-- All items are held, or none. The hold says where each catalog was read, and the older of the two times.
 SELECT hold_id AS line_hold, cost, replayed FROM dcx_order_reserve('org-hooli', :'line', 'line-1') \gset
 SELECT :'cost' AS cost, :'replayed' AS replayed;
 SELECT description, quote #>> '{catalogs,aas,relation}' AS aas, quote #>> '{catalogs,enetworks,relation}' AS enetworks,
@@ -239,7 +239,7 @@ SELECT description, quote #>> '{catalogs,aas,relation}' AS aas, quote #>> '{cata
 SELECT * FROM dcx_hold_verify(:line_hold);
 SELECT f.state, f.message FROM test.failure($$SELECT dcx_order_reserve('org-hooli', '[{"product": "BACKUP_GB"}, {"network": {"service": "PV_FIBRE", "mbps": 500}}]', 'line-2')$$) f;
 SELECT count(*) FROM dcx.wallet_key WHERE idempotency_key = 'line-2';
--- Half a cent, of both.
+-- Half a cent from each catalog.
 SELECT cost FROM dcx_order_reserve('org-hooli', '[{"network": {"service": "PV_SMALL", "mbps": 1}}, {"product": "HALF"}, {"product": "HALF"}]', 'half');
 SELECT cost FROM dcx_order_reserve('org-hooli', '[{"network": {"service": "PV_SMALL", "mbps": 1}}, {"product": "HALF", "quantity": 1.999}]', 'less');
 -- By the prices of a book, which may hold both catalogs.
@@ -253,7 +253,7 @@ SELECT code, amount FROM dcx_order_quote('[{"template": "t1", "cpu_type": "1GHZ"
 SELECT * FROM dcx_order_quote(:'both_kinds', dcx_price_book());
 SELECT * FROM dcx_order_quote(:'both_kinds', '[]');
 SELECT count(*) FROM dcx_order_quote(:'both_kinds', NULL);
--- Code that runs while one catalog is read may change the other: what has been priced by then is priced.
+-- Code that runs while one catalog is read can change the other: what has been priced before stays as it is.
 BEGIN;
 CREATE FUNCTION enetworks.meddle() RETURNS text LANGUAGE plpgsql AS $$
 BEGIN
@@ -271,7 +271,7 @@ SELECT dcx_product_cost('BACKUP_GB') AS before \gset
 SELECT title, amount, amount = :before AS before FROM dcx_order_quote(:'line');
 SELECT dcx_product_cost('BACKUP_GB') - :before AS dearer;
 ROLLBACK;
--- Without AAS, services can be ordered; without both, what was ordered is replayed.
+-- Without AAS, services can be ordered; without both, a retry is answered.
 SET client_min_messages = warning;
 SELECT count(*) FROM dcx_detach('aas');
 SELECT cost, replayed FROM dcx_order_reserve('org-hooli', '[{"network": {"service": "PV_FIBRE", "mbps": 10}}]', 'line-3');
@@ -282,7 +282,7 @@ SELECT state, message FROM test.order_failure(:'line');
 SELECT bool_and(ok) FROM dcx_hold_verify(:line_hold);
 SELECT * FROM dcx_wallet_audit();
 
--- A catalog without templates prices what is none.
+-- A catalog without templates prices items that are not templates.
 DROP TABLE aas.terraform_vm_config;
 SELECT relation FROM dcx_attach_aas();
 SELECT sum(amount) FROM dcx_order_quote('[{"product": "RAM_GB"}]');

@@ -1,17 +1,17 @@
--- The catalog out of reach: which book answers then, and whether the transaction can still end well.
+-- The catalog cannot be reached: which book answers, and whether the transaction can still commit.
 \getenv dir PG_ABS_SRCDIR
 \set connection :dir '/fixtures/connection.sql'
 \i :connection
 \c regress_dcx_main
 SELECT count(*) FROM dcx_attach_aas(:'aas_url');
 CREATE PROCEDURE test.cut() LANGUAGE sql AS $$SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity WHERE datname = 'regress_dcx_aas'$$;
--- What is asked for is the state of the transaction, and where the price is from.
+-- The test looks at the state of the transaction and at the source of the price.
 CREATE FUNCTION test.source() RETURNS text LANGUAGE sql AS 'SELECT source FROM dcx_price_book_stats()';
 -- The warning names a time.
 \set quietly 'SET client_min_messages = error; SET dcx_pricing.on_outage = saved;'
 :quietly
 
--- A connection from earlier that is gone is made anew; where it cannot be, a saved book answers.
+-- A connection that was lost is made again; if that fails, a saved book answers.
 SELECT dcx_product_cost('RAM_GB');
 CALL test.cut();
 SELECT dcx_product_cost('RAM_GB');
@@ -38,7 +38,7 @@ SELECT dcx_product_cost('RAM_GB');
 SELECT test.source();
 COMMIT;
 
--- The same after all has been read, when postgres_fdw tells the other server that our subtransaction is over.
+-- The same after everything has been read, when postgres_fdw tells the other server that our subtransaction has ended.
 CREATE SCHEMA cut;
 CREATE FUNCTION cut.products() RETURNS SETOF aas.products LANGUAGE plpgsql AS $$
 BEGIN
@@ -60,7 +60,7 @@ SELECT dcx_product_cost('RAM_GB');
 SELECT test.source();
 COMMIT;
 
--- A catalog whose being out of reach is up to us.
+-- A catalog that the test can put out of reach.
 CREATE SCHEMA up;
 CREATE TABLE up.prices (code text, title text, price numeric);
 INSERT INTO up.prices VALUES ('RAM_GB', 'RAM', 37);
@@ -70,7 +70,7 @@ BEGIN
         VALUES ('aas', clock_timestamp(), clock_timestamp(), 1, '{"RAM_GB": {"price": 999}}');
     PERFORM public.dcx_product_cost('RAM_GB');
 END $$;
--- Of no volatile function: so it is called while the statement is planned, which is before anything is read.
+-- Its function is not volatile, so it is called while the statement is planned, before anything is read.
 CREATE FUNCTION up.is_up() RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS $$
 BEGIN
     IF current_setting('test.up', true) = 'off, and seen otherwise' THEN
@@ -84,12 +84,12 @@ END $$;
 CREATE VIEW up.products AS SELECT * FROM up.prices WHERE up.is_up();
 SELECT relation FROM dcx_attach_aas(schema => 'up');
 UPDATE up.prices SET price = 40;
--- What was seen on the way, and rolled back with it, does not answer.
+-- A saved book that was seen inside the subtransaction, and rolled back with it, does not answer.
 \c
 :quietly
 SET test.up = 'off, and seen otherwise';
 SELECT dcx_product_cost('RAM_GB');
--- The setting in force is what counts, also where a saved book answered before under another one.
+-- The current setting counts, even when a saved book has answered under another setting before.
 \c
 :quietly
 SET test.up = 'off';
@@ -98,7 +98,7 @@ SELECT dcx_product_cost('RAM_GB');
 SET LOCAL dcx_pricing.on_outage = error;
 SELECT state FROM test.failure($$SELECT dcx_product_cost('RAM_GB')$$);
 ROLLBACK;
--- Once it has answered it is no longer left alone: one transaction does not get both.
+-- Once the catalog has answered, the outage is over: a transaction does not get both.
 SET test.up = 'on';
 BEGIN;
 SET LOCAL dcx_pricing.on_outage = error;

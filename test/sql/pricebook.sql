@@ -8,7 +8,7 @@ INSERT INTO aas.products VALUES ('CPU_1GHZ', 'vCPU - 1GHz', 78), ('CPU_2GHZ', 'v
 SELECT * FROM dcx_price_book_stats();
 SELECT * FROM dcx_attach_aas();
 
--- What the book did since it was last asked.
+-- What the book did since the last call of this function.
 CREATE TABLE test.seen AS SELECT * FROM dcx_price_book_stats();
 CREATE FUNCTION test.since() RETURNS TABLE(loads bigint, remote_reads bigint, hits bigint)
 LANGUAGE sql AS $$
@@ -21,7 +21,7 @@ $$;
 -- A thousand calls, one read.
 SELECT count(dcx_vm_cost('1GHZ', i, 4, 'STANDARD', 40)) FROM generate_series(1, 1000) i;
 SELECT * FROM test.since();
--- While nobody commits, not even the next transactions read (somebody may, autovacuum for one).
+-- While nobody commits, the next transactions do not read either. (Autovacuum may commit.)
 SELECT dcx_product_cost('RAM_GB');
 SELECT dcx_product_cost('RAM_GB');
 SELECT dcx_product_cost('RAM_GB');
@@ -29,7 +29,7 @@ SELECT dcx_product_cost('RAM_GB');
 SELECT dcx_product_cost('RAM_GB');
 SELECT loads < 5 AS kept, loads + hits AS calls FROM test.since();
 
--- A change is seen at once, in every way in which it can be made.
+-- Every kind of change is seen at once.
 UPDATE aas.products SET price = 40 WHERE code = 'RAM_GB';
 SELECT dcx_product_cost('RAM_GB');
 BEGIN;
@@ -57,7 +57,7 @@ SELECT dcx_product_cost('RAM_GB');
 ALTER TABLE aas.products ALTER price TYPE numeric(12,4) USING price * 2;
 SELECT dcx_product_cost('RAM_GB');
 
--- Within one transaction that writes elsewhere the book stays. The update of test.seen, too.
+-- A transaction that writes other tables keeps the book. The update of test.seen is such a write.
 BEGIN;
 SELECT count(*) FROM test.since();
 SELECT dcx_product_cost('RAM_GB');
@@ -87,7 +87,7 @@ END $$;
 UPDATE aas.products SET price = price - 1 WHERE code LIKE 'CPU%';
 DROP TRIGGER witness ON aas.products;
 
--- A cursor goes on with what it saw when it was opened.
+-- A cursor keeps seeing what it saw when it was opened.
 BEGIN;
 DECLARE c CURSOR FOR SELECT dcx_product_cost('RAM_GB') FROM generate_series(1, 4);
 FETCH 1 FROM c;
@@ -111,7 +111,7 @@ SELECT dcx_product_cost('FREE'), dcx_product_cost('Case'), dcx_product_cost('cas
        dcx_product_cost(U&'Caf\00e9'), dcx_product_cost('with "quotes" and '''), dcx_product_cost(repeat('long', 125)),
        dcx_product_cost(repeat('LONG', 125), 2);
 SELECT dcx_vm_cost('1GHZ', 2, 4, 'STANDARD', 40);
--- The decimal that was meant, not the float that was stored.
+-- A float8 price counts as the decimal that was meant.
 UPDATE aas.products SET price = 85.80000000000001 WHERE code = 'RAM_GB';
 SELECT dcx_product_cost('RAM_GB');
 SELECT dcx_product_cost('RAM_GB', 1000000);
@@ -121,7 +121,7 @@ UPDATE aas.products SET price = 1e15 + 0.3 WHERE code = 'RAM_GB';
 SELECT dcx_product_cost('RAM_GB') = (1e15 + 0.3)::float8::numeric AS same;
 UPDATE aas.products SET price = 0.123456789 WHERE code = 'RAM_GB';
 SELECT dcx_product_cost('RAM_GB'), dcx_product_cost('RAM_GB', 1000000000), dcx_product_cost('RAM_GB', 0.5);
--- A reading that fails leaves the book as it was.
+-- A read that fails leaves the book as it was.
 ALTER TABLE aas.products ADD bad int;
 BEGIN;
 ALTER TABLE aas.products RENAME price TO amount;
@@ -190,7 +190,7 @@ ROLLBACK TO s;
 SELECT dcx_product_cost('RAM_GB');
 COMMIT;
 
--- Attaching something else is seen at once, and taken back with the transaction.
+-- Attaching something else is seen at once, and rolled back with the transaction.
 BEGIN;
 SELECT note FROM dcx_attach_aas(NULL, 'aas');
 SELECT dcx_product_cost('RAM_GB');
@@ -202,7 +202,7 @@ SELECT state FROM test.failure($$SELECT dcx_product_cost('RAM_GB')$$);
 ROLLBACK;
 SELECT dcx_product_cost('RAM_GB');
 
--- A foreign table is read once a transaction.
+-- A foreign table is read once per transaction.
 \getenv dir PG_ABS_SRCDIR
 \set connection :dir '/fixtures/connection.sql'
 \i :connection
@@ -222,7 +222,7 @@ SELECT * FROM test.since();
 SELECT dcx_product_cost('RAM_GB');
 SELECT remote_reads FROM test.since();
 
--- The book as a value is read once a statement, also where each row asks for it; unless that writes.
+-- dcx_price_book() reads once per statement, even when each row calls it; unless the statement writes.
 SELECT count(dcx_vm_cost('1GHZ', 2, 4, 'STANDARD', 40, dcx_price_book())) FROM generate_series(1, 100);
 SELECT remote_reads BETWEEN 1 AND 2 AS once FROM test.since();
 SELECT count(*) FROM dcx_detach('aas');

@@ -1,4 +1,4 @@
--- E-Networks attached: by URL, by adoption, by a view of prices; and its book, which is a book like the other.
+-- E-Networks attached: by URL, by adoption, by a view of prices; and its price book.
 \getenv dir PG_ABS_SRCDIR
 \set connection :dir '/fixtures/connection.sql'
 \i :connection
@@ -6,20 +6,20 @@ SELECT replace(replace(:'aas_url', 'regress_dcx_aas', 'regress_dcx_enetworks'), 
        AS enetworks_url \gset
 \c regress_dcx_main
 
--- It is optional: nothing of it is needed for a VM.
+-- It is optional: pricing a VM does not need it.
 SELECT count(*) FROM dcx_attach_aas(:'aas_url');
 SELECT dcx_vm_cost('1GHZ', 2, 4, 'STANDARD', 40);
 SELECT * FROM test.failure($$SELECT dcx_network_cost('PV_FIBRE_BUSINESS', 100)$$) \gx
 SELECT * FROM test.failure($$SELECT dcx_price_book('enetworks')$$) \gx
 SELECT * FROM test.failure($$SELECT * FROM dcx_attach_enetworks()$$) \gx
--- In the schema of the other catalog its server would lead elsewhere.
+-- It cannot be attached in the schema of the other catalog, whose server leads elsewhere.
 SELECT * FROM test.failure(format($$SELECT * FROM dcx_attach_enetworks(%L, 'aas')$$, :'enetworks_url')) \gx
 SELECT * FROM test.failure(format($$SELECT * FROM dcx_attach_enetworks(%L, 'aas')$$, replace(:'aas_url', '//regress_dcx_aas:', '//regress_dcx_enetworks:'))) \gx
 SELECT dcx_vm_cost('1GHZ', 2, 4, 'STANDARD', 40);
 SELECT * FROM test.failure($$SELECT * FROM dcx_attach_enetworks(prices => 'lines')$$) \gx
 SELECT * FROM test.failure($$SELECT * FROM dcx_detach('enetworks')$$) \gx
 
--- By the URL as it stands in .env.
+-- By the URL that stands in the platform's .env.
 SELECT * FROM dcx_attach_enetworks(:'enetworks_url');
 SELECT catalog, part, relation, made, seen IS NOT NULL AS seen FROM dcx.binding WHERE catalog = 'enetworks' ORDER BY 2;
 SELECT dcx_network_cost('PV_FIBRE_BUSINESS', 100);
@@ -28,7 +28,7 @@ SELECT catalog, products FROM dcx.price_book WHERE catalog = 'enetworks';
 -- Nothing can be written through it.
 UPDATE enetworks.bandwidth_prices SET cost = 0;
 
--- One read a transaction, whatever is asked; a commit there counts in the next one.
+-- One read per transaction, whatever is asked. A commit over there is seen by the next transaction.
 \c
 BEGIN;
 SELECT dcx_network_cost('PV_FIBRE_BUSINESS', 100), dcx_network_cost('KR_FIBRE_BUSINESS', 100);
@@ -41,7 +41,7 @@ UPDATE bandwidth_prices SET "pricePerMbps" = 20.5 WHERE id = 'cm5bwp000003';
 \c regress_dcx_main
 SELECT dcx_network_cost('PV_FIBRE_BUSINESS', 100);
 
--- Kept, compared, found by time.
+-- Its book is saved, compared, and found by time.
 SELECT changed, products FROM dcx_price_book_save('enetworks');
 SELECT changed, products FROM dcx_price_book_save('enetworks');
 SELECT * FROM dcx_price_book_diff(
@@ -50,12 +50,12 @@ SELECT dcx_network_cost('PV_FIBRE_BUSINESS', 100, dcx_price_book_at(
     (SELECT min(first_seen_at) FROM dcx.price_book WHERE catalog = 'enetworks'), 'enetworks'));
 SELECT dcx_price_book_at(now(), 'enetworks') = dcx_price_book('enetworks') AS same,
        dcx_price_book_at(now()) = dcx_price_book() AS same_of_aas;
--- The costs are in what is saved, and in nothing that is shown.
+-- Saved books contain costs; what callers see does not.
 SELECT bool_and(band ? 'cost') FROM dcx.price_book, jsonb_each(book) p, jsonb_array_elements(p.value -> 'bands') band
  WHERE catalog = 'enetworks';
 SELECT bool_or(band ? 'cost') FROM jsonb_each(dcx_price_book('enetworks')) p, jsonb_array_elements(p.value -> 'bands') band;
 
--- Aged, as the other.
+-- max_price_age counts for it as well.
 SET dcx_pricing.max_price_age = '1d';
 SELECT dcx_network_cost('PV_FIBRE_BUSINESS', 100), dcx_product_cost('RAM_GB');
 SELECT catalog, source FROM dcx_price_book_stats();
@@ -82,7 +82,7 @@ UPDATE network_services SET code = 'FB_LTE_FAILOVER' WHERE code = '';
 COMMIT;
 \c regress_dcx_main
 
--- Nothing at all is an outage.
+-- A catalog without any service counts as an outage.
 \c regress_dcx_enetworks
 ALTER TABLE network_services RENAME TO network_services_full;
 CREATE TABLE network_services (LIKE network_services_full);
@@ -100,7 +100,7 @@ RESET dcx_pricing.on_outage;
 DROP TABLE network_services;
 ALTER TABLE network_services_full RENAME TO network_services;
 
--- What is no network catalog, and what lacks a table or a column.
+-- Refused: another kind of database, a missing table, a missing column.
 \c regress_dcx_main
 SELECT * FROM test.failure(format($$SELECT * FROM dcx_attach_enetworks(%L)$$, :'aas_url')) \gx
 \c regress_dcx_enetworks
@@ -128,7 +128,7 @@ SELECT replace(object, current_user, 'CURRENT_USER') AS object FROM dcx_detach('
 \c regress_dcx_enetworks
 DROP VIEW lines;
 
--- Local tables: what this transaction has written counts at once, and is gone with a savepoint.
+-- Local tables: our own writes are seen at once, and are gone after ROLLBACK TO.
 \c regress_dcx_main
 CREATE SCHEMA enetworks;
 CREATE TABLE enetworks.providers (id integer PRIMARY KEY, name text, active boolean);
@@ -157,7 +157,7 @@ SELECT dcx_network_cost('FIBRE', 5);
 ROLLBACK;
 SELECT dcx_network_cost('LINE', 5);
 SELECT source FROM dcx_price_book_stats() WHERE catalog = 'enetworks';
--- Bands are told in the same order wherever they are from.
+-- Errors list bands in the same order, whatever the book was made from.
 BEGIN;
 INSERT INTO enetworks.bandwidth_prices VALUES (1, 3, 9, 1, 1, 1), (1, 0, 8, 1, 1, 1), (1, 1, 7, 1, 1, 1), (1, 3, NULL, 1, 1, 1), (1, NULL, 3, 1, 1, 1);
 SELECT live.note, live.note = by_book.note AS same
@@ -165,7 +165,7 @@ SELECT live.note, live.note = by_book.note AS same
  WHERE service = 'LINE';
 ROLLBACK;
 
--- A view here. Rows that differ in nothing but the band are one service.
+-- A local view. Rows that differ only in the band are one service.
 CREATE VIEW enetworks.lines AS
 SELECT 'LINE' AS code, 'A line' AS title, 'Carrier' AS provider, true AS active, n AS min_mbps, n + 10 AS max_mbps,
        1 AS fixed_price, n AS price_per_mbps
@@ -179,7 +179,7 @@ SELECT 'LINE' AS code, 'A line' AS title, 'Carrier' || n AS provider, true AS ac
        1 AS fixed_price, n AS price_per_mbps
   FROM generate_series(0, 20, 10) n;
 SELECT message, detail FROM test.failure($$SELECT dcx_network_cost('LINE', 5)$$);
--- One whose own function attaches the tables in its place: what is being read is the view.
+-- A view whose function attaches the tables instead: this read still reads the view.
 CREATE FUNCTION test.attach_tables() RETURNS text LANGUAGE plpgsql AS $$
 BEGIN
     IF EXISTS (SELECT FROM dcx.binding WHERE part = 'prices') THEN
@@ -202,14 +202,14 @@ SELECT 'LINE' AS code, 'A line' AS title, 'Carrier' AS provider, true AS active,
        1 AS fixed_price, 7 AS price_per_mbps;
 DROP FUNCTION test.attach_tables;
 
--- What is read together belongs to one role.
+-- Relations that are read together must belong to one role.
 CREATE ROLE regress_dcx_dba;
 ALTER TABLE enetworks.providers OWNER TO regress_dcx_dba;
 SELECT * FROM test.failure($$SELECT * FROM dcx_attach_enetworks()$$) \gx
 ALTER TABLE enetworks.providers OWNER TO CURRENT_USER;
 SELECT count(*) FROM dcx_attach_enetworks();
 ALTER TABLE enetworks.providers OWNER TO regress_dcx_dba;
--- Else what she puts into hers would run with the power of the others' owner.
+-- Otherwise one owner's functions would run with the rights of the other relations' owner.
 SELECT * FROM test.failure($$SELECT dcx_network_cost('LINE', 5)$$) \gx
 SELECT severity, object, problem, replace(detail, current_user::text, 'CURRENT_USER') AS detail FROM dcx_check('connection');
 ALTER TABLE enetworks.bandwidth_prices OWNER TO regress_dcx_dba;
@@ -217,7 +217,7 @@ SELECT state, message FROM test.failure($$SELECT dcx_network_cost('LINE', 5)$$);
 ALTER TABLE enetworks.providers OWNER TO CURRENT_USER;
 ALTER TABLE enetworks.bandwidth_prices OWNER TO CURRENT_USER;
 
--- One of its tables is dropped.
+-- One of its tables has been dropped.
 DROP TABLE enetworks.providers;
 SELECT * FROM test.failure($$SELECT dcx_network_cost('LINE', 5)$$) \gx
 

@@ -42,7 +42,7 @@ SELECT dcx_vm_cost(NULL, 2, 4, 'STANDARD', 40), dcx_vm_cost('1GHZ', NULL, 4, 'ST
 SELECT * FROM dcx_vm_quote('1GHZ', 2, 4, 'STANDARD', NULL);
 SELECT * FROM dcx_template_costs('1GHZ', NULL);
 
--- Without case where there is no doubt.
+-- Codes match without case when only one does.
 SELECT dcx_vm_cost('1ghz', 2, 4, 'Standard', 40);
 
 -- Refused.
@@ -111,7 +111,7 @@ SELECT count(*), count(cost), sum(cost) FROM dcx_template_costs('2GHZ', 'PREMIUM
 SELECT bool_and(cost = dcx_vm_cost('2GHZ', cpus, ram_gb, 'PREMIUM', storage_gb)) AS same
   FROM dcx_template_costs('2GHZ', 'PREMIUM');
 SELECT state, message, hint FROM test.failure($$SELECT * FROM dcx_template_costs('9GHZ', 'STANDARD')$$);
--- One without a sane size spoils only itself.
+-- A template whose size makes no sense spoils only itself.
 BEGIN;
 CREATE SCHEMA local;
 CREATE TABLE local.products AS SELECT * FROM aas.products;
