@@ -3,7 +3,7 @@
  *		A price book in memory: product code -> price and title, or a network service's bands.
  *
  * A book is made of rows, and does not care whether these come from the catalog, a saved book or an
- * argument. It never changes once it is made, and reads nothing but its own memory. A row with something
+ * argument. What it says never changes once it is made, and it reads nothing but its own memory. A row with something
  * wrong in it spoils only its own code: looking that code up is the error.
  */
 #ifndef DCX_BOOK_H
