@@ -9,6 +9,7 @@
 
 #include "access/htup_details.h"
 #include "catalog/namespace.h"
+#include "catalog/objectaddress.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_collation.h"
 #include "catalog/pg_namespace.h"
@@ -170,9 +171,33 @@ dcx_table_relation(DcxTableId id)
 	return OidIsValid(schema) ? get_relname_relid(dcx_tables[id].name, schema) : InvalidOid;
 }
 
-void
-dcx_tables_check_owner(Oid owner, const char *what)
+/* The owner of an object of a catalog, such as pg_class; InvalidOid when it has been dropped. */
+static Oid
+object_owner(Oid catalog, Oid object)
 {
+	int		  cache = get_object_catcache_oid(catalog);
+	HeapTuple tuple = SearchSysCache1(cache, ObjectIdGetDatum(object));
+	Oid		  owner;
+	bool	  isnull;
+
+	if (!HeapTupleIsValid(tuple))
+		return InvalidOid;
+	owner =
+		DatumGetObjectId(SysCacheGetAttr(cache, tuple, get_object_attnum_owner(catalog), &isnull));
+	ReleaseSysCache(tuple);
+	return owner;
+}
+
+void
+dcx_tables_check_owner(Oid catalog, Oid object, const char *what)
+{
+	Oid owner = object_owner(catalog, object);
+
+	if (!OidIsValid(owner))
+		ereport(ERROR,
+				errcode(ERRCODE_UNDEFINED_OBJECT),
+				errmsg("%s has been dropped meanwhile", what),
+				errhint("Attach again: that makes it."));
 	if (owner != GetUserId() && !superuser_arg(owner))
 		ereport(ERROR,
 				errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
@@ -188,22 +213,6 @@ execute_ddl(const char *sql)
 	dcx_query_execute(sql, 0, NULL, NULL, NULL);
 }
 
-static void
-check_schema_owner(Oid schema)
-{
-	HeapTuple tuple = SearchSysCache1(NAMESPACEOID, ObjectIdGetDatum(schema));
-	Oid		  owner;
-
-	if (!HeapTupleIsValid(tuple))
-		ereport(ERROR,
-				errcode(ERRCODE_UNDEFINED_SCHEMA),
-				errmsg("schema \"%s\" has been dropped meanwhile", SCHEMA),
-				errhint("Attach again: that makes it."));
-	owner = ((Form_pg_namespace) GETSTRUCT(tuple))->nspowner;
-	ReleaseSysCache(tuple);
-	dcx_tables_check_owner(owner, "schema \"" SCHEMA "\"");
-}
-
 void
 dcx_table_check_trusted(DcxTableId id)
 {
@@ -211,9 +220,10 @@ dcx_table_check_trusted(DcxTableId id)
 	Oid relation = dcx_table_relation(id);
 
 	if (OidIsValid(schema))
-		check_schema_owner(schema);
+		dcx_tables_check_owner(NamespaceRelationId, schema, "schema \"" SCHEMA "\"");
 	if (OidIsValid(relation))
-		dcx_tables_check_owner(dcx_relation_owner(relation),
+		dcx_tables_check_owner(RelationRelationId,
+							   relation,
 							   psprintf("table " SCHEMA ".%s", dcx_tables[id].name));
 }
 

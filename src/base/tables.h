@@ -149,9 +149,10 @@ extern Oid dcx_table_relation(DcxTableId id);
 
 /*
  * Refuses (42501), when attaching, what belongs to neither the caller nor a superuser: its owner
- * could change what we trust, or be the one we run as.
+ * could change what we trust, or be the one we run as. catalog: that of the object, such as pg_class;
+ * what: the object, in an error.
  */
-extern void dcx_tables_check_owner(Oid owner, const char *what);
+extern void dcx_tables_check_owner(Oid catalog, Oid object, const char *what);
 
 /* The same for the owners of schema dcx and a table in it, if these exist. */
 extern void dcx_table_check_trusted(DcxTableId id);

@@ -24,7 +24,7 @@
 #include "src/remote/probe.h"
 #include "src/remote/reach.h"
 #include "src/remote/remote.h"
-#include "src/wallet/ledger.h"
+#include "src/wallet/ledger_tables.h"
 #include "src/wallet/wallet.h"
 
 /*

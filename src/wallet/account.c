@@ -12,6 +12,7 @@
 #include "src/base/float8.h"
 #include "src/base/money.h"
 #include "src/wallet/account.h"
+#include "src/wallet/ledger_tables.h"
 #include "src/wallet/wallet.h"
 
 /* The time by which holds expire, of an account. */

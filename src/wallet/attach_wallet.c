@@ -26,6 +26,7 @@
 #include "src/base/relation.h"
 #include "src/wallet/attach_wallet.h"
 #include "src/wallet/ledger.h"
+#include "src/wallet/ledger_tables.h"
 #include "src/wallet/recorder.h"
 #include "src/wallet/wallet.h"
 

@@ -17,6 +17,7 @@
 #include "src/base/money.h"
 #include "src/base/shape.h"
 #include "src/wallet/hold.h"
+#include "src/wallet/ledger_tables.h"
 #include "src/wallet/movement.h"
 #include "src/wallet/wallet.h"
 

@@ -4,20 +4,13 @@
  */
 #include "postgres.h"
 
-#include "access/htup_details.h"
 #include "access/xact.h"
-#include "catalog/namespace.h"
-#include "catalog/pg_proc.h"
-#include "catalog/pg_trigger.h"
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
 #include "fmgr.h"
 #include "miscadmin.h"
-#include "parser/parse_func.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
-#include "utils/lsyscache.h"
-#include "utils/syscache.h"
 #include "utils/timestamp.h"
 
 #include "src/base/binding.h"
@@ -26,210 +19,12 @@
 #include "src/base/relation.h"
 #include "src/base/shape.h"
 #include "src/wallet/ledger.h"
+#include "src/wallet/ledger_tables.h"
 #include "src/wallet/recorder.h"
 #include "src/wallet/wallet.h"
 
-#define LEDGER_SCHEMA "dcx"
-
-/* A trigger that refuses what may not be done to a table. */
-typedef struct Guard
-{
-	const char *name;
-	const char *events; /* and when */
-	int			type;	/* the same, as pg_trigger.tgtype has it */
-	const char *detail;
-	const char *hint;
-} Guard;
-
-#define BEFORE_CHANGES \
-	(TRIGGER_TYPE_BEFORE | TRIGGER_TYPE_UPDATE | TRIGGER_TYPE_DELETE | TRIGGER_TYPE_TRUNCATE)
-#define BEFORE_DELETES		 (TRIGGER_TYPE_BEFORE | TRIGGER_TYPE_DELETE | TRIGGER_TYPE_TRUNCATE)
-#define BEFORE_UPDATE_OF_ROW (TRIGGER_TYPE_BEFORE | TRIGGER_TYPE_UPDATE | TRIGGER_TYPE_ROW)
-
-#define GUARDS_MAX 2
-
-typedef struct Table
-{
-	DcxTableId id;
-	Guard	   guards[GUARDS_MAX];
-} Table;
-
-static const char guard_function[] = "wallet_guard";
-static const char guard_sql[] =
-	"CREATE FUNCTION dcx.wallet_guard() RETURNS trigger LANGUAGE plpgsql"
-	" SET search_path = pg_catalog, pg_temp AS $$\n"
-	"BEGIN\n"
-	"    RAISE EXCEPTION '% of %.% is refused', TG_OP, TG_TABLE_SCHEMA, TG_TABLE_NAME\n"
-	"        USING ERRCODE = 'insufficient_privilege', DETAIL = TG_ARGV[0], HINT = TG_ARGV[1];\n"
-	"END $$";
-
-static const Table tables[] = {
-	{DCX_TABLE_ACCOUNT, {{NULL}}},
-	{DCX_TABLE_ENTRY,
-	 {{"append_only",
-	   "BEFORE UPDATE OR DELETE OR TRUNCATE ON dcx.wallet_entry",
-	   BEFORE_CHANGES,
-	   "The ledger is append-only.",
-	   "A mistake is corrected by an entry that says so: dcx_wallet_credit() or "
-	   "dcx_wallet_debit()."}}},
-	{DCX_TABLE_HOLD,
-	 {{"no_deletes",
-	   "BEFORE DELETE OR TRUNCATE ON dcx.wallet_hold",
-	   BEFORE_DELETES,
-	   "Holds are kept.",
-	   "dcx_wallet_release() frees what an open hold holds."},
-	  {"resolved_once",
-	   "BEFORE UPDATE ON dcx.wallet_hold FOR EACH ROW WHEN (OLD.state <> 'open')",
-	   BEFORE_UPDATE_OF_ROW,
-	   "A hold that is captured, released or expired stays so.",
-	   "Money is given back by dcx_wallet_credit(); another hold takes another idempotency key."}}},
-	{DCX_TABLE_KEY,
-	 {{"append_only",
-	   "BEFORE UPDATE OR DELETE OR TRUNCATE ON dcx.wallet_key",
-	   BEFORE_CHANGES,
-	   "Keys are kept.",
-	   "Another request takes another idempotency key."}}},
-};
-
 /* The movement whose UPDATE of a wallet is under way; the trigger knows it by its balances. */
 static DcxMovement *expected = NULL;
-
-Oid
-dcx_ledger_owner(const DcxBinding *wallets, bool missing_ok)
-{
-	Oid owner = InvalidOid;
-
-	for (size_t i = 0; i < lengthof(tables); i++)
-	{
-		Oid table = dcx_table_relation(tables[i].id);
-		Oid table_owner = OidIsValid(table) ? dcx_relation_owner(table) : InvalidOid;
-
-		/* One table of several that is missing is damage, which no answer may overlook. */
-		if (i == 0 && missing_ok && !OidIsValid(table_owner) &&
-			!OidIsValid(dcx_table_relation(DCX_TABLE_HOLD)))
-			return InvalidOid;
-		if (!OidIsValid(table_owner) || (OidIsValid(owner) && table_owner != owner))
-			ereport(ERROR,
-					errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-					errmsg("the wallets have no ledger"),
-					OidIsValid(table_owner) ?
-						errdetail("Table dcx.%s is not of the same owner as dcx.%s.",
-								  dcx_tables[tables[i].id].name,
-								  dcx_tables[tables[0].id].name) :
-						errdetail("There is no table dcx.%s.", dcx_tables[tables[i].id].name),
-					errhint("SELECT * FROM dcx_attach_wallet(...) makes it."));
-		owner = table_owner;
-	}
-	dcx_binding_check_entitled(wallets->catalog, wallets->relation, owner, "dcx.wallet_entry");
-	if (!missing_ok)
-		dcx_ledger_check();
-	return owner;
-}
-
-void
-dcx_ledger_check(void)
-{
-	for (size_t i = 0; i < lengthof(tables); i++)
-		dcx_shape_check(tables[i].id, dcx_table_relation(tables[i].id));
-}
-
-static void
-execute(const char *sql)
-{
-	dcx_query_execute(sql, 0, NULL, NULL, NULL);
-}
-
-static Oid
-function_owner(Oid function)
-{
-	HeapTuple tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
-	Oid		  owner;
-
-	if (!HeapTupleIsValid(tuple))
-		ereport(ERROR,
-				errcode(ERRCODE_UNDEFINED_FUNCTION),
-				errmsg("function dcx.%s() has been dropped meanwhile", guard_function),
-				errhint("Attach again: that makes it."));
-	owner = ((Form_pg_proc) GETSTRUCT(tuple))->proowner;
-	ReleaseSysCache(tuple);
-	return owner;
-}
-
-/*
- * Puts a guard on its table, and makes it one that nothing switches off. A trigger that guards the
- * same under another name, or has the name and guards something else, makes room.
- */
-static void
-need_guard(DcxTableId id, const Guard *guard, Oid function)
-{
-	static const Oid  types[] = {OIDOID, TEXTOID, OIDOID, INT4OID};
-	static const char sql[] =
-		"SELECT tgname::text, is_guard AND tgname = $2, tgenabled = 'A'"
-		"  FROM (SELECT *, tgfoid = $3 AND tgtype = $4 AND tgattr::text = '' AS is_guard"
-		"          FROM pg_trigger WHERE tgrelid = $1) t"
-		" WHERE is_guard OR tgname = $2 ORDER BY tgname";
-	Datum	  values[4];
-	List	 *others = NIL;
-	bool	  there = false;
-	bool	  always = false;
-	uint64	  n;
-	ListCell *lc;
-
-	values[0] = ObjectIdGetDatum(dcx_table_relation(id));
-	values[1] = CStringGetTextDatum(guard->name);
-	values[2] = ObjectIdGetDatum(function);
-	values[3] = Int32GetDatum(guard->type);
-	n = dcx_query_execute(sql, lengthof(types), types, values, NULL);
-	for (uint64 i = 0; i < n; i++)
-	{
-		if (!dcx_query_bool(i, 2))
-			others = lappend(others, dcx_query_text(i, 1));
-		else
-		{
-			there = true;
-			always = dcx_query_bool(i, 3);
-		}
-	}
-	foreach(lc, others)
-		execute(psprintf("DROP TRIGGER %s ON dcx.%s",
-						 quote_identifier(lfirst(lc)),
-						 dcx_tables[id].name));
-	if (!there)
-		execute(psprintf("CREATE TRIGGER %s %s EXECUTE FUNCTION dcx.wallet_guard(%s, %s)",
-						 guard->name,
-						 guard->events,
-						 quote_literal_cstr(guard->detail),
-						 quote_literal_cstr(guard->hint)));
-	if (!always)
-		execute(psprintf("ALTER TABLE dcx.%s ENABLE ALWAYS TRIGGER %s",
-						 dcx_tables[id].name,
-						 guard->name));
-}
-
-void
-dcx_ledger_make(void)
-{
-	List *name = list_make2(makeString(LEDGER_SCHEMA), makeString(pstrdup(guard_function)));
-	Oid	  guard = LookupFuncName(name, 0, NULL, true);
-
-	/* It runs as the ledger's owner, and stands between everybody and the ledger. */
-	if (OidIsValid(guard))
-		dcx_tables_check_owner(function_owner(guard), "function dcx.wallet_guard()");
-	else
-	{
-		execute(guard_sql);
-		guard = LookupFuncName(name, 0, NULL, false);
-	}
-	for (size_t i = 0; i < lengthof(tables); i++)
-	{
-		const Table *table = &tables[i];
-
-		dcx_table_make(table->id);
-		dcx_shape_check(table->id, dcx_table_relation(table->id));
-		for (size_t j = 0; j < GUARDS_MAX && table->guards[j].name; j++)
-			need_guard(table->id, &table->guards[j], guard);
-	}
-}
 
 bool
 dcx_ledger_account(const char *organisation, bool latest, DcxAccount *account)
@@ -506,13 +301,18 @@ dcx_ledger_record(Oid owner, const char *kind, const char *operation, Datum orga
 static void
 set_next_number(const char *table, const char *column, bool is_new)
 {
-	execute(psprintf("SELECT setval(sequence, last)"
-					 "  FROM (SELECT pg_get_serial_sequence('dcx.%1$s', '%2$s')::regclass,"
-					 "               (SELECT max(%2$s) FROM dcx.%1$s)) s (sequence, last)"
-					 " WHERE %3$s OR last > coalesce(pg_sequence_last_value(sequence), 0)",
-					 table,
-					 column,
-					 is_new ? "last IS NOT NULL" : "false"));
+	dcx_query_execute(
+		psprintf("SELECT setval(sequence, last)"
+				 "  FROM (SELECT pg_get_serial_sequence('dcx.%1$s', '%2$s')::regclass,"
+				 "               (SELECT max(%2$s) FROM dcx.%1$s)) s (sequence, last)"
+				 " WHERE %3$s OR last > coalesce(pg_sequence_last_value(sequence), 0)",
+				 table,
+				 column,
+				 is_new ? "last IS NOT NULL" : "false"),
+		0,
+		NULL,
+		NULL,
+		NULL);
 }
 
 int64

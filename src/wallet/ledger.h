@@ -78,19 +78,6 @@ dcx_ledger_is_used(DcxKeyUse use)
 }
 
 /*
- * The role that the ledger belongs to, and that everything in it is read and written as. No ledger
- * is InvalidOid where it may be missing, else 55000; one that is not to be trusted 42501. Where it may
- * not be missing all its tables have to be as we made them, else 55000.
- */
-extern Oid dcx_ledger_owner(const DcxBinding *wallets, bool missing_ok);
-
-/* Refuses (55000) a ledger of which a table is not as we made it. */
-extern void dcx_ledger_check(void);
-
-/* Inside a run, as the caller: makes what is missing of the tables. One that is another's is 42501. */
-extern void dcx_ledger_make(void);
-
-/*
  * Read from a ledger whose owner is known, under the active snapshot or under a new one: an
  * account, false where there is none; what a key was used for.
  */

@@ -16,6 +16,7 @@
 #include "src/base/errcodes.h"
 #include "src/base/shape.h"
 #include "src/wallet/ledger.h"
+#include "src/wallet/ledger_tables.h"
 #include "src/wallet/wallet.h"
 
 /* The organisation of the first argument, whose wallet the caller can read. */
