@@ -23,6 +23,7 @@
 
 #include "src/base/extension.h"
 #include "src/base/names.h"
+#include "src/base/query.h"
 #include "src/base/relation.h"
 #include "src/wallet/attach_wallet.h"
 #include "src/wallet/ledger.h"

@@ -85,44 +85,6 @@ dcx_hold_made(const DcxRequest *request, DcxHeld *held)
 	return true;
 }
 
-/* Writes a hold and its key; returns its id. */
-static int64
-insert_hold(const DcxRequest *request, Oid owner, const DcxChange *change, const DcxHeld *held,
-			Jsonb *quote, const char *description)
-{
-	static DcxPlan	  plan;
-	static const char sql[] = DCX_LEDGER_ACCOUNT
-		", hold AS (INSERT INTO dcx.wallet_hold (organisation, amount, held_at, expires_in,"
-		"     first_expires_at, expires_at, available, idempotency_key, description, details,"
-		"     quote, role, session_role)"
-		"   SELECT organisation, $12, at, $13, $14, $14, $15, $16, $17, $18, $19,"
-		"          role, session_role"
-		"     FROM account RETURNING organisation, hold_id),"
-		" key AS (INSERT INTO dcx.wallet_key (organisation, idempotency_key, hold_id)"
-		"   SELECT organisation, $16, hold_id FROM hold)"
-		" SELECT hold_id FROM hold";
-	DcxParameters parameters = {0};
-	int64		  hold_id = 0;
-	DcxRun		  run;
-
-	dcx_ledger_parameters(&parameters, change);
-	dcx_parameter_numeric(&parameters, held->amount);
-	dcx_parameter(&parameters, INTERVALOID, IntervalPGetDatum(request->expires_in), false);
-	dcx_parameter_time(&parameters, held->expires_at);
-	dcx_parameter_numeric(&parameters, held->available);
-	dcx_parameter_text(&parameters, request->key);
-	dcx_parameter_text(&parameters, description);
-	dcx_parameter(&parameters, JSONBOID, PointerGetDatum(request->details), !request->details);
-	dcx_parameter(&parameters, JSONBOID, PointerGetDatum(quote), !quote);
-	dcx_run_begin(&run, owner);
-	if (dcx_query_write(&plan, sql, &parameters) == 1)
-		hold_id = dcx_query_int64(0, 1);
-	dcx_run_end(&run);
-	if (hold_id == 0)
-		dcx_ledger_changed(change->organisation);
-	return hold_id;
-}
-
 /*
  * Refuses a price above the caller's limit, in cents as the price is: what a quote adds up to is a limit
  * that its own order keeps. Only now: as long as the same request may be under way in another session,
@@ -168,6 +130,12 @@ dcx_hold_make(const DcxRequest *request, Numeric cost, Jsonb *quote, const char 
 	DcxStanding standing = dcx_account_lock(request->organisation, request->key);
 	DcxChange	change = dcx_account_change(&standing);
 	DcxHeld		held = {.organisation = standing.organisation, .amount = amount};
+	DcxNewHold	hold = {.amount = amount,
+						.expires_in = request->expires_in,
+						.idempotency_key = request->key,
+						.description = description,
+						.details = request->details,
+						.quote = quote};
 
 	if (dcx_ledger_is_used(standing.use))
 	{
@@ -186,7 +154,8 @@ dcx_hold_make(const DcxRequest *request, Numeric cost, Jsonb *quote, const char 
 	change.after.held = dcx_money_add(change.after.held, amount);
 	change.after.next_expiry = Min(change.after.next_expiry, held.expires_at);
 	change.available = held.available;
-	held.hold_id = insert_hold(request, standing.owner, &change, &held, quote, description);
+	hold.expires_at = held.expires_at;
+	held.hold_id = dcx_ledger_insert_hold(standing.owner, &change, &hold);
 	ForceSyncCommit();
 	return held;
 }
@@ -403,38 +372,6 @@ dcx_wallet_capture(PG_FUNCTION_ARGS)
 	return (Datum) 0;
 }
 
-/* Writes what becomes of an open hold together with its account. */
-static void
-update_hold(Oid owner, const DcxHeld *held, const DcxChange *change, bool release)
-{
-	static DcxPlan	  release_plan;
-	static DcxPlan	  extend_plan;
-	static const char release_sql[] = DCX_LEDGER_ACCOUNT
-		" UPDATE dcx.wallet_hold h SET state = 'released', resolved_at = at, available_then = $13"
-		"   FROM account WHERE h.hold_id = $12 AND h.state = 'open'";
-	static const char extend_sql[] =
-		DCX_LEDGER_ACCOUNT " UPDATE dcx.wallet_hold h SET expires_at = $13"
-						   "   FROM account WHERE h.hold_id = $12 AND h.state = 'open'";
-	DcxParameters parameters = {0};
-	uint64		  updated;
-	DcxRun		  run;
-
-	dcx_ledger_parameters(&parameters, change);
-	dcx_parameter_int64(&parameters, held->hold_id);
-	if (release)
-		dcx_parameter_numeric(&parameters, held->available);
-	else
-		dcx_parameter_time(&parameters, held->expires_at);
-	dcx_run_begin(&run, owner);
-	updated = dcx_query_write(release ? &release_plan : &extend_plan,
-							  release ? release_sql : extend_sql,
-							  &parameters);
-	dcx_run_end(&run);
-	if (updated != 1)
-		dcx_ledger_changed(change->organisation);
-	ForceSyncCommit();
-}
-
 /* Answers a release that was made before; false where the hold is open. */
 static bool
 replay_release(FunctionCallInfo fcinfo, const Hold *hold)
@@ -491,7 +428,9 @@ dcx_wallet_release(PG_FUNCTION_ARGS)
 	held.available = dcx_money_add(standing.available, hold.amount);
 	change = dcx_account_change(&standing);
 	change.after.held = dcx_money_subtract(change.after.held, hold.amount);
-	update_hold(owner, &held, &change, true);
+	change.available = held.available;
+	dcx_ledger_release_hold(owner, &change, hold.hold_id);
+	ForceSyncCommit();
 	put_held(fcinfo, &held);
 	return (Datum) 0;
 }
@@ -525,7 +464,8 @@ dcx_wallet_extend(PG_FUNCTION_ARGS)
 	{
 		held.expires_at = expires_at;
 		change = dcx_account_change(&standing);
-		update_hold(owner, &held, &change, false);
+		dcx_ledger_extend_hold(owner, &change, hold.hold_id, expires_at);
+		ForceSyncCommit();
 	}
 	put_held(fcinfo, &held);
 	return (Datum) 0;

@@ -16,6 +16,7 @@
 #include "src/base/binding.h"
 #include "src/base/lookup.h"
 #include "src/base/money.h"
+#include "src/base/query.h"
 #include "src/base/relation.h"
 #include "src/base/shape.h"
 #include "src/wallet/ledger.h"
@@ -117,8 +118,25 @@ who_parameters(DcxParameters *parameters)
 	dcx_parameter_text(parameters, GetUserNameFromId(GetSessionUserId(), false));
 }
 
-void
-dcx_ledger_parameters(DcxParameters *parameters, const DcxChange *change)
+static void
+jsonb_parameter(DcxParameters *parameters, Jsonb *value)
+{
+	dcx_parameter(parameters, JSONBOID, PointerGetDatum(value), !value);
+}
+
+/*
+ * The first of a statement's common table expressions, which changes an account, and the parameters
+ * $1 to $11 in it. An account that is no longer as it was before has no row in it. A statement's own
+ * parameters follow, from $12 on.
+ */
+#define CHANGED_ACCOUNT                                                              \
+	"WITH account AS (UPDATE dcx.wallet_account"                                     \
+	"   SET balance = $5, held = $6, next_expiry = $7, expired_until = $8"           \
+	" WHERE organisation = $1 AND balance = $2 AND held = $3 AND expired_until = $4" \
+	" RETURNING organisation, $9::timestamptz AS at, $10::text AS role, $11::text AS session_role)"
+
+static void
+change_parameters(DcxParameters *parameters, const DcxChange *change)
 {
 	const DcxAccount *before = &change->before;
 	const DcxAccount *after = &change->after;
@@ -135,8 +153,9 @@ dcx_ledger_parameters(DcxParameters *parameters, const DcxChange *change)
 	who_parameters(parameters);
 }
 
-void
-dcx_ledger_changed(const char *organisation)
+/* Refuses (27000): the account has changed between our look and our statement. */
+pg_noreturn static void
+refuse_changed(const char *organisation)
 {
 	ereport(ERROR,
 			errcode(ERRCODE_TRIGGERED_DATA_CHANGE_VIOLATION),
@@ -161,13 +180,100 @@ dcx_ledger_gone(const char *table, const char *what, int64 id)
 			errhint("Restore the ledger's tables together, of one time."));
 }
 
+int64
+dcx_ledger_insert_hold(Oid owner, const DcxChange *change, const DcxNewHold *hold)
+{
+	static DcxPlan	  plan;
+	static const char sql[] = CHANGED_ACCOUNT
+		", hold AS (INSERT INTO dcx.wallet_hold (organisation, amount, held_at, expires_in,"
+		"     first_expires_at, expires_at, available, idempotency_key, description, details,"
+		"     quote, role, session_role)"
+		"   SELECT organisation, $12, at, $13, $14, $14, $15, $16, $17, $18, $19,"
+		"          role, session_role"
+		"     FROM account RETURNING organisation, hold_id),"
+		" key AS (INSERT INTO dcx.wallet_key (organisation, idempotency_key, hold_id)"
+		"   SELECT organisation, $16, hold_id FROM hold)"
+		" SELECT hold_id FROM hold";
+	DcxParameters parameters = {0};
+	int64		  hold_id = 0;
+	DcxRun		  run;
+
+	change_parameters(&parameters, change);
+	dcx_parameter_numeric(&parameters, hold->amount);
+	dcx_parameter(&parameters, INTERVALOID, IntervalPGetDatum(hold->expires_in), false);
+	dcx_parameter_time(&parameters, hold->expires_at);
+	dcx_parameter_numeric(&parameters, change->available);
+	dcx_parameter_text(&parameters, hold->idempotency_key);
+	dcx_parameter_text(&parameters, hold->description);
+	jsonb_parameter(&parameters, hold->details);
+	jsonb_parameter(&parameters, hold->quote);
+	dcx_run_begin(&run, owner);
+	if (dcx_query_write(&plan, sql, &parameters) == 1)
+		hold_id = dcx_query_int64(0, 1);
+	dcx_run_end(&run);
+	if (hold_id == 0)
+		refuse_changed(change->organisation);
+	return hold_id;
+}
+
+/* Runs a statement that changes an account and one open hold, which is $12. */
+static void
+update_hold(Oid owner, DcxPlan *plan, const char *sql, DcxParameters *parameters,
+			const DcxChange *change)
+{
+	uint64 updated;
+	DcxRun run;
+
+	dcx_run_begin(&run, owner);
+	updated = dcx_query_write(plan, sql, parameters);
+	dcx_run_end(&run);
+	if (updated != 1)
+		refuse_changed(change->organisation);
+}
+
+void
+dcx_ledger_release_hold(Oid owner, const DcxChange *change, int64 hold_id)
+{
+	static DcxPlan plan;
+	DcxParameters  parameters = {0};
+
+	change_parameters(&parameters, change);
+	dcx_parameter_int64(&parameters, hold_id);
+	dcx_parameter_numeric(&parameters, change->available);
+	update_hold(owner,
+				&plan,
+				CHANGED_ACCOUNT
+				" UPDATE dcx.wallet_hold h SET state = 'released', resolved_at = at,"
+				"        available_then = $13"
+				"   FROM account WHERE h.hold_id = $12 AND h.state = 'open'",
+				&parameters,
+				change);
+}
+
+void
+dcx_ledger_extend_hold(Oid owner, const DcxChange *change, int64 hold_id, TimestampTz expires_at)
+{
+	static DcxPlan plan;
+	DcxParameters  parameters = {0};
+
+	change_parameters(&parameters, change);
+	dcx_parameter_int64(&parameters, hold_id);
+	dcx_parameter_time(&parameters, expires_at);
+	update_hold(owner,
+				&plan,
+				CHANGED_ACCOUNT " UPDATE dcx.wallet_hold h SET expires_at = $13"
+								"   FROM account WHERE h.hold_id = $12 AND h.state = 'open'",
+				&parameters,
+				change);
+}
+
 /* Writes the entry of our own movement; of a capture, resolves its hold. */
 static void
 write_movement(Oid owner, DcxMovement *movement)
 {
 	static DcxPlan	  plan;
 	static DcxPlan	  capture_plan;
-	static const char sql[] = DCX_LEDGER_ACCOUNT
+	static const char sql[] = CHANGED_ACCOUNT
 		", entry AS (INSERT INTO dcx.wallet_entry (organisation, recorded_at, kind, amount,"
 		"     balance, available, idempotency_key, description, details, role, session_role)"
 		"   SELECT organisation, at, $12, $13, $5, $14, $15, $16, $17, role, session_role"
@@ -175,7 +281,7 @@ write_movement(Oid owner, DcxMovement *movement)
 		" key AS (INSERT INTO dcx.wallet_key (organisation, idempotency_key, entry_id)"
 		"   SELECT organisation, $15, entry_id FROM entry)"
 		" SELECT entry_id FROM entry";
-	static const char capture_sql[] = DCX_LEDGER_ACCOUNT
+	static const char capture_sql[] = CHANGED_ACCOUNT
 		", entry AS (INSERT INTO dcx.wallet_entry (organisation, recorded_at, kind, amount,"
 		"     balance, available, hold_id, idempotency_key, description, details,"
 		"     role, session_role)"
@@ -194,7 +300,7 @@ write_movement(Oid owner, DcxMovement *movement)
 	DcxRun		  run;
 
 	dcx_run_begin(&run, owner);
-	dcx_ledger_parameters(&parameters, &movement->change);
+	change_parameters(&parameters, &movement->change);
 	dcx_parameter_text(&parameters, movement->kind);
 	dcx_parameter_numeric(&parameters,
 						  dcx_money_subtract(movement->change.after.balance,
@@ -206,7 +312,7 @@ write_movement(Oid owner, DcxMovement *movement)
 	{
 		dcx_parameter_text(&parameters, movement->idempotency_key);
 		dcx_parameter_text(&parameters, movement->description);
-		dcx_parameter(&parameters, JSONBOID, movement->details, !movement->details);
+		jsonb_parameter(&parameters, movement->details);
 	}
 	written =
 		dcx_query_write(capture ? &capture_plan : &plan, capture ? capture_sql : sql, &parameters);
@@ -214,7 +320,7 @@ write_movement(Oid owner, DcxMovement *movement)
 		movement->entry_id = dcx_query_int64(0, 1);
 	dcx_run_end(&run);
 	if (written != 1)
-		dcx_ledger_changed(movement->change.organisation);
+		refuse_changed(movement->change.organisation);
 }
 
 void

@@ -25,12 +25,12 @@
 #define DCX_LEDGER_H
 
 #include "datatype/timestamp.h"
+#include "utils/jsonb.h"
 #include "utils/numeric.h"
 
 #include "src/base/binding.h"
 #include "src/base/compat.h"
 #include "src/base/lookup.h"
-#include "src/base/query.h"
 
 /* A row of dcx.wallet_account. */
 typedef struct DcxAccount
@@ -59,10 +59,22 @@ typedef struct DcxMovement
 	int64		hold_id;		 /* of a capture, which takes the next three from its hold */
 	const char *idempotency_key; /* of the others */
 	const char *description;
-	Datum		details;	/* jsonb, or 0 */
+	Jsonb	   *details;	/* or NULL */
 	int			nest_level; /* of the transaction, where the wallet is written */
 	int64		entry_id;
 } DcxMovement;
+
+/* A hold to be written. */
+typedef struct DcxNewHold
+{
+	Numeric		amount;
+	Interval   *expires_in; /* as it was asked for */
+	TimestampTz expires_at; /* as it follows */
+	const char *idempotency_key;
+	const char *description; /* or NULL */
+	Jsonb	   *details;	 /* or NULL */
+	Jsonb	   *quote;		 /* what was priced; or NULL */
+} DcxNewHold;
 
 /* What an idempotency key was used for: at most one of the two, else 0. */
 typedef struct DcxKeyUse
@@ -94,23 +106,17 @@ extern bool dcx_ledger_hold(int64 hold_id, bool latest, int ncolumns, const int 
  */
 extern void dcx_ledger_check_snapshot(Oid owner, const char *organisation);
 
-/*
- * The first of a statement's common table expressions, which changes an account, and its first
- * eleven parameters; $9 is the time of the change, $10 and $11 who made it. An account that is not
- * as it was before has no row in it.
- */
-#define DCX_LEDGER_ACCOUNT                                                           \
-	"WITH account AS (UPDATE dcx.wallet_account"                                     \
-	"   SET balance = $5, held = $6, next_expiry = $7, expired_until = $8"           \
-	" WHERE organisation = $1 AND balance = $2 AND held = $3 AND expired_until = $4" \
-	" RETURNING organisation, $9::timestamptz AS at, $10::text AS role, $11::text AS session_role)"
-extern void dcx_ledger_parameters(DcxParameters *parameters, const DcxChange *change);
-
 /* Refuses (55000) a ledger that names a row which is not there. what: Hold or Entry. */
 pg_noreturn extern void dcx_ledger_gone(const char *table, const char *what, int64 id);
 
-/* Refuses (27000): the account has changed between our look and our statement. */
-pg_noreturn extern void dcx_ledger_changed(const char *organisation);
+/*
+ * Writes a new hold and its key; returns its id. Frees a hold; has it expire later. Each changes the
+ * account in the same statement; 27000 where the account or the hold is no longer as it was.
+ */
+extern int64 dcx_ledger_insert_hold(Oid owner, const DcxChange *change, const DcxNewHold *hold);
+extern void	 dcx_ledger_release_hold(Oid owner, const DcxChange *change, int64 hold_id);
+extern void	 dcx_ledger_extend_hold(Oid owner, const DcxChange *change, int64 hold_id,
+									TimestampTz expires_at);
 
 /*
  * Moves a balance: writes the wallet, which is locked, and has the trigger on it write the entry.

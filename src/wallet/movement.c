@@ -13,6 +13,7 @@
 #include "utils/builtins.h"
 
 #include "src/base/money.h"
+#include "src/base/query.h"
 #include "src/wallet/account.h"
 #include "src/wallet/movement.h"
 #include "src/wallet/request.h"
@@ -127,7 +128,7 @@ move(FunctionCallInfo fcinfo, const char *kind, bool out)
 
 	movement.idempotency_key = request.key;
 	movement.description = request.description;
-	movement.details = request.details ? JsonbPGetDatum(request.details) : (Datum) 0;
+	movement.details = request.details;
 	dcx_movement_execute(fcinfo, &movement, &standing, request.amount, out, NULL);
 }
 

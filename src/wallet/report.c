@@ -14,6 +14,7 @@
 #include "utils/builtins.h"
 
 #include "src/base/errcodes.h"
+#include "src/base/query.h"
 #include "src/base/shape.h"
 #include "src/wallet/ledger.h"
 #include "src/wallet/ledger_tables.h"

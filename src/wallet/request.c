@@ -11,6 +11,7 @@
 
 #include "src/base/errcodes.h"
 #include "src/base/money.h"
+#include "src/base/query.h"
 #include "src/wallet/ledger_tables.h"
 #include "src/wallet/request.h"
 #include "src/wallet/wallet.h"
