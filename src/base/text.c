@@ -36,18 +36,22 @@ dcx_text_sort(const char **texts, int n)
 }
 
 char *
-dcx_text_list(const char *const *texts, int n, int most)
+dcx_text_join(const char *const *texts, int n, int most, const char *separator)
 {
 	StringInfoData list;
 
-	if (n == 0)
-		return pstrdup("none");
 	initStringInfo(&list);
 	for (int i = 0; i < Min(n, most); i++)
-		appendStringInfo(&list, "%s%s", i ? ", " : "", texts[i]);
+		appendStringInfo(&list, "%s%s", i ? separator : "", texts[i]);
 	if (n > most)
-		appendStringInfo(&list, ", and %d more", n - most);
+		appendStringInfo(&list, "%sand %d more", separator, n - most);
 	return list.data;
+}
+
+char *
+dcx_text_list(const char *const *texts, int n, int most)
+{
+	return n == 0 ? pstrdup("none") : dcx_text_join(texts, n, most, ", ");
 }
 
 Datum

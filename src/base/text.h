@@ -17,6 +17,9 @@ extern int dcx_text_sort(const char **texts, int n);
  */
 extern char *dcx_text_list(const char *const *texts, int n, int most);
 
+/* The same with another separator than ", ", as in "a; b; and 3 more"; empty when n is 0. */
+extern char *dcx_text_join(const char *const *texts, int n, int most, const char *separator);
+
 /* A text as the value of a column: NULL sets *isnull. */
 extern Datum dcx_text_column(const char *text, bool *isnull);
 

@@ -53,7 +53,7 @@ put_held(FunctionCallInfo fcinfo, const DcxHeld *held)
 
 /* The hold that a request's key was used for, as it was answered. */
 static DcxHeld
-replay(const DcxRequest *request, Oid owner, DcxKeyUse use)
+replay_hold(const DcxRequest *request, DcxKeyUse use)
 {
 	static const int columns[] = {DCX_HOLD_ORGANISATION,
 								  DCX_HOLD_AMOUNT,
@@ -63,7 +63,7 @@ replay(const DcxRequest *request, Oid owner, DcxKeyUse use)
 	bool			 nulls[lengthof(columns)];
 	DcxHeld			 held = {.hold_id = use.hold_id, .replayed = true};
 
-	dcx_request_check_same(request, owner, use);
+	dcx_request_check_same(request, use);
 	if (!dcx_ledger_hold(use.hold_id, true, lengthof(columns), columns, values, nulls))
 		dcx_ledger_gone("wallet_hold", "Hold", use.hold_id);
 	held.organisation = TextDatumGetCString(values[0]);
@@ -76,12 +76,11 @@ replay(const DcxRequest *request, Oid owner, DcxKeyUse use)
 bool
 dcx_hold_made(const DcxRequest *request, DcxHeld *held)
 {
-	Oid		  owner;
-	DcxKeyUse use = dcx_request_look(request, &owner);
+	DcxKeyUse use = dcx_request_look(request);
 
 	if (!dcx_ledger_is_used(use))
 		return false;
-	*held = replay(request, owner, use);
+	*held = replay_hold(request, use);
 	return true;
 }
 
@@ -142,7 +141,7 @@ dcx_hold_make(const DcxRequest *request, Numeric cost, Jsonb *quote, const char 
 		DcxRequest same = *request;
 
 		same.organisation = standing.organisation;
-		return replay(&same, standing.owner, standing.use);
+		return replay_hold(&same, standing.use);
 	}
 	check_costs(&standing, cost, amount);
 	check_limit(request, &standing, amount);
@@ -286,13 +285,13 @@ check_open(const Hold *hold, const DcxStanding *standing)
 	not_open(hold, "expired", hold->expires_at);
 }
 
-/* The hold of a call's first argument, as far as the active snapshot knows it; *owner: of the ledger. */
+/* The hold of a call's first argument, as far as the active snapshot knows it. */
 static Hold
-look_hold(FunctionCallInfo fcinfo, Oid *owner)
+look_hold(FunctionCallInfo fcinfo)
 {
 	int64 hold_id = dcx_request_hold_id(fcinfo, 0);
 
-	*owner = dcx_ledger_owner(dcx_wallet_bound(), false);
+	dcx_ledger_owner(dcx_wallet_bound(), false);
 	return read_hold(hold_id, false);
 }
 
@@ -308,7 +307,7 @@ lock_hold(Hold *hold)
 
 /* Answers a capture that was made before; false where the hold is open. */
 static bool
-replay_capture(FunctionCallInfo fcinfo, Oid owner, const Hold *hold, Numeric amount)
+replay_capture(FunctionCallInfo fcinfo, const Hold *hold, Numeric amount)
 {
 	Numeric asked = amount ? amount : hold->amount;
 
@@ -316,7 +315,7 @@ replay_capture(FunctionCallInfo fcinfo, Oid owner, const Hold *hold, Numeric amo
 		return false;
 	if (strcmp(hold->state, "captured") != 0 || dcx_money_compare(hold->captured, asked) != 0)
 		not_open(hold, hold->state, hold->resolved_at);
-	dcx_movement_replay(fcinfo, owner, hold->organisation, hold->entry_id);
+	dcx_movement_replay(fcinfo, hold->organisation, hold->entry_id);
 	return true;
 }
 
@@ -353,15 +352,14 @@ dcx_wallet_capture(PG_FUNCTION_ARGS)
 	DcxMovement movement = {.kind = "capture"};
 	Numeric		amount = PG_ARGISNULL(1) ? NULL : dcx_request_amount(fcinfo, 1);
 	DcxStanding standing;
-	Oid			owner;
 	Hold		hold;
 
 	InitMaterializedSRF(fcinfo, 0);
-	hold = look_hold(fcinfo, &owner);
-	if (replay_capture(fcinfo, owner, &hold, amount))
+	hold = look_hold(fcinfo);
+	if (replay_capture(fcinfo, &hold, amount))
 		return (Datum) 0;
 	standing = lock_hold(&hold);
-	if (replay_capture(fcinfo, owner, &hold, amount))
+	if (replay_capture(fcinfo, &hold, amount))
 		return (Datum) 0;
 
 	if (!amount)
@@ -412,11 +410,10 @@ dcx_wallet_release(PG_FUNCTION_ARGS)
 	DcxStanding standing;
 	DcxChange	change;
 	DcxHeld		held;
-	Oid			owner;
 	Hold		hold;
 
 	InitMaterializedSRF(fcinfo, 0);
-	hold = look_hold(fcinfo, &owner);
+	hold = look_hold(fcinfo);
 	if (replay_release(fcinfo, &hold))
 		return (Datum) 0;
 	standing = lock_hold(&hold);
@@ -429,7 +426,7 @@ dcx_wallet_release(PG_FUNCTION_ARGS)
 	change = dcx_account_change(&standing);
 	change.after.held = dcx_money_subtract(change.after.held, hold.amount);
 	change.available = held.available;
-	dcx_ledger_release_hold(owner, &change, hold.hold_id);
+	dcx_ledger_release_hold(standing.owner, &change, hold.hold_id);
 	ForceSyncCommit();
 	put_held(fcinfo, &held);
 	return (Datum) 0;
@@ -445,11 +442,10 @@ dcx_wallet_extend(PG_FUNCTION_ARGS)
 	DcxChange	change;
 	TimestampTz expires_at;
 	DcxHeld		held;
-	Oid			owner;
 	Hold		hold;
 
 	InitMaterializedSRF(fcinfo, 0);
-	hold = look_hold(fcinfo, &owner);
+	hold = look_hold(fcinfo);
 	check_unresolved(&hold);
 	standing = lock_hold(&hold);
 	check_open(&hold, &standing);
@@ -464,7 +460,7 @@ dcx_wallet_extend(PG_FUNCTION_ARGS)
 	{
 		held.expires_at = expires_at;
 		change = dcx_account_change(&standing);
-		dcx_ledger_extend_hold(owner, &change, hold.hold_id, expires_at);
+		dcx_ledger_extend_hold(standing.owner, &change, hold.hold_id, expires_at);
 		ForceSyncCommit();
 	}
 	put_held(fcinfo, &held);

@@ -78,6 +78,23 @@ dcx_ledger_key(const char *organisation, const char *key, bool latest)
 	return use;
 }
 
+void
+dcx_ledger_entry(const char *organisation, int64 entry_id, int ncolumns, const int *columns,
+				 Datum *values, bool *nulls)
+{
+	Datum keys[] = {CStringGetTextDatum(organisation), Int64GetDatum(entry_id)};
+
+	if (!dcx_lookup(DCX_TABLE_ENTRY,
+					dcx_table_relation(DCX_TABLE_ENTRY),
+					keys,
+					true,
+					ncolumns,
+					columns,
+					values,
+					nulls))
+		dcx_ledger_gone("wallet_entry", "Entry", entry_id);
+}
+
 bool
 dcx_ledger_hold(int64 hold_id, bool latest, int ncolumns, const int *columns, Datum *values,
 				bool *nulls)

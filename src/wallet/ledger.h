@@ -100,6 +100,10 @@ extern DcxKeyUse dcx_ledger_key(const char *organisation, const char *key, bool 
 extern bool dcx_ledger_hold(int64 hold_id, bool latest, int ncolumns, const int *columns,
 							Datum *values, bool *nulls);
 
+/* Likewise columns of an entry, under a new snapshot; 55000 where there is none. */
+extern void dcx_ledger_entry(const char *organisation, int64 entry_id, int ncolumns,
+							 const int *columns, Datum *values, bool *nulls);
+
 /*
  * Fails with 40001 where an account is newer than a snapshot that the whole transaction reads under:
  * before an error that an old snapshot may be to blame for. Locks the account's row then.

@@ -13,15 +13,15 @@
 #include "utils/builtins.h"
 
 #include "src/base/money.h"
-#include "src/base/query.h"
+#include "src/base/shape.h"
 #include "src/wallet/account.h"
 #include "src/wallet/movement.h"
 #include "src/wallet/request.h"
 
 /* The row that answers. */
 static void
-put(FunctionCallInfo fcinfo, int64 entry_id, const char *organisation, Numeric amount,
-	Numeric balance, Numeric available, bool replayed)
+put_movement(FunctionCallInfo fcinfo, int64 entry_id, const char *organisation, Numeric amount,
+			 Numeric balance, Numeric available, bool replayed)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
 	Datum		   values[6];
@@ -37,28 +37,24 @@ put(FunctionCallInfo fcinfo, int64 entry_id, const char *organisation, Numeric a
 }
 
 void
-dcx_movement_replay(FunctionCallInfo fcinfo, Oid owner, const char *organisation, int64 entry_id)
+dcx_movement_replay(FunctionCallInfo fcinfo, const char *organisation, int64 entry_id)
 {
-	static DcxPlan plan;
-	DcxParameters  parameters = {0};
-	Numeric		   amount;
-	Numeric		   balance;
-	Numeric		   available;
-	DcxRun		   run;
+	static const int columns[] = {DCX_ENTRY_AMOUNT, DCX_ENTRY_BALANCE, DCX_ENTRY_AVAILABLE};
+	Datum			 values[lengthof(columns)];
+	bool			 nulls[lengthof(columns)];
 
-	dcx_parameter_text(&parameters, organisation);
-	dcx_parameter_int64(&parameters, entry_id);
-	dcx_run_begin(&run, owner);
-	if (dcx_query_write(&plan,
-						"SELECT amount, balance, available FROM dcx.wallet_entry"
-						" WHERE organisation = $1 AND entry_id = $2",
-						&parameters) != 1)
-		dcx_ledger_gone("wallet_entry", "Entry", entry_id);
-	amount = dcx_query_amount(0, 1);
-	balance = dcx_query_amount(0, 2);
-	available = dcx_query_amount(0, 3);
-	dcx_run_end(&run);
-	put(fcinfo, entry_id, organisation, amount, balance, available, true);
+	dcx_ledger_entry(organisation, entry_id, lengthof(columns), columns, values, nulls);
+	/* It is NULL only in entries of changes that were not ours. */
+	if (nulls[2])
+		dcx_shape_refuse(dcx_table_relation(DCX_TABLE_ENTRY),
+						 "It has a NULL in column \"available\".");
+	put_movement(fcinfo,
+				 entry_id,
+				 organisation,
+				 DatumGetNumeric(values[0]),
+				 DatumGetNumeric(values[1]),
+				 DatumGetNumeric(values[2]),
+				 true);
 }
 
 void
@@ -76,20 +72,21 @@ dcx_movement_execute(FunctionCallInfo fcinfo, DcxMovement *movement, const DcxSt
 
 	dcx_ledger_move(movement);
 	ForceSyncCommit();
-	put(fcinfo,
-		movement->entry_id,
-		change->organisation,
-		moved,
-		change->after.balance,
-		change->available,
-		false);
+	put_movement(fcinfo,
+				 movement->entry_id,
+				 change->organisation,
+				 moved,
+				 change->after.balance,
+				 change->available,
+				 false);
 }
 
+/* Answers a request whose key was used before; refuses one that is not the same. */
 static void
-replay(FunctionCallInfo fcinfo, const DcxRequest *request, Oid owner, DcxKeyUse use)
+replay_movement(FunctionCallInfo fcinfo, const DcxRequest *request, DcxKeyUse use)
 {
-	dcx_request_check_same(request, owner, use);
-	dcx_movement_replay(fcinfo, owner, request->organisation, use.entry_id);
+	dcx_request_check_same(request, use);
+	dcx_movement_replay(fcinfo, request->organisation, use.entry_id);
 }
 
 static void
@@ -99,7 +96,6 @@ move(FunctionCallInfo fcinfo, const char *kind, bool out)
 	DcxMovement movement = {.kind = kind};
 	DcxStanding standing;
 	DcxKeyUse	use;
-	Oid			owner;
 
 	InitMaterializedSRF(fcinfo, 0);
 	request.function = psprintf("dcx_wallet_%s", kind);
@@ -109,10 +105,10 @@ move(FunctionCallInfo fcinfo, const char *kind, bool out)
 	request.details = dcx_request_optional_json(fcinfo, 4);
 	request.organisation = dcx_request_organisation(fcinfo, 0);
 
-	use = dcx_request_look(&request, &owner);
+	use = dcx_request_look(&request);
 	if (dcx_ledger_is_used(use))
 	{
-		replay(fcinfo, &request, owner, use);
+		replay_movement(fcinfo, &request, use);
 		return;
 	}
 
@@ -120,7 +116,7 @@ move(FunctionCallInfo fcinfo, const char *kind, bool out)
 	request.organisation = standing.organisation;
 	if (dcx_ledger_is_used(standing.use))
 	{
-		replay(fcinfo, &request, owner, standing.use);
+		replay_movement(fcinfo, &request, standing.use);
 		return;
 	}
 	if (out && dcx_money_compare(standing.available, request.amount) < 0)

@@ -20,7 +20,6 @@ extern void dcx_movement_execute(FunctionCallInfo fcinfo, DcxMovement *movement,
 								 Numeric freed);
 
 /* Answers with an entry that is there, as the first time. */
-extern void dcx_movement_replay(FunctionCallInfo fcinfo, Oid owner, const char *organisation,
-								int64 entry_id);
+extern void dcx_movement_replay(FunctionCallInfo fcinfo, const char *organisation, int64 entry_id);
 
 #endif /* DCX_MOVEMENT_H */

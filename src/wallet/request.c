@@ -6,17 +6,20 @@
 
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
-#include "utils/json.h"
+#include "utils/jsonb.h"
 #include "utils/timestamp.h"
 
 #include "src/base/errcodes.h"
+#include "src/base/json.h"
 #include "src/base/money.h"
-#include "src/base/query.h"
+#include "src/base/shape.h"
+#include "src/base/text.h"
 #include "src/wallet/ledger_tables.h"
 #include "src/wallet/request.h"
 #include "src/wallet/wallet.h"
 
-#define KEY_LENGTH_MAX 255
+#define KEY_LENGTH_MAX	   255
+#define DIFFERENCES_LISTED 10
 
 static void
 check_given(FunctionCallInfo fcinfo, int argument, const char *name)
@@ -126,122 +129,269 @@ dcx_request_optional_json(FunctionCallInfo fcinfo, int argument)
 }
 
 DcxKeyUse
-dcx_request_look(const DcxRequest *request, Oid *owner)
+dcx_request_look(const DcxRequest *request)
 {
-	*owner = dcx_ledger_owner(dcx_wallet_bound(), false);
+	dcx_ledger_owner(dcx_wallet_bound(), false);
 	return dcx_ledger_key(request->organisation, request->key, false);
 }
 
-static void
-append_number(StringInfo json, const char *name, Numeric value)
+/* --------------------------------------------------------------------------------------------------
+ * Whether two requests are the same
+ * --------------------------------------------------------------------------------------------------
+ */
+
+static Numeric
+trimmed(Numeric value)
 {
-	if (value)
-		appendStringInfo(json,
-						 ", \"%s\": %s",
-						 name,
-						 dcx_numeric_text(DatumGetNumeric(
-							 DirectFunctionCall1(numeric_trim_scale, NumericGetDatum(value)))));
+	return value ? dcx_numeric_trimmed(value) : NULL;
 }
 
-/* What is asked for, as JSON. */
-static char *
+/*
+ * What is asked for, as JSON; what is not given is null. Two requests are the same when this is equal:
+ * the order of keys, and zeros at the end of a number, make no difference in jsonb.
+ */
+static Jsonb *
 request_json(const DcxRequest *request)
 {
-	StringInfoData json;
+	DcxJson json = {0};
+	char   *expires_in = NULL;
 
-	initStringInfo(&json);
-	appendStringInfo(&json, "{\"function\": \"%s\"", request->function);
-	append_number(&json, "amount", request->amount);
-	append_number(&json, "max_cost", request->max_cost);
 	if (request->expires_in)
-		appendStringInfo(&json,
-						 ", \"expires_in\": \"%s\"",
-						 DatumGetCString(
-							 DirectFunctionCall1(interval_out,
-												 IntervalPGetDatum(request->expires_in))));
-	if (request->description)
+		expires_in = DatumGetCString(
+			DirectFunctionCall1(interval_out, IntervalPGetDatum(request->expires_in)));
+	dcx_json_begin_object(&json, NULL);
+	dcx_json_text(&json, "function", request->function);
+	dcx_json_number(&json, "amount", trimmed(request->amount));
+	dcx_json_text(&json, "expires_in", expires_in);
+	dcx_json_text(&json, "description", request->description);
+	dcx_json_jsonb(&json, "details", request->details);
+	dcx_json_jsonb(&json, "specification", request->specification);
+	dcx_json_number(&json, "max_cost", trimmed(request->max_cost));
+	dcx_json_end_object(&json);
+	return dcx_json_result(&json);
+}
+
+/* The request that an entry answers. */
+static DcxRequest
+request_of_entry(const char *organisation, int64 entry_id)
+{
+	static const int columns[] = {DCX_ENTRY_KIND,
+								  DCX_ENTRY_AMOUNT,
+								  DCX_ENTRY_DESCRIPTION,
+								  DCX_ENTRY_DETAILS};
+	Datum			 values[lengthof(columns)];
+	bool			 nulls[lengthof(columns)];
+	DcxRequest		 request = {0};
+
+	dcx_ledger_entry(organisation, entry_id, lengthof(columns), columns, values, nulls);
+	request.function = psprintf("dcx_wallet_%s", TextDatumGetCString(values[0]));
+	request.amount = DatumGetNumeric(DirectFunctionCall1(numeric_abs, values[1]));
+	request.description = nulls[2] ? NULL : TextDatumGetCString(values[2]);
+	request.details = nulls[3] ? NULL : DatumGetJsonbP(values[3]);
+	return request;
+}
+
+/* A member of a hold's quote; NULL where it is not there, or null. */
+static JsonbValue *
+quote_member(Jsonb *quote, const char *name)
+{
+	JsonbValue *value = NULL;
+
+	if (JB_ROOT_IS_OBJECT(quote))
+		value = getKeyJsonValueFromContainer(&quote->root, name, strlen(name), NULL);
+	return value && value->type != jbvNull ? value : NULL;
+}
+
+/* What was asked for when a hold was priced, which its quote says. */
+static void
+take_quote(DcxRequest *request, int64 hold_id, Jsonb *quote)
+{
+	JsonbValue *function = quote_member(quote, "function");
+	JsonbValue *specification = quote_member(quote, "specification");
+	JsonbValue *max_cost = quote_member(quote, "max_cost");
+
+	if (!function || function->type != jbvString || (max_cost && max_cost->type != jbvNumeric))
+		dcx_shape_refuse(dcx_table_relation(DCX_TABLE_HOLD),
+						 psprintf("The quote of hold " INT64_FORMAT
+								  " does not say what was asked for.",
+								  hold_id));
+	request->function = pnstrdup(function->val.string.val, function->val.string.len);
+	request->specification = specification ? JsonbValueToJsonb(specification) : NULL;
+	request->max_cost = max_cost ? max_cost->val.numeric : NULL;
+}
+
+/* The request that a hold answers. */
+static DcxRequest
+request_of_hold(int64 hold_id)
+{
+	static const int columns[] = {DCX_HOLD_AMOUNT,
+								  DCX_HOLD_EXPIRES_IN,
+								  DCX_HOLD_DESCRIPTION,
+								  DCX_HOLD_DETAILS,
+								  DCX_HOLD_QUOTE};
+	Datum			 values[lengthof(columns)];
+	bool			 nulls[lengthof(columns)];
+	DcxRequest		 request = {.function = "dcx_wallet_hold"};
+
+	if (!dcx_ledger_hold(hold_id, true, lengthof(columns), columns, values, nulls))
+		dcx_ledger_gone("wallet_hold", "Hold", hold_id);
+	request.expires_in = DatumGetIntervalP(values[1]);
+	request.details = nulls[3] ? NULL : DatumGetJsonbP(values[3]);
+	if (nulls[4])
 	{
-		appendStringInfoString(&json, ", \"description\": ");
-		escape_json(&json, request->description);
+		request.amount = DatumGetNumeric(values[0]);
+		request.description = nulls[2] ? NULL : TextDatumGetCString(values[2]);
 	}
-	if (request->details)
-		appendStringInfo(&json,
-						 ", \"details\": %s",
-						 JsonbToCString(NULL, &request->details->root, VARSIZE(request->details)));
-	if (request->specification)
-		appendStringInfo(&json,
-						 ", \"specification\": %s",
-						 JsonbToCString(NULL,
-										&request->specification->root,
-										VARSIZE(request->specification)));
-	appendStringInfoChar(&json, '}');
-	return json.data;
+	/* Its amount and description are ours, made of the price. */
+	else
+		take_quote(&request, hold_id, DatumGetJsonbP(values[4]));
+	return request;
+}
+
+/* What an error can say about a request: a member, or an item of an order. */
+typedef struct Part
+{
+	const char *name;
+	int			item;	/* its number, from 1; 0 of a member */
+	bool		stored; /* whether it is of the first request, not of the one at hand */
+	JsonbValue	value;
+} Part;
+
+static List *
+add_part(List *parts, const char *name, int item, bool stored, const JsonbValue *value)
+{
+	Part *part = palloc(sizeof(Part));
+
+	part->name = name;
+	part->item = item;
+	part->stored = stored;
+	part->value = *value;
+	return lappend(parts, part);
+}
+
+static List *
+add_items(List *parts, bool stored, JsonbContainer *array)
+{
+	JsonbIterator	  *iterator = JsonbIteratorInit(array);
+	int				   item = 0;
+	JsonbValue		   value;
+	JsonbIteratorToken token;
+
+	while ((token = JsonbIteratorNext(&iterator, &value, true)) != WJB_DONE)
+		if (token == WJB_ELEM)
+			parts = add_part(parts, "item", ++item, stored, &value);
+	return parts;
+}
+
+/* Adds the parts of a request, as request_json() makes it, that are given. */
+static List *
+add_parts(List *parts, bool stored, Jsonb *request)
+{
+	JsonbIterator	  *iterator = JsonbIteratorInit(&request->root);
+	const char		  *name = NULL;
+	JsonbValue		   value;
+	JsonbIteratorToken token;
+
+	while ((token = JsonbIteratorNext(&iterator, &value, true)) != WJB_DONE)
+	{
+		if (token == WJB_KEY)
+			name = pnstrdup(value.val.string.val, value.val.string.len);
+		else if (token == WJB_VALUE && strcmp(name, "specification") == 0 &&
+				 value.type == jbvBinary && JsonContainerIsArray(value.val.binary.data))
+			parts = add_items(parts, stored, value.val.binary.data);
+		else if (token == WJB_VALUE && value.type != jbvNull)
+			parts = add_part(parts, name, 0, stored, &value);
+	}
+	return parts;
+}
+
+/* By name, items by their number. */
+static int
+compare_parts(const ListCell *a, const ListCell *b)
+{
+	const Part *left = lfirst(a);
+	const Part *right = lfirst(b);
+	int			names = strcmp(left->name, right->name);
+
+	return names != 0 ? names : left->item - right->item;
+}
+
+/* The value of a part, for an error. Our own texts need no quotes; the caller's JSON stays JSON. */
+static char *
+part_text(const Part *part)
+{
+	Jsonb *value;
+
+	if (!part)
+		return pstrdup("not given");
+	if (part->value.type == jbvString && part->item == 0 && strcmp(part->name, "details") != 0 &&
+		strcmp(part->name, "specification") != 0)
+		return pnstrdup(part->value.val.string.val, part->value.val.string.len);
+	value = JsonbValueToJsonb(unconstify(JsonbValue *, &part->value));
+	return JsonbToCString(NULL, &value->root, VARSIZE(value));
+}
+
+/* Whether two parts, of which one may be missing, have equal values. */
+static bool
+equal_parts(const Part *a, const Part *b)
+{
+	Jsonb *left;
+	Jsonb *right;
+
+	if (!a || !b)
+		return false;
+	left = JsonbValueToJsonb(unconstify(JsonbValue *, &a->value));
+	right = JsonbValueToJsonb(unconstify(JsonbValue *, &b->value));
+	return compareJsonbContainers(&left->root, &right->root) == 0;
+}
+
+/* What is different between two requests; of an order only the items that are. */
+static char *
+difference(Jsonb *was, Jsonb *is)
+{
+	List		*parts = add_parts(add_parts(NIL, true, was), false, is);
+	const char **texts = palloc(sizeof(char *) * list_length(parts));
+	int			 ntexts = 0;
+
+	list_sort(parts, compare_parts);
+	for (int i = 0; i < list_length(parts); i++)
+	{
+		const Part *part = list_nth(parts, i);
+		const Part *other = NULL;
+		const Part *before;
+		const Part *now;
+
+		if (i + 1 < list_length(parts) &&
+			compare_parts(list_nth_cell(parts, i), list_nth_cell(parts, i + 1)) == 0)
+			other = list_nth(parts, ++i);
+		if (equal_parts(part, other))
+			continue;
+		before = part->stored ? part : other;
+		now = part->stored ? other : part;
+		texts[ntexts++] = psprintf("%s was %s, is %s",
+								   part->item ? psprintf("item %d", part->item) : part->name,
+								   part_text(before),
+								   part_text(now));
+	}
+	return dcx_text_join(texts, ntexts, DIFFERENCES_LISTED, "; ");
 }
 
 void
-dcx_request_check_same(const DcxRequest *request, Oid owner, DcxKeyUse use)
+dcx_request_check_same(const DcxRequest *request, DcxKeyUse use)
 {
-	static DcxPlan	  plan;
-	static const char sql[] =
-		"WITH asked (request) AS ("
-		"   SELECT jsonb_build_object('function', 'dcx_wallet_' || kind,"
-		"          'amount', trim_scale(abs(amount)), 'description', description,"
-		"          'details', details)"
-		"     FROM dcx.wallet_entry WHERE organisation = $1 AND entry_id = $2"
-		"   UNION ALL"
-		"   SELECT jsonb_build_object('expires_in', expires_in, 'details', details) ||"
-		"          CASE WHEN quote IS NULL"
-		"          THEN jsonb_build_object('function', 'dcx_wallet_hold',"
-		"                 'amount', trim_scale(amount), 'description', description)"
-		"          ELSE jsonb_build_object('function', quote->'function',"
-		"                 'specification', quote->'specification',"
-		"                 'max_cost', trim_scale((quote->>'max_cost')::numeric)) END"
-		"     FROM dcx.wallet_hold WHERE hold_id = $3)"
-		/* Of two orders, only the items that differ, and not a thousand of them. */
-		", request (at, request) AS ("
-		"   SELECT 'was', request FROM asked UNION ALL SELECT 'is', $4::jsonb),"
-		" part AS ("
-		"   SELECT at, key, 0 AS n, value FROM request, jsonb_each_text(request)"
-		"    WHERE key <> 'specification' OR jsonb_typeof(request->key) <> 'array'"
-		"   UNION ALL"
-		"   SELECT at, 'item', n, value FROM request,"
-		"          jsonb_array_elements_text(CASE jsonb_typeof(request->'specification')"
-		"            WHEN 'array' THEN request->'specification' ELSE '[]' END)"
-		"            WITH ORDINALITY AS item (value, n)),"
-		" difference AS ("
-		"   SELECT format('%s was %s, is %s', concat_ws(' ', key, nullif(n, 0)),"
-		"                 coalesce(was.value, 'not given'), coalesce(now.value, 'not given')) AS text,"
-		"          row_number() OVER (ORDER BY key, n) AS nth"
-		"     FROM (SELECT * FROM part WHERE at = 'was') AS was"
-		"     FULL JOIN (SELECT * FROM part WHERE at = 'is') AS now USING (key, n)"
-		"    WHERE was.value IS DISTINCT FROM now.value)"
-		" SELECT string_agg(text, '; ' ORDER BY nth) FILTER (WHERE nth <= 10) ||"
-		"        CASE WHEN count(*) > 10 THEN format('; and %s more', count(*) - 10) ELSE '' END,"
-		"        EXISTS (SELECT FROM asked)"
-		"   FROM difference";
-	DcxParameters parameters = {0};
-	char		 *difference;
-	DcxRun		  run;
+	DcxRequest stored = use.entry_id ? request_of_entry(request->organisation, use.entry_id) :
+									   request_of_hold(use.hold_id);
+	Jsonb	  *was = request_json(&stored);
+	Jsonb	  *is = request_json(request);
 
-	dcx_parameter_text(&parameters, request->organisation);
-	dcx_parameter_int64(&parameters, use.entry_id);
-	dcx_parameter_int64(&parameters, use.hold_id);
-	dcx_parameter_text(&parameters, request_json(request));
-	dcx_run_begin(&run, owner);
-	dcx_query_write(&plan, sql, &parameters);
-	if (!dcx_query_bool(0, 2))
-		use.entry_id ? dcx_ledger_gone("wallet_entry", "Entry", use.entry_id) :
-					   dcx_ledger_gone("wallet_hold", "Hold", use.hold_id);
-	difference = dcx_query_text(0, 1);
-	dcx_run_end(&run);
-
-	if (difference)
-		ereport(ERROR,
-				errcode(DCX_ERRCODE_KEY_REUSED),
-				errmsg("idempotency key \"%s\" of organisation \"%s\" was used for another request",
-					   request->key,
-					   request->organisation),
-				errdetail("%s.", difference),
-				errhint("The same request again needs the same arguments; another one needs a key "
-						"of its own."));
+	if (compareJsonbContainers(&was->root, &is->root) == 0)
+		return;
+	ereport(ERROR,
+			errcode(DCX_ERRCODE_KEY_REUSED),
+			errmsg("idempotency key \"%s\" of organisation \"%s\" was used for another request",
+				   request->key,
+				   request->organisation),
+			errdetail("%s.", difference(was, is)),
+			errhint("The same request again needs the same arguments; another one needs a key "
+					"of its own."));
 }

@@ -48,12 +48,12 @@ extern Jsonb *dcx_request_optional_json(FunctionCallInfo fcinfo, int argument);
 extern TimestampTz dcx_request_expiry(const Interval *expires_in, TimestampTz at);
 
 /*
- * What the request's key was used for, as far as the active snapshot knows. *owner: of the ledger.
- * No lock is taken, nothing is written.
+ * What the request's key was used for, as far as the active snapshot knows. No lock is taken, nothing
+ * is written.
  */
-extern DcxKeyUse dcx_request_look(const DcxRequest *request, Oid *owner);
+extern DcxKeyUse dcx_request_look(const DcxRequest *request);
 
 /* Refuses (ZD004) a request whose key was used for another one. The detail says what differs. */
-extern void dcx_request_check_same(const DcxRequest *request, Oid owner, DcxKeyUse use);
+extern void dcx_request_check_same(const DcxRequest *request, DcxKeyUse use);
 
 #endif /* DCX_REQUEST_H */
