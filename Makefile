@@ -47,7 +47,7 @@ $(if $(pathless),$(error $(pathless): has to begin with $(path)))
 $(if $(unqualified),$(error $(unqualified): names an object without @extschema@))
 
 REGRESS = fixtures attach vm bookjson network services pricebook saved large_books history margin inventory outage \
-	wallet ledger movement hold reserve order updated_at check check_network privileges shapes
+	wallet ledger movement hold reserve request order updated_at check check_network privileges shapes
 REGRESS_OPTS = --inputdir=test
 ISOLATION = $(sort $(notdir $(basename $(wildcard test/specs/*_race.spec))))
 ISOLATION_OPTS = --inputdir=test --outputdir=.
