@@ -15,8 +15,10 @@
 #include "utils/json.h"
 #include "utils/timestamp.h"
 
+#include "src/base/json.h"
 #include "src/base/money.h"
 #include "src/base/relation.h"
+#include "src/base/text.h"
 #include "src/price/order.h"
 #include "src/wallet/hold.h"
 
@@ -43,89 +45,88 @@ text_argument(FunctionCallInfo fcinfo, int argument, const char *name)
 	return cstring_to_text(dcx_request_text(fcinfo, argument, name));
 }
 
-/* Where prices are from, and when they were read there: each catalog, and the older of the times. */
+/* A time as JSON has it: ISO 8601. */
 static void
-append_sources(StringInfo json, const DcxOrderQuote *quote)
+put_time(DcxJson *json, const char *name, TimestampTz time)
+{
+	char text[MAXDATELEN + 1];
+
+	JsonEncodeDateTime(text, TimestampTzGetDatum(time), TIMESTAMPTZOID, NULL);
+	dcx_json_text(json, name, pstrdup(text));
+}
+
+/* Which catalogs the prices are from and when they were read there; and the oldest of these times. */
+static void
+put_sources(DcxJson *json, const DcxOrderQuote *quote)
 {
 	const DcxOrderSource *oldest = NULL;
-	char				  read_at[MAXDATELEN + 1];
 
-	appendStringInfoString(json, ", \"catalogs\": {");
+	dcx_json_begin_object(json, "catalogs");
 	for (int i = 0; i < DCX_CATALOGS; i++)
 	{
 		const DcxOrderSource *source = &quote->sources[i];
 
 		if (!source->catalog)
 			continue;
-		JsonEncodeDateTime(read_at, TimestampTzGetDatum(source->read_at), TIMESTAMPTZOID, NULL);
-		appendStringInfo(json, "%s\"%s\": {\"relation\": ", oldest ? ", " : "", source->catalog);
-		escape_json(json, dcx_relation_name(source->relation));
-		appendStringInfo(json, ", \"read_at\": \"%s\"}", read_at);
+		dcx_json_begin_object(json, source->catalog);
+		dcx_json_text(json, "relation", dcx_relation_name(source->relation));
+		put_time(json, "read_at", source->read_at);
+		dcx_json_end_object(json);
 		if (!oldest || source->read_at < oldest->read_at)
 			oldest = source;
 	}
-	JsonEncodeDateTime(read_at, TimestampTzGetDatum(oldest->read_at), TIMESTAMPTZOID, NULL);
-	appendStringInfo(json, "}, \"read_at\": \"%s\"", read_at);
+	dcx_json_end_object(json);
+	put_time(json, "read_at", oldest->read_at);
+}
+
+static void
+put_line(DcxJson *json, int n, const DcxOrderLine *ordered)
+{
+	const DcxQuoteLine *line = &ordered->line;
+
+	dcx_json_begin_object(json, NULL);
+	dcx_json_integer(json, "line", n);
+	dcx_json_integer(json, "item", ordered->item);
+	dcx_json_text(json, "code", line->code);
+	dcx_json_text(json, "title", line->title);
+	dcx_json_number(json, "quantity", line->quantity);
+	dcx_json_number(json, "unit_price", line->unit_price);
+	dcx_json_number(json, "amount", line->amount);
+	dcx_json_end_object(json);
 }
 
 /* The quote as the hold keeps it. */
 static Jsonb *
 quote_json(const DcxRequest *request, const DcxOrderQuote *quote)
 {
-	StringInfoData json;
+	DcxJson json = {0};
 
-	initStringInfo(&json);
-	appendStringInfo(&json,
-					 "{\"function\": \"%s\", \"specification\": %s, \"cost\": %s",
-					 request->function,
-					 JsonbToCString(NULL,
-									&request->specification->root,
-									VARSIZE(request->specification)),
-					 dcx_numeric_text(quote->cost));
+	dcx_json_begin_object(&json, NULL);
+	dcx_json_text(&json, "function", request->function);
+	dcx_json_jsonb(&json, "specification", request->specification);
+	dcx_json_number(&json, "cost", quote->cost);
 	if (request->max_cost)
-		appendStringInfo(&json, ", \"max_cost\": %s", dcx_numeric_text(request->max_cost));
-	append_sources(&json, quote);
-	appendStringInfoString(&json, ", \"lines\": [");
+		dcx_json_number(&json, "max_cost", request->max_cost);
+	put_sources(&json, quote);
+	dcx_json_begin_array(&json, "lines");
 	for (int i = 0; i < quote->nlines; i++)
-	{
-		const DcxQuoteLine *line = &quote->lines[i].line;
-
-		appendStringInfo(&json,
-						 "%s{\"line\": %d, \"item\": %d, \"code\": ",
-						 i == 0 ? "" : ", ",
-						 i + 1,
-						 quote->lines[i].item);
-		escape_json(&json, line->code);
-		appendStringInfoString(&json, ", \"title\": ");
-		escape_json(&json, line->title);
-		appendStringInfo(&json,
-						 ", \"quantity\": %s, \"unit_price\": %s, \"amount\": %s}",
-						 dcx_numeric_text(line->quantity),
-						 dcx_numeric_text(line->unit_price),
-						 dcx_numeric_text(line->amount));
-	}
-	appendStringInfoString(&json, "]}");
-	return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(json.data)));
+		put_line(&json, i + 1, &quote->lines[i]);
+	dcx_json_end_array(&json);
+	dcx_json_end_object(&json);
+	return dcx_json_result(&json);
 }
 
-/* What the hold says it is for. */
+/* What the hold is for, for whoever lists holds: the first lines of the quote. */
 static char *
-describe(const char *what, const DcxOrderQuote *quote)
+hold_description(const char *what, const DcxOrderQuote *quote)
 {
-	int			   described = Min(quote->nlines, LINES_DESCRIBED);
-	StringInfoData text;
+	const char *lines[LINES_DESCRIBED];
 
-	initStringInfo(&text);
-	appendStringInfo(&text, "%s:", what);
-	for (int i = 0; i < described; i++)
-		appendStringInfo(&text,
-						 "%s %s x %s",
-						 i == 0 ? "" : ",",
-						 dcx_numeric_text(quote->lines[i].line.quantity),
-						 quote->lines[i].line.code);
-	if (quote->nlines > described)
-		appendStringInfo(&text, ", and %d more", quote->nlines - described);
-	return text.data;
+	for (int i = 0; i < Min(quote->nlines, LINES_DESCRIBED); i++)
+		lines[i] = psprintf("%s x %s",
+							dcx_numeric_text(quote->lines[i].line.quantity),
+							quote->lines[i].line.code);
+	return psprintf("%s: %s", what, dcx_text_list(lines, quote->nlines, LINES_DESCRIBED));
 }
 
 /*
@@ -156,7 +157,7 @@ reserve(FunctionCallInfo fcinfo, const char *function, const char *what, DcxOrde
 		held = dcx_hold_make(&request,
 							 quote.cost,
 							 quote_json(&request, &quote),
-							 describe(what, &quote));
+							 hold_description(what, &quote));
 	}
 
 	values[0] = Int64GetDatum(held.hold_id);
