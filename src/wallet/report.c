@@ -114,6 +114,27 @@ organisation_of_hold(int64 hold_id)
 	return TextDatumGetCString(value);
 }
 
+/*
+ * In SQL: the lines of a column quote, each with what it comes to. A quote that somebody has changed
+ * is no error: what is not there, not of its type, or too large to be multiplied is NULL. OFFSET 0:
+ * each value is computed once, however often it is used.
+ */
+#define QUOTE_LINES                                                                          \
+	"(SELECT line, code, quantity, unit_price, amount,"                                      \
+	"        CASE WHEN abs(quantity) < 1e1000 AND abs(unit_price) < 1e1000"                  \
+	"             THEN quantity * unit_price END AS recomputed"                              \
+	"    FROM (SELECT n::integer AS line, code,"                                             \
+	"            CASE jsonb_typeof(quantity) WHEN 'number' THEN quantity::numeric END"       \
+	"              AS quantity,"                                                             \
+	"            CASE jsonb_typeof(unit_price) WHEN 'number' THEN unit_price::numeric END"   \
+	"              AS unit_price,"                                                           \
+	"            CASE jsonb_typeof(amount) WHEN 'number' THEN amount::numeric END AS amount" \
+	"            FROM (SELECT n, line->>'code' AS code, line->'quantity' AS quantity,"       \
+	"                    line->'unit_price' AS unit_price, line->'amount' AS amount"         \
+	"                    FROM jsonb_array_elements(CASE jsonb_typeof(quote->'lines')"        \
+	"                                              WHEN 'array' THEN quote->'lines' END)"    \
+	"                      WITH ORDINALITY AS e (line, n) OFFSET 0) e OFFSET 0) e OFFSET 0)"
+
 /* dcx_hold_verify(hold_id bigint) */
 PG_FUNCTION_INFO_V1(dcx_hold_verify);
 Datum
@@ -133,16 +154,13 @@ dcx_hold_verify(PG_FUNCTION_ARGS)
 	dcx_parameter_int64(&parameters, hold_id);
 	answer(fcinfo,
 		   "WITH hold AS (SELECT amount, quote FROM dcx.wallet_hold WHERE hold_id = $1),"
-		   " line AS ("
-		   "   SELECT l.line, l.code, l.quantity, l.unit_price, l.amount,"
-		   "          l.quantity * l.unit_price AS recomputed"
-		   "     FROM hold, jsonb_to_recordset(quote->'lines')"
-		   "       AS l (line integer, code text, quantity numeric, unit_price numeric,"
-		   "             amount numeric))"
-		   " SELECT line, code, quantity, unit_price, amount, recomputed, amount = recomputed"
+		   " line AS (SELECT l.* FROM hold, LATERAL " QUOTE_LINES " l)"
+		   " SELECT line, code, quantity, unit_price, amount, recomputed,"
+		   "        coalesce(amount = recomputed, false)"
 		   "   FROM line"
 		   " UNION ALL"
-		   " SELECT NULL, 'total', NULL, NULL, amount, round(sum, 2), amount = round(sum, 2)"
+		   " SELECT NULL, 'total', NULL, NULL, amount, round(sum, 2),"
+		   "        coalesce(amount = round(sum, 2), false)"
 		   "   FROM hold, (SELECT sum(recomputed) FROM line) s WHERE quote IS NOT NULL"
 		   " ORDER BY line",
 		   &parameters);
@@ -150,8 +168,109 @@ dcx_hold_verify(PG_FUNCTION_ARGS)
 }
 
 /*
- * dcx_wallet_audit(). The wallets are read as their table's owner, the ledger as its own, under
- * one snapshot.
+ * The audit, a query for each thing that has to be true. $1 and $2 are the organisations and balances
+ * of all wallets. What every query may use:
+ */
+#define AUDIT_WITH                                                                         \
+	" wallet AS (SELECT organisation, balance"                                             \
+	"    FROM unnest($1::text[], $2::numeric[]) AS u (organisation, balance)),"            \
+	" entry AS (SELECT organisation, entry_id, kind, amount, balance, hold_id,"            \
+	"      lag(balance, 1, 0::numeric) OVER (PARTITION BY organisation ORDER BY entry_id)" \
+	"        + amount AS following"                                                        \
+	"    FROM dcx.wallet_entry),"                                                          \
+	" total AS (SELECT organisation, sum(amount) AS amount FROM entry GROUP BY 1),"        \
+	" held AS (SELECT a.organisation,"                                                     \
+	"      coalesce(sum(h.amount) FILTER (WHERE h.expires_at > a.expired_until), 0)"       \
+	"        AS counted,"                                                                  \
+	"      coalesce(sum(h.amount) FILTER (WHERE h.expires_at >"                            \
+	"        greatest(clock_timestamp(), a.expired_until)), 0)"                            \
+	"        AS open, min(h.expires_at) FILTER (WHERE h.expires_at > a.expired_until)"     \
+	"        AS next_expiry"                                                               \
+	"    FROM dcx.wallet_account a LEFT JOIN dcx.wallet_hold h"                            \
+	"      ON h.organisation = a.organisation AND h.state = 'open' GROUP BY 1)"
+
+/* Wallets, accounts and entries agree. */
+#define AUDIT_BALANCES                                                                        \
+	" SELECT coalesce(w.organisation, t.organisation),"                                       \
+	"        'the balance is not what the entries add up to',"                                \
+	"        coalesce(t.amount, 0), coalesce(w.balance, 0)"                                   \
+	"   FROM wallet w FULL JOIN total t USING (organisation)"                                 \
+	"  WHERE coalesce(t.amount, 0) <> coalesce(w.balance, 0)"                                 \
+	" UNION ALL"                                                                              \
+	" SELECT coalesce(a.organisation, t.organisation),"                                       \
+	"        'the account is not what the entries add up to',"                                \
+	"        coalesce(t.amount, 0), coalesce(a.balance, 0)"                                   \
+	"   FROM dcx.wallet_account a FULL JOIN total t USING (organisation)"                     \
+	"  WHERE coalesce(t.amount, 0) <> coalesce(a.balance, 0)"                                 \
+	" UNION ALL"                                                                              \
+	" SELECT organisation, 'no entry of the wallet in the ledger', NULL, w.balance"           \
+	"   FROM wallet w WHERE NOT EXISTS (SELECT FROM total t"                                  \
+	"                                    WHERE t.organisation = w.organisation)"              \
+	" UNION ALL"                                                                              \
+	" SELECT organisation, format('entry %s does not follow from the one before', entry_id)," \
+	"        following, balance FROM entry WHERE balance <> following"
+
+/* Accounts hold what the open holds add up to, and holds are as their states have them. */
+#define AUDIT_HOLDS                                                                       \
+	" SELECT organisation, 'the account holds something else than the open holds',"       \
+	"        counted, a.held FROM held JOIN dcx.wallet_account a USING (organisation)"    \
+	"  WHERE counted <> a.held OR held.next_expiry < a.next_expiry"                       \
+	" UNION ALL"                                                                          \
+	" SELECT organisation, 'open holds exceed the balance', coalesce(w.balance, 0), open" \
+	"   FROM held LEFT JOIN wallet w USING (organisation)"                                \
+	"  WHERE open > 0 AND open > coalesce(w.balance, 0)"                                  \
+	" UNION ALL"                                                                          \
+	" SELECT organisation, format('hold %s is in no state it can be in', hold_id),"       \
+	"        amount, captured FROM dcx.wallet_hold"                                       \
+	"  WHERE NOT coalesce(amount >= 0 AND amount < 'Infinity' AND CASE state"             \
+	"          WHEN 'open' THEN num_nonnulls(resolved_at, captured, entry_id) = 0"        \
+	"          WHEN 'captured' THEN captured >= 0 AND captured <= amount"                 \
+	"            AND num_nonnulls(resolved_at, entry_id) = 2"                             \
+	"          WHEN 'released' THEN resolved_at IS NOT NULL AND captured IS NULL"         \
+	"          WHEN 'expired' THEN captured IS NULL END, false)"                          \
+	" UNION ALL"                                                                          \
+	" SELECT coalesce(h.organisation, e.organisation),"                                   \
+	"        format('hold %s is not captured as its entry says',"                         \
+	"               coalesce(h.hold_id, e.hold_id)),"                                     \
+	"        - e.amount, h.captured"                                                      \
+	"   FROM (SELECT * FROM dcx.wallet_hold WHERE state = 'captured') h"                  \
+	"   FULL JOIN (SELECT * FROM entry WHERE kind = 'capture') e"                         \
+	"     ON e.hold_id = h.hold_id AND e.entry_id = h.entry_id"                           \
+	"  WHERE h.captured IS DISTINCT FROM - e.amount"
+
+/* Every quote comes to what is held. */
+#define AUDIT_QUOTES                                                                    \
+	" SELECT organisation, format('the quote of hold %s does not recompute', hold_id)," \
+	"        round(q.recomputed, 2), amount"                                            \
+	"   FROM dcx.wallet_hold, LATERAL (SELECT sum(l.recomputed) AS recomputed,"         \
+	"          bool_and(coalesce(l.amount = l.recomputed, false)) AS lines_do"          \
+	"     FROM " QUOTE_LINES " l) q"                                                    \
+	"  WHERE quote IS NOT NULL"                                                         \
+	"    AND NOT coalesce(q.lines_do AND round(q.recomputed, 2) = amount, false)"
+
+/* Every idempotency key is kept, with what it was used for. */
+#define AUDIT_KEYS                                                                              \
+	" SELECT organisation, format('the idempotency key of %s %s is not kept', kind, entry_id)," \
+	"        NULL, amount FROM dcx.wallet_entry e WHERE kind IN ('credit', 'debit')"            \
+	"    AND NOT EXISTS (SELECT FROM dcx.wallet_key k WHERE k.organisation = e.organisation"    \
+	"      AND k.idempotency_key = e.idempotency_key AND k.entry_id = e.entry_id)"              \
+	" UNION ALL"                                                                                \
+	" SELECT organisation, format('the idempotency key of hold %s is not kept', hold_id),"      \
+	"        NULL, amount FROM dcx.wallet_hold h"                                               \
+	"  WHERE NOT EXISTS (SELECT FROM dcx.wallet_key k WHERE k.organisation = h.organisation"    \
+	"      AND k.idempotency_key = h.idempotency_key AND k.hold_id = h.hold_id)"
+
+static const char audit_sql[] =
+	"WITH" AUDIT_WITH ","
+	" problem (organisation, problem, expected, actual) AS (" AUDIT_BALANCES
+	" UNION ALL" AUDIT_HOLDS " UNION ALL" AUDIT_QUOTES " UNION ALL" AUDIT_KEYS ")"
+	" SELECT organisation::text, problem, round(expected, greatest(min_scale(expected), 2)),"
+	"        round(actual, greatest(min_scale(actual), 2)) FROM problem"
+	"  ORDER BY organisation, problem";
+
+/*
+ * dcx_wallet_audit(). The wallets are read as their table's owner, the ledger as its own, under one
+ * snapshot.
  */
 PG_FUNCTION_INFO_V1(dcx_wallet_audit);
 Datum
@@ -164,91 +283,6 @@ dcx_wallet_audit(PG_FUNCTION_ARGS)
 	dcx_wallet_totals(dcx_wallet_bound()->relation, false, false, &organisations, &balances);
 	dcx_parameter(&parameters, TEXTARRAYOID, organisations, false);
 	dcx_parameter(&parameters, NUMERICARRAYOID, balances, false);
-	answer(
-		fcinfo,
-		"WITH wallet AS (SELECT organisation, balance"
-		"    FROM unnest($1::text[], $2::numeric[]) AS u (organisation, balance)),"
-		" entry AS (SELECT organisation, entry_id, kind, amount, balance, hold_id,"
-		"      lag(balance, 1, 0::numeric) OVER (PARTITION BY organisation ORDER BY entry_id)"
-		"        + amount AS following"
-		"    FROM dcx.wallet_entry),"
-		" total AS (SELECT organisation, sum(amount) AS amount FROM entry GROUP BY 1),"
-		" held AS (SELECT a.organisation,"
-		"      coalesce(sum(h.amount) FILTER (WHERE h.expires_at > a.expired_until), 0)"
-		"        AS counted,"
-		"      coalesce(sum(h.amount) FILTER (WHERE h.expires_at >"
-		"        greatest(clock_timestamp(), a.expired_until)), 0)"
-		"        AS open, min(h.expires_at) FILTER (WHERE h.expires_at > a.expired_until)"
-		"        AS next_expiry"
-		"    FROM dcx.wallet_account a LEFT JOIN dcx.wallet_hold h"
-		"      ON h.organisation = a.organisation AND h.state = 'open' GROUP BY 1),"
-		" problem (organisation, problem, expected, actual) AS ("
-		"   SELECT coalesce(w.organisation, t.organisation),"
-		"          'the balance is not what the entries add up to',"
-		"          coalesce(t.amount, 0), coalesce(w.balance, 0)"
-		"     FROM wallet w FULL JOIN total t USING (organisation)"
-		"    WHERE coalesce(t.amount, 0) <> coalesce(w.balance, 0)"
-		"   UNION ALL"
-		"   SELECT coalesce(a.organisation, t.organisation),"
-		"          'the account is not what the entries add up to',"
-		"          coalesce(t.amount, 0), coalesce(a.balance, 0)"
-		"     FROM dcx.wallet_account a FULL JOIN total t USING (organisation)"
-		"    WHERE coalesce(t.amount, 0) <> coalesce(a.balance, 0)"
-		"   UNION ALL"
-		"   SELECT organisation, 'no entry of the wallet in the ledger', NULL, w.balance"
-		"     FROM wallet w WHERE NOT EXISTS (SELECT FROM total t"
-		"                                      WHERE t.organisation = w.organisation)"
-		"   UNION ALL"
-		"   SELECT organisation, format('entry %s does not follow from the one before', entry_id),"
-		"          following, balance FROM entry WHERE balance <> following"
-		"   UNION ALL"
-		"   SELECT organisation, 'the account holds something else than the open holds',"
-		"          counted, a.held FROM held JOIN dcx.wallet_account a USING (organisation)"
-		"    WHERE counted <> a.held OR held.next_expiry < a.next_expiry"
-		"   UNION ALL"
-		"   SELECT organisation, 'open holds exceed the balance', coalesce(w.balance, 0), open"
-		"     FROM held LEFT JOIN wallet w USING (organisation)"
-		"    WHERE open > 0 AND open > coalesce(w.balance, 0)"
-		"   UNION ALL"
-		"   SELECT organisation, format('hold %s is in no state it can be in', hold_id),"
-		"          amount, captured FROM dcx.wallet_hold"
-		"    WHERE NOT coalesce(amount >= 0 AND amount < 'Infinity' AND CASE state"
-		"            WHEN 'open' THEN num_nonnulls(resolved_at, captured, entry_id) = 0"
-		"            WHEN 'captured' THEN captured >= 0 AND captured <= amount"
-		"              AND num_nonnulls(resolved_at, entry_id) = 2"
-		"            WHEN 'released' THEN resolved_at IS NOT NULL AND captured IS NULL"
-		"            WHEN 'expired' THEN captured IS NULL END, false)"
-		"   UNION ALL"
-		"   SELECT coalesce(h.organisation, e.organisation),"
-		"          format('hold %s is not captured as its entry says',"
-		"                 coalesce(h.hold_id, e.hold_id)),"
-		"          - e.amount, h.captured"
-		"     FROM (SELECT * FROM dcx.wallet_hold WHERE state = 'captured') h"
-		"     FULL JOIN (SELECT * FROM entry WHERE kind = 'capture') e"
-		"       ON e.hold_id = h.hold_id AND e.entry_id = h.entry_id"
-		"    WHERE h.captured IS DISTINCT FROM - e.amount"
-		"   UNION ALL"
-		"   SELECT organisation, format('the quote of hold %s does not recompute', hold_id),"
-		"          round(q.recomputed, 2), amount"
-		"     FROM dcx.wallet_hold, LATERAL (SELECT sum(l.quantity * l.unit_price) AS recomputed,"
-		"            bool_and(l.amount = l.quantity * l.unit_price) AS lines_do"
-		"       FROM jsonb_to_recordset(quote->'lines')"
-		"         AS l (quantity numeric, unit_price numeric, amount numeric)) q"
-		"    WHERE quote IS NOT NULL"
-		"      AND NOT coalesce(q.lines_do AND round(q.recomputed, 2) = amount, false)"
-		"   UNION ALL"
-		"   SELECT organisation, format('the idempotency key of %s %s is not kept', kind, entry_id),"
-		"          NULL, amount FROM dcx.wallet_entry e WHERE kind IN ('credit', 'debit')"
-		"      AND NOT EXISTS (SELECT FROM dcx.wallet_key k WHERE k.organisation = e.organisation"
-		"        AND k.idempotency_key = e.idempotency_key AND k.entry_id = e.entry_id)"
-		"   UNION ALL"
-		"   SELECT organisation, format('the idempotency key of hold %s is not kept', hold_id),"
-		"          NULL, amount FROM dcx.wallet_hold h"
-		"    WHERE NOT EXISTS (SELECT FROM dcx.wallet_key k WHERE k.organisation = h.organisation"
-		"        AND k.idempotency_key = h.idempotency_key AND k.hold_id = h.hold_id))"
-		" SELECT organisation::text, problem, round(expected, greatest(min_scale(expected), 2)),"
-		"        round(actual, greatest(min_scale(actual), 2)) FROM problem"
-		"  ORDER BY organisation, problem",
-		&parameters);
+	answer(fcinfo, audit_sql, &parameters);
 	return (Datum) 0;
 }

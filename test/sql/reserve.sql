@@ -77,6 +77,23 @@ SELECT organisation, regexp_replace(problem, '\d+', 'N') AS problem, expected, a
 UPDATE dcx.wallet_hold SET quote = quote - 'lines' WHERE idempotency_key = 'half';
 SELECT organisation, regexp_replace(problem, '\d+', 'N') AS problem, expected, actual FROM dcx_wallet_audit();
 ROLLBACK;
+-- Nor does one that is damaged; then the audit has a row about it, and goes on, and the proof says what it can.
+CREATE FUNCTION test.damaged(change text) RETURNS TABLE (problems text, proof text) LANGUAGE plpgsql AS $$
+BEGIN
+    EXECUTE format('UPDATE dcx.wallet_hold SET quote = %s WHERE idempotency_key = %L', change, 'half');
+    problems := (SELECT string_agg(concat_ws(', ', organisation, regexp_replace(problem, '\d+', 'N'), coalesce(expected::text, 'NULL'), actual), '; ') FROM dcx_wallet_audit());
+    proof := (SELECT string_agg(concat_ws(' ', line, code, coalesce(recomputed::text, 'NULL'), ok), ', ' ORDER BY line)
+                FROM dcx_hold_verify((SELECT hold_id FROM dcx.wallet_hold WHERE idempotency_key = 'half')));
+    RAISE SQLSTATE 'DCX00' USING MESSAGE = problems, DETAIL = proof;
+EXCEPTION WHEN SQLSTATE 'DCX00' THEN
+    RETURN NEXT;
+END $$;
+SELECT change, damaged.* FROM unnest(ARRAY[
+    $$quote - 'lines'$$, $$jsonb_set(quote, '{lines}', 'null')$$, $$jsonb_set(quote, '{lines}', '{}')$$, $$jsonb_set(quote, '{lines}', '5')$$, $$jsonb_set(quote, '{lines}', '[]')$$,
+    $$jsonb_set(quote, '{lines}', '[1, null, "x", [], {}]')$$, $$jsonb_set(quote, '{lines,0}', '5')$$, $$quote #- '{lines,0,amount}'$$, $$jsonb_set(quote, '{lines,0,amount}', '"78"')$$,
+    $$jsonb_set(quote, '{lines,0,quantity}', 'null')$$, $$jsonb_set(quote, '{lines,0,quantity}', '"NaN"')$$, $$jsonb_set(jsonb_set(quote, '{lines,0,quantity}', '1e100000'), '{lines,0,unit_price}', '1e100000')$$,
+    $$'null'$$, $$'[]'$$, $$'5'$$, $$'"x"'$$]) change, LATERAL test.damaged(change) ORDER BY change;
+DROP FUNCTION test.damaged;
 SELECT hold_id AS plain FROM dcx_wallet_hold('org-hooli', 1, 'plain') \gset
 SELECT * FROM dcx_hold_verify(:plain);
 SELECT * FROM dcx_hold_verify(NULL);
