@@ -25,7 +25,7 @@ time_of(const DcxAccount *account)
 
 /* Takes the holds that have expired meanwhile out of an account. */
 static void
-expire(Oid owner, const char *organisation, DcxAccount *account, TimestampTz at, bool latest)
+expire_holds(Oid owner, const char *organisation, DcxAccount *account, TimestampTz at, bool latest)
 {
 	static DcxPlan	  plan;
 	static const char sql[] =
@@ -68,7 +68,7 @@ dcx_account_available(const char *organisation)
 	dcx_wallet_check_exact(dcx_wallet_bound()->relation, &wallet);
 	if (!OidIsValid(owner) || !dcx_ledger_account(wallet.organisation, false, &account))
 		return wallet.balance;
-	expire(owner, wallet.organisation, &account, time_of(&account), false);
+	expire_holds(owner, wallet.organisation, &account, time_of(&account), false);
 	return dcx_money_subtract(wallet.balance, account.held);
 }
 
@@ -116,7 +116,7 @@ dcx_account_lock(const char *organisation, const char *key)
 	standing.before = read_in_step(&standing, &wallet);
 	standing.now = standing.before;
 	standing.at = time_of(&standing.before);
-	expire(standing.owner, wallet.organisation, &standing.now, standing.at, true);
+	expire_holds(standing.owner, wallet.organisation, &standing.now, standing.at, true);
 	standing.available = dcx_money_subtract(wallet.balance, standing.now.held);
 	return standing;
 }

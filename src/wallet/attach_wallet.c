@@ -25,50 +25,48 @@
 #include "src/base/names.h"
 #include "src/base/query.h"
 #include "src/base/relation.h"
+#include "src/base/text.h"
 #include "src/wallet/attach_wallet.h"
 #include "src/wallet/ledger.h"
 #include "src/wallet/ledger_tables.h"
 #include "src/wallet/recorder.h"
 #include "src/wallet/wallet.h"
 
-/* Up to ten relations that have a column named like the organisation's, for a hint. */
+/* How many relations an error names that may be the wallet table. */
+#define CANDIDATES_LISTED 10
+
+/* Relations that may be the wallet table, for an error: by a column of that name, or by their own. */
 static char *
 candidates(const char *organisation_column)
 {
-	static const Oid types[] = {TEXTOID};
-	Datum			 values[1];
-	StringInfoData	 list;
-	uint64			 n;
-	DcxRun			 run;
+	static const Oid  types[] = {TEXTOID, INT4OID};
+	static const char sql[] =
+		"SELECT format('%I.%I', n.nspname, c.relname)"
+		"  FROM pg_class c"
+		"  JOIN pg_namespace n ON n.oid = c.relnamespace"
+		"  JOIN pg_attribute a ON a.attrelid = c.oid"
+		" WHERE c.relkind IN ('r', 'p', 'v', 'f') AND NOT a.attisdropped"
+		"   AND (a.attname = $1 OR c.relname ILIKE '%wallet%' AND a.attnum = 1)"
+		"   AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'dcx')"
+		" GROUP BY n.nspname, c.relname"
+		" ORDER BY bool_or(c.relname ILIKE '%wallet%') DESC, 1 LIMIT $2";
+	Datum		values[2];
+	const char *names[CANDIDATES_LISTED];
+	uint64		n;
+	DcxRun		run;
 
-	initStringInfo(&list);
 	values[0] = CStringGetTextDatum(organisation_column);
+	values[1] = Int32GetDatum(CANDIDATES_LISTED);
 	dcx_run_begin(&run, InvalidOid);
-	n = dcx_query_execute("SELECT format('%I.%I', n.nspname, c.relname)"
-						  "  FROM pg_class c"
-						  "  JOIN pg_namespace n ON n.oid = c.relnamespace"
-						  "  JOIN pg_attribute a ON a.attrelid = c.oid"
-						  " WHERE c.relkind IN ('r', 'p', 'v', 'f') AND NOT a.attisdropped"
-						  "   AND (a.attname = $1 OR c.relname ILIKE '%wallet%' AND a.attnum = 1)"
-						  "   AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'dcx')"
-						  " GROUP BY n.nspname, c.relname"
-						  " ORDER BY bool_or(c.relname ILIKE '%wallet%') DESC, 1 LIMIT 10",
-						  1,
-						  types,
-						  values,
-						  NULL);
+	n = dcx_query_execute(sql, lengthof(types), types, values, NULL);
 	for (uint64 i = 0; i < n; i++)
-	{
-		char *name = dcx_query_text(i, 1);
-
-		appendStringInfo(&list, "%s%s", i ? ", " : "", name);
-	}
+		names[i] = dcx_query_text(i, 1);
 	dcx_run_end(&run);
-	return n ? list.data : pstrdup("none");
+	return dcx_text_list(names, n, CANDIDATES_LISTED);
 }
 
 static void
-put_row(FunctionCallInfo fcinfo, const char *relation, int64 rows, const char *note)
+put_attached_wallet(FunctionCallInfo fcinfo, const char *relation, int64 rows, const char *note)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
 	Datum		   values[3];
@@ -246,14 +244,14 @@ open_ledger(FunctionCallInfo fcinfo, Oid relation)
 	written = dcx_ledger_reconcile(owner, organisations, balances, &kind, &total);
 	PopActiveSnapshot();
 
-	put_row(fcinfo,
-			"dcx.wallet_entry",
-			total,
-			written == 0 ? "the ledger has every balance" :
-						   psprintf(INT64_FORMAT " %s entr%s written",
-									written,
-									kind,
-									written == 1 ? "y" : "ies"));
+	put_attached_wallet(fcinfo,
+						"dcx.wallet_entry",
+						total,
+						written == 0 ? "the ledger has every balance" :
+									   psprintf(INT64_FORMAT " %s entr%s written",
+												written,
+												kind,
+												written == 1 ? "y" : "ies"));
 }
 
 /* The name of an attached column that stands in the way of another one, or NULL. */
@@ -368,15 +366,15 @@ dcx_attach_wallet(PG_FUNCTION_ARGS)
 					NULL);
 	dcx_run_end(&run);
 
-	put_row(fcinfo,
-			dcx_relation_name(relation),
-			count_wallets(relation),
-			psprintf("organisation: %s %s, balance: %s %s%s",
-					 quote_identifier(organisation_column),
-					 format_type_be(organisation_type),
-					 quote_identifier(balance_column),
-					 format_type_be(balance_type),
-					 table ? "" : "; to be read only: money moves in a table"));
+	put_attached_wallet(fcinfo,
+						dcx_relation_name(relation),
+						count_wallets(relation),
+						psprintf("organisation: %s %s, balance: %s %s%s",
+								 quote_identifier(organisation_column),
+								 format_type_be(organisation_type),
+								 quote_identifier(balance_column),
+								 format_type_be(balance_type),
+								 table ? "" : "; to be read only: money moves in a table"));
 	if (table)
 		open_ledger(fcinfo, relation);
 	return (Datum) 0;

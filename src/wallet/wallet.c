@@ -59,7 +59,7 @@ is_organisation_type(Oid type)
 
 /* The base type of a column of the wallet table, which must be one of the accepted. */
 static Oid
-check_column(Oid relation, const char *column, bool (*accepted)(Oid), const char *types)
+check_wallet_column(Oid relation, const char *column, bool (*accepted)(Oid), const char *types)
 {
 	AttrNumber attnum = get_attnum(relation, column);
 	Oid		   type;
@@ -88,19 +88,19 @@ check_column(Oid relation, const char *column, bool (*accepted)(Oid), const char
 Oid
 dcx_wallet_check_organisation(Oid relation, const char *column)
 {
-	return check_column(relation,
-						column,
-						is_organisation_type,
-						"text, varchar, char, uuid, smallint, integer or bigint");
+	return check_wallet_column(relation,
+							   column,
+							   is_organisation_type,
+							   "text, varchar, char, uuid, smallint, integer or bigint");
 }
 
 Oid
 dcx_wallet_check_balance(Oid relation, const char *column)
 {
-	return check_column(relation,
-						column,
-						dcx_relation_type_is_number,
-						"numeric, double precision, real, smallint, integer or bigint");
+	return check_wallet_column(relation,
+							   column,
+							   dcx_relation_type_is_number,
+							   "numeric, double precision, real, smallint, integer or bigint");
 }
 
 const DcxBinding *
