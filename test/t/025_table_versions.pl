@@ -64,6 +64,16 @@ subtest 'an earlier version works, and is brought along' => sub {
 	is($session->value("SELECT dcx_wallet_available('org-acme')"), '1055.25', 'available: what was held for minutes is free, what for ever is not');
 	is($session->value("SELECT entry_id, replayed FROM dcx_wallet_credit('org-acme', 100.50, 'credit-1', 'EFT 4711', '{\"bank\": \"FNB\"}')"),
 		'12|t', 'a key is known');
+	is($session->value(<<'REPLAYS'), "debit-1|t\nhold-captured|t\nhold-open|t\norder-1|t", 'each request is known, as the earlier version wrote it');
+SELECT 'debit-1', replayed FROM dcx_wallet_debit('org-acme', 20.25, 'debit-1', details => 'null')
+UNION ALL SELECT 'hold-captured', replayed FROM dcx_wallet_hold('org-acme', 20, 'hold-captured', '900 seconds')
+UNION ALL SELECT 'hold-open', replayed FROM dcx_wallet_hold('org-acme', 10, 'hold-open', '12000 months')
+UNION ALL SELECT 'order-1', replayed FROM dcx_vm_reserve('org-acme', '1GHZ', 1.0, 2, 'STANDARD', 10.00, 'order-1')
+REPLAYS
+	fails_with($session, q{SELECT * FROM dcx_vm_reserve('org-acme', '1GHZ', 1, 2, 'STANDARD', 10, 'order-1', max_cost => 170)}, 'and another is refused',
+		state => 'ZD004', detail => 'max_cost was not given, is 170.');
+	fails_with($session, q{SELECT * FROM dcx_wallet_credit('org-acme', 100.50, 'credit-1', 'EFT 4711', '{"bank": "fnb"}')}, 'of a credit, too',
+		state => 'ZD004', detail => 'details was {"bank": "FNB"}, is {"bank": "fnb"}.');
 	is($session->value("SELECT amount, balance FROM dcx_wallet_debit('org-acme', 1, 'debit-2')"), '-1.00|1064.25', 'money moves');
 	is($session->value(q{UPDATE "OrganisationWallet" SET balance = balance + 1 WHERE "organisationId" = 'org-zero';
 		SELECT amount FROM dcx.wallet_entry ORDER BY entry_id DESC LIMIT 1}), '1.00', 'the platform changes a balance');
