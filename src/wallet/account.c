@@ -1,6 +1,8 @@
 /*
  * account.c
  *		What an organisation can spend: its balance less what is held.
+ *
+ * Holds that have expired are subtracted here, by the clock: nobody has to free them before.
  */
 #include "postgres.h"
 
@@ -16,14 +18,14 @@
 #include "src/wallet/ledger_tables.h"
 #include "src/wallet/wallet.h"
 
-/* The time by which holds expire, of an account. */
+/* The time of a call, which decides what has expired: the clock's, but it never goes back. */
 static TimestampTz
 time_of(const DcxAccount *account)
 {
 	return Max(GetCurrentTimestamp(), account->expired_until);
 }
 
-/* Takes the holds that have expired meanwhile out of an account. */
+/* Takes the holds that have expired by a time out of an account. Writes nothing. */
 static void
 expire_holds(Oid owner, const char *organisation, DcxAccount *account, TimestampTz at, bool latest)
 {
@@ -54,7 +56,7 @@ expire_holds(Oid owner, const char *organisation, DcxAccount *account, Timestamp
 	account->next_expiry = dcx_query_time(0, 2);
 	account->expired_until = at;
 	dcx_run_end(&run);
-	/* Not inside the run, at whose end what is computed there goes. */
+	/* After the run: its memory is freed when it ends. */
 	account->held = dcx_money_subtract(account->held, expired);
 }
 
@@ -78,7 +80,7 @@ dcx_account_check_snapshot(const DcxStanding *standing)
 	dcx_ledger_check_snapshot(standing->owner, standing->organisation);
 }
 
-/* Reads the account of a locked wallet, which has to be as the wallet is. */
+/* Reads the account of a locked wallet; the two must have the same balance. */
 static DcxAccount
 read_in_step(const DcxStanding *standing, const DcxWallet *wallet)
 {
@@ -87,7 +89,7 @@ read_in_step(const DcxStanding *standing, const DcxWallet *wallet)
 
 	if (found && dcx_money_compare(account.balance, wallet->balance) == 0)
 		return account;
-	/* Unless it has been brought into step meanwhile. */
+	/* Under an old snapshot the account may only seem wrong: then fail with 40001. */
 	dcx_account_check_snapshot(standing);
 	ereport(ERROR,
 			errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),

@@ -1,46 +1,46 @@
 /*
  * account.h
  *		What an organisation can spend: its balance less what is held.
+ *
+ * Whoever only asks takes no lock and reads under the active snapshot. Whoever moves money locks the
+ * wallet first, with dcx_account_lock(), and decides by what that returns.
  */
 #ifndef DCX_ACCOUNT_H
 #define DCX_ACCOUNT_H
 
 #include "src/wallet/ledger.h"
 
-/* How an organisation stands while its wallet is locked. */
+/* The account of an organisation while its wallet is locked. */
 typedef struct DcxStanding
 {
-	const char *organisation; /* as the wallet has it */
+	const char *organisation; /* as the wallet's row has it */
 	Oid			owner;		  /* of the ledger */
-	TimestampTz at;			  /* now, and never earlier than what has expired already */
+	TimestampTz at;			  /* the time of the call, never before expired_until (see ledger.h) */
 	DcxAccount	before;		  /* the account as it is stored */
-	DcxAccount	now;		  /* without the holds that have expired meanwhile */
-	Numeric		available;
-	DcxKeyUse	use; /* of the idempotency key, meanwhile */
+	DcxAccount	now;		  /* the same without the holds that have expired since */
+	Numeric		available;	  /* what can be spent */
+	DcxKeyUse	use;		  /* what the idempotency key was used for, seen under the lock */
 } DcxStanding;
 
 /*
- * What the organisation can spend, as the caller sees its wallet under the active snapshot. Errors
+ * What the organisation can spend. The wallet is read as the caller, under the active snapshot. Errors
  * as dcx_wallet_read().
  */
 extern Numeric dcx_account_available(const char *organisation);
 
 /*
- * Locks the organisation's wallet and says how it stands, looking the key (or NULL) up once more.
- * Errors as dcx_wallet_lock(); 55000 where the wallet is not as the ledger has it.
+ * Locks the organisation's wallet, then reads its account and what the key was used for; key may be
+ * NULL. Errors as dcx_wallet_lock(); 55000 when the wallet's balance is not the account's.
  */
 extern DcxStanding dcx_account_lock(const char *organisation, const char *key);
 
-/*
- * Before an error that says how the account or its holds are: fails with 40001 where the snapshot is
- * too old to say so.
- */
+/* dcx_ledger_check_snapshot() of the account: call it before an error that the account is the reason of. */
 extern void dcx_account_check_snapshot(const DcxStanding *standing);
 
-/* Refuses (ZD001) what cannot be afforded; after the check above. */
+/* Refuses (ZD001) an amount that is not available, after dcx_account_check_snapshot(). */
 pg_noreturn extern void dcx_account_insufficient(const DcxStanding *standing, Numeric asked);
 
-/* The change of an account from how it stands; the caller changes what is after it. */
+/* A change of the account that changes nothing yet but the expired holds; the caller sets the rest. */
 extern DcxChange dcx_account_change(const DcxStanding *standing);
 
 #endif /* DCX_ACCOUNT_H */

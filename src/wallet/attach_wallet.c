@@ -3,8 +3,12 @@
  *		Attaches the wallet table: binds it, makes its ledger, puts the triggers on it, and brings
  *		the ledger up to the balances.
  *
- * Attaching again finds all that and does what is missing. It is the only reconciliation there is:
- * what was changed behind the ledger's back becomes one entry a wallet.
+ * Attaching again does what is missing of that. It is also how the ledger is reconciled: a balance that
+ * was changed while the triggers were off becomes one external entry.
+ *
+ * Locks. The wallet table is locked against changes before any table of the ledger is altered. Whoever
+ * changes a wallet takes locks in the same order. Attach works under READ COMMITTED only: it reads the
+ * balances under a snapshot taken after it has the lock.
  */
 #include "postgres.h"
 
@@ -32,10 +36,10 @@
 #include "src/wallet/recorder.h"
 #include "src/wallet/wallet.h"
 
-/* How many relations an error names that may be the wallet table. */
+/* How many candidates for the wallet table an error lists. */
 #define CANDIDATES_LISTED 10
 
-/* Relations that may be the wallet table, for an error: by a column of that name, or by their own. */
+/* Relations with such a column, or with "wallet" in their name, for an error. */
 static char *
 candidates(const char *organisation_column)
 {
@@ -78,7 +82,7 @@ put_attached_wallet(FunctionCallInfo fcinfo, const char *relation, int64 rows, c
 	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 }
 
-/* Our dcx_wallet_record(); function: any of the extension. */
+/* The extension's dcx_wallet_record(). function: any function of the extension. */
 static Oid
 trigger_function(Oid function)
 {
@@ -118,10 +122,10 @@ dcx_attach_wallet_drop_triggers(Oid relation, Oid function)
 }
 
 /*
- * Statements that leave the table with one trigger for rows, and it and each of its partitions with
- * one for TRUNCATE, which partitions do not get by themselves: drop, create, enable. Whatever calls
- * our function besides, or has such a name and is something else, makes room. Whatever the
- * session_replication_role, what stays fires.
+ * Selects the statements that are still needed so that the table has one trigger for rows, and the
+ * table and each of its partitions have one for TRUNCATE (which a partition does not inherit): DROP,
+ * CREATE, ENABLE. Any other trigger that calls our function is dropped, and any other that has one of
+ * our names. All are ENABLE ALWAYS, so that session_replication_role does not switch them off.
  */
 static const char mend_triggers[] =
 	"WITH member AS (SELECT $1 AS relid UNION SELECT relid FROM pg_partition_tree($1)),"
@@ -154,7 +158,7 @@ static const char mend_triggers[] =
 	"      FROM kept WHERE always IS NOT TRUE)"
 	" SELECT sql FROM statement ORDER BY step, relid, name";
 
-/* The statements that the triggers of a table still take. */
+/* The statements that mend_triggers selects for a table. */
 static List *
 missing_triggers(Oid relation, Oid record)
 {
@@ -173,9 +177,9 @@ missing_triggers(Oid relation, Oid record)
 }
 
 /*
- * Puts the ledger's triggers on a table, and takes off it what is none of them but calls the same. What
- * the statements name is looked at afterwards: who owns a schema can rename it, and another one to its
- * name, with a function in it that is called like ours.
+ * Puts the ledger's triggers on a table, and drops those that get in their way. Afterwards it looks
+ * whether the triggers call our function: the owner of our schema could rename it while we run, and
+ * give its name to a schema with a function that is called like ours.
  */
 static void
 need_triggers(Oid relation, Oid function)
@@ -198,8 +202,8 @@ need_triggers(Oid relation, Oid function)
 }
 
 /*
- * From here on nobody changes a wallet until we are done, in a partition neither. Before any table of
- * ours is altered: whoever changes a wallet has locked it when he comes to them.
+ * Locks the table and its partitions until the end of the transaction: nobody else changes a wallet.
+ * Call it before altering a table of ours: whoever changes a wallet locks the wallet table first.
  */
 static void
 lock_wallets(Oid relation)
@@ -208,7 +212,7 @@ lock_wallets(Oid relation)
 	find_all_inheritors(relation, ShareRowExclusiveLock, NULL);
 }
 
-/* Makes the ledger of a table, or finds it, and reports what there was to write into it. */
+/* Makes the ledger, or what is missing of it, brings it up to the balances, and reports what it wrote. */
 static void
 open_ledger(FunctionCallInfo fcinfo, Oid relation)
 {
@@ -221,12 +225,12 @@ open_ledger(FunctionCallInfo fcinfo, Oid relation)
 	Oid				  owner;
 	DcxRun			  run;
 
-	/* An old snapshot would take for a difference what has long been written. */
+	/* Under an old snapshot, entries that others have written since would be written again. */
 	if (IsolationUsesXactSnapshot())
 		ereport(ERROR,
 				errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				errmsg("wallets are attached under READ COMMITTED only"),
-				errdetail("This transaction reads under a snapshot of its own."),
+				errdetail("This transaction is REPEATABLE READ or SERIALIZABLE."),
 				errhint("BEGIN ISOLATION LEVEL READ COMMITTED."));
 
 	dcx_run_begin(&run, InvalidOid);
@@ -254,7 +258,7 @@ open_ledger(FunctionCallInfo fcinfo, Oid relation)
 												written == 1 ? "y" : "ies"));
 }
 
-/* The name of an attached column that stands in the way of another one, or NULL. */
+/* The attached column i, when it is another one than column and still there; else NULL. */
 static const char *
 attached_column(const DcxBinding *bound, int i, const char *column)
 {
@@ -266,10 +270,9 @@ attached_column(const DcxBinding *bound, int i, const char *column)
 }
 
 /*
- * Refuses (55000) to attach other wallets in the place of those that are: to the ledger their money
- * would be gone. Other wallets are another relation, or another column of the same; what has been
- * dropped, or renamed, stands in nobody's way. Who attaches at the same time is waited for, where
- * dcx.binding is there to wait for.
+ * Refuses (55000) to replace attached wallets by others: the ledger would take their money for gone.
+ * Others are another relation, or other columns of the same. A relation or column that has been dropped
+ * or renamed may be replaced. The lock on dcx.binding, if there is one, waits for whoever else attaches.
  */
 static void
 check_no_other(Oid relation, const char *organisation_column, const char *balance_column)
@@ -299,10 +302,10 @@ check_no_other(Oid relation, const char *organisation_column, const char *balanc
 						  quote_identifier(NameStr(bound->columns[0])),
 						  quote_identifier(NameStr(bound->columns[1]))),
 				errhint("SELECT * FROM dcx_detach('wallet') first; ledger and holds are kept. Then "
-						"attaching writes an external entry for each balance that is another."));
+						"attaching writes an external entry for each balance that differs."));
 }
 
-/* How many wallets there are, read as their owner. */
+/* How many wallets there are, read as the table's owner. */
 static int64
 count_wallets(Oid relation)
 {
@@ -336,7 +339,7 @@ dcx_attach_wallet(PG_FUNCTION_ARGS)
 	DcxRun			  run;
 
 	InitMaterializedSRF(fcinfo, 0);
-	/* On a standby the locks that it takes are not to be had. */
+	/* On a standby it could not take its locks; this is a clearer error. */
 	PreventCommandIfReadOnly("dcx_attach_wallet()");
 	if (!OidIsValid(relation))
 		ereport(ERROR,

@@ -8,8 +8,8 @@
 #include "nodes/pg_list.h"
 
 /*
- * Inside a run, as the caller: drops the ledger's triggers from a table and its partitions.
- * function: any of the extension's. Returns what was dropped, as C strings.
+ * Inside a run, as the caller: drops the ledger's triggers from a table and its partitions. function:
+ * any function of the extension. Returns the names of what was dropped, as C strings.
  */
 extern List *dcx_attach_wallet_drop_triggers(Oid relation, Oid function);
 

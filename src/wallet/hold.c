@@ -2,8 +2,10 @@
  * hold.c
  *		Money held for an order until it is captured or released, or the hold expires.
  *
- * In this order: validate, look the key up, lock, look again, decide, write. A hold resolves once;
- * the same resolution again is answered as the first time, any other is refused.
+ * The steps of a hold: check the arguments, look the key up, lock the wallet, look the key up again,
+ * decide, write. A capture, release or extension does the same with the hold in place of the key.
+ *
+ * A hold is resolved once. The same capture or release again gets the same answer; any other is ZD005.
  */
 #include "postgres.h"
 
@@ -21,18 +23,18 @@
 #include "src/wallet/movement.h"
 #include "src/wallet/wallet.h"
 
-/* A row of dcx.wallet_hold, as far as deciding about it goes. */
+/* The columns of dcx.wallet_hold that decide what can be done with a hold. */
 typedef struct Hold
 {
 	int64		hold_id;
 	char	   *organisation;
-	Numeric		amount;
-	char	   *state;
-	TimestampTz expires_at;
-	TimestampTz resolved_at; /* where it is not open */
-	Numeric		captured;	 /* where it is */
-	int64		entry_id;
-	Numeric		available_then;
+	Numeric		amount;			/* what it holds */
+	char	   *state;			/* open, captured, released or expired */
+	TimestampTz expires_at;		/* after this an open hold has expired, too */
+	TimestampTz resolved_at;	/* when it was captured, released or expired; 0 while it is open */
+	Numeric		captured;		/* how much was captured; 0 when it was not */
+	int64		entry_id;		/* of the capture; else 0 */
+	Numeric		available_then; /* what its release answered; 0 when it was not released */
 } Hold;
 
 static void
@@ -51,7 +53,7 @@ put_held(FunctionCallInfo fcinfo, const DcxHeld *held)
 	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 }
 
-/* The hold that a request's key was used for, as it was answered. */
+/* The answer that the request got before; refuses (ZD004) another request. */
 static DcxHeld
 replay_hold(const DcxRequest *request, DcxKeyUse use)
 {
@@ -85,9 +87,9 @@ dcx_hold_made(const DcxRequest *request, DcxHeld *held)
 }
 
 /*
- * Refuses a price above the caller's limit, in cents as the price is: what a quote adds up to is a limit
- * that its own order keeps. Only now: as long as the same request may be under way in another session,
- * at an earlier price, nobody can say that nothing is held.
+ * Refuses (ZD009) a price above max_cost. Both are compared in cents: so the exact sum of a quote can be
+ * the limit of its own order. Called under the lock: until then, the same request in another session
+ * may have made the hold at an earlier price.
  */
 static void
 check_limit(const DcxRequest *request, const DcxStanding *standing, Numeric cost)
@@ -105,7 +107,7 @@ check_limit(const DcxRequest *request, const DcxStanding *standing, Numeric cost
 					"same key or another."));
 }
 
-/* Refuses to hold nothing: that would promise nothing, and its capture move nothing. */
+/* Refuses (22023) to hold 0.00: a capture of it would move nothing. */
 static void
 check_costs(const DcxStanding *standing, Numeric cost, Numeric amount)
 {
@@ -190,7 +192,7 @@ is_open(const Hold *hold)
 	return strcmp(hold->state, "open") == 0;
 }
 
-/* Refuses (55000) a hold that is neither open nor properly resolved. */
+/* Refuses (55000) a hold in an unknown state, or one that is resolved without a time. */
 static void
 check_state(const Hold *hold)
 {
@@ -210,7 +212,7 @@ check_state(const Hold *hold)
 							  hold->state));
 }
 
-/* Reads a hold, under the active snapshot or a new one; there must be one. */
+/* Reads a hold under the active snapshot, or under a new one. Refuses (ZD005) one that is not there. */
 static Hold
 read_hold(int64 hold_id, bool latest)
 {
@@ -226,7 +228,7 @@ read_hold(int64 hold_id, bool latest)
 	bool			 nulls[lengthof(columns)];
 	Hold			 hold = {.hold_id = hold_id};
 
-	/* One that the statement at hand has made is not in the active snapshot yet. */
+	/* The active snapshot does not show a hold that the statement at hand has made. */
 	if (!dcx_ledger_hold(hold_id, latest, lengthof(columns), columns, values, nulls) &&
 		(latest || !dcx_ledger_hold(hold_id, true, lengthof(columns), columns, values, nulls)))
 		ereport(ERROR,
@@ -247,9 +249,9 @@ read_hold(int64 hold_id, bool latest)
 	return hold;
 }
 
-/* Refuses a hold that has been resolved, differently from what is asked, or has expired. */
+/* Refuses (ZD005) a hold that is in another state than open, since a time. */
 static void
-not_open(const Hold *hold, const char *state, TimestampTz since)
+refuse_not_open(const Hold *hold, const char *state, TimestampTz since)
 {
 	bool captured = strcmp(state, "captured") == 0;
 
@@ -265,27 +267,27 @@ not_open(const Hold *hold, const char *state, TimestampTz since)
 					"another idempotency key."));
 }
 
-/* Refuses a hold that has been resolved. */
+/* Refuses (ZD005) a hold that has been resolved. */
 static void
 check_unresolved(const Hold *hold)
 {
 	if (!is_open(hold))
-		not_open(hold, hold->state, hold->resolved_at);
+		refuse_not_open(hold, hold->state, hold->resolved_at);
 }
 
-/* Refuses a hold that is not open by the clock as it is under the wallet's lock. */
+/* Refuses (ZD005) a hold that has been resolved, or has expired by the clock under the wallet's lock. */
 static void
 check_open(const Hold *hold, const DcxStanding *standing)
 {
 	check_unresolved(hold);
 	if (hold->expires_at > standing->at)
 		return;
-	/* Unless it has been extended meanwhile. */
+	/* An old snapshot does not show that it was extended: then fail with 40001. */
 	dcx_account_check_snapshot(standing);
-	not_open(hold, "expired", hold->expires_at);
+	refuse_not_open(hold, "expired", hold->expires_at);
 }
 
-/* The hold of a call's first argument, as far as the active snapshot knows it. */
+/* The hold that a call's first argument names, as the active snapshot shows it. */
 static Hold
 look_hold(FunctionCallInfo fcinfo)
 {
@@ -295,7 +297,7 @@ look_hold(FunctionCallInfo fcinfo)
 	return read_hold(hold_id, false);
 }
 
-/* The same after locking its wallet: how that stands. */
+/* Locks the hold's wallet, then reads the hold again. */
 static DcxStanding
 lock_hold(Hold *hold)
 {
@@ -305,7 +307,7 @@ lock_hold(Hold *hold)
 	return standing;
 }
 
-/* Answers a capture that was made before; false where the hold is open. */
+/* Answers a capture that was made before. False when the hold is open; ZD005 when it is anything else. */
 static bool
 replay_capture(FunctionCallInfo fcinfo, const Hold *hold, Numeric amount)
 {
@@ -314,7 +316,7 @@ replay_capture(FunctionCallInfo fcinfo, const Hold *hold, Numeric amount)
 	if (is_open(hold))
 		return false;
 	if (strcmp(hold->state, "captured") != 0 || dcx_money_compare(hold->captured, asked) != 0)
-		not_open(hold, hold->state, hold->resolved_at);
+		refuse_not_open(hold, hold->state, hold->resolved_at);
 	dcx_movement_replay(fcinfo, hold->organisation, hold->entry_id);
 	return true;
 }
@@ -323,7 +325,7 @@ static void
 check_capture(const Hold *hold, const DcxStanding *standing, Numeric amount)
 {
 	check_open(hold, standing);
-	/* An earlier version made such holds. */
+	/* Earlier versions made holds of 0.00. */
 	if (dcx_money_compare(amount, int64_to_numeric(0)) <= 0)
 		ereport(ERROR,
 				errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -339,7 +341,7 @@ check_capture(const Hold *hold, const DcxStanding *standing, Numeric amount)
 						  dcx_money_text(amount),
 						  dcx_money_text(hold->amount)),
 				errhint("Capture the hold, and debit the rest."));
-	/* What the hold promised, the platform itself may have taken meanwhile. */
+	/* The platform itself can take what a hold has promised: its own UPDATE does not ask us. */
 	if (dcx_money_compare(standing->now.balance, amount) < 0)
 		dcx_account_insufficient(standing, amount);
 }
@@ -370,7 +372,7 @@ dcx_wallet_capture(PG_FUNCTION_ARGS)
 	return (Datum) 0;
 }
 
-/* Answers a release that was made before; false where the hold is open. */
+/* Answers a release that was made before. False when the hold is open; ZD005 when it is anything else. */
 static bool
 replay_release(FunctionCallInfo fcinfo, const Hold *hold)
 {
@@ -384,12 +386,12 @@ replay_release(FunctionCallInfo fcinfo, const Hold *hold)
 	if (is_open(hold))
 		return false;
 	if (strcmp(hold->state, "released") != 0)
-		not_open(hold, hold->state, hold->resolved_at);
+		refuse_not_open(hold, hold->state, hold->resolved_at);
 	put_held(fcinfo, &held);
 	return true;
 }
 
-/* The answer about a hold as it stands; what it leaves available is the caller's. */
+/* The answer about a hold; the caller sets what is available afterwards. */
 static DcxHeld
 held_of(const Hold *hold, const DcxStanding *standing)
 {
@@ -453,7 +455,7 @@ dcx_wallet_extend(PG_FUNCTION_ARGS)
 	held = held_of(&hold, &standing);
 	expires_at = dcx_request_expiry(expires_in, standing.at);
 	held.replayed = hold.expires_at >= expires_at;
-	/* Nothing is written then that would fail, were the hold released meanwhile. */
+	/* Nothing is written that would fail with 40001 if another session has released the hold. */
 	if (held.replayed)
 		dcx_account_check_snapshot(&standing);
 	else

@@ -7,25 +7,28 @@
 
 #include "src/wallet/request.h"
 
-/* The row that answers a hold, a release or an extension. */
+/* The answer to a hold, a release or an extension. */
 typedef struct DcxHeld
 {
 	int64		hold_id;
-	const char *organisation;
-	Numeric		amount;
-	TimestampTz expires_at;
-	Numeric		available;
-	bool		replayed;
+	const char *organisation; /* as the wallet has it */
+	Numeric		amount;		  /* what is held, or was */
+	TimestampTz expires_at;	  /* when the hold ends by itself */
+	Numeric		available;	  /* what can be spent after the call */
+	bool		replayed;	  /* whether the answer is an earlier one */
 } DcxHeld;
 
-/* The hold that was made of the request before, as the first time; false where there is none. */
+/*
+ * Looks whether the request was made before: then *held is the answer that it got. False when the
+ * active snapshot shows no use of its key. ZD004 when the key was used for another request.
+ */
 extern bool dcx_hold_made(const DcxRequest *request, DcxHeld *held);
 
 /*
- * Holds a cost, rounded to cents, for the request, which nobody is known to have made before: locks
- * the wallet, looks again, decides and writes. quote: kept with the hold, or NULL; then its
- * description is this one. 22023 where it is 0.00, ZD009 where it is above the request's max_cost,
- * ZD001 where it is not available.
+ * Holds a cost, rounded to cents, after dcx_hold_made() was false: locks the wallet, looks the key up
+ * again, decides and writes. quote and description are kept with the hold; either may be NULL. Errors:
+ * 22023 when the rounded cost is 0.00, ZD009 when it is above the request's max_cost, ZD001 when it is
+ * not available, ZD004 as above.
  */
 extern DcxHeld dcx_hold_make(const DcxRequest *request, Numeric cost, Jsonb *quote,
 							 const char *description);

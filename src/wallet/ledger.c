@@ -1,6 +1,12 @@
 /*
  * ledger.c
- *		What moved, and what may not move: the tables of schema dcx behind the wallets.
+ *		Reads and writes the ledger: accounts, entries, holds and idempotency keys.
+ *
+ * Rows are read by their primary key without a statement. Each change of an account is one statement,
+ * which also writes the entry or the hold. The entry of a change of the wallet is written by the
+ * trigger on the wallet table, dcx_wallet_record(): so a change that the platform makes has one, too.
+ *
+ * Locking and snapshot rules: see ledger.h.
  */
 #include "postgres.h"
 
@@ -24,7 +30,7 @@
 #include "src/wallet/recorder.h"
 #include "src/wallet/wallet.h"
 
-/* The movement whose UPDATE of a wallet is under way; the trigger knows it by its balances. */
+/* The movement whose UPDATE of a wallet is under way, or NULL: the trigger writes its entry. */
 static DcxMovement *expected = NULL;
 
 bool
@@ -142,9 +148,9 @@ jsonb_parameter(DcxParameters *parameters, Jsonb *value)
 }
 
 /*
- * The first of a statement's common table expressions, which changes an account, and the parameters
- * $1 to $11 in it. An account that is no longer as it was before has no row in it. A statement's own
- * parameters follow, from $12 on.
+ * The beginning of a statement: changes an account, as the common table expression "account". That has
+ * no row when the account is no longer as it was before. change_parameters() gives the parameters $1 to
+ * $11; a statement's own begin at $12.
  */
 #define CHANGED_ACCOUNT                                                              \
 	"WITH account AS (UPDATE dcx.wallet_account"                                     \
@@ -170,7 +176,7 @@ change_parameters(DcxParameters *parameters, const DcxChange *change)
 	who_parameters(parameters);
 }
 
-/* Refuses (27000): the account has changed between our look and our statement. */
+/* Refuses (27000) an account that has changed since we locked its wallet and read it. */
 pg_noreturn static void
 refuse_changed(const char *organisation)
 {
@@ -180,7 +186,7 @@ refuse_changed(const char *organisation)
 				   organisation),
 			errdetail("A trigger of the wallet table moves money of the same wallet before its "
 					  "row is updated."),
-			errhint("Let it do so AFTER the update."));
+			errhint("Make it an AFTER trigger."));
 }
 
 void
@@ -194,7 +200,7 @@ dcx_ledger_gone(const char *table, const char *what, int64 id)
 					  what,
 					  id,
 					  table),
-			errhint("Restore the ledger's tables together, of one time."));
+			errhint("Restore all tables of the ledger from one backup."));
 }
 
 int64
@@ -284,7 +290,7 @@ dcx_ledger_extend_hold(Oid owner, const DcxChange *change, int64 hold_id, Timest
 				change);
 }
 
-/* Writes the entry of our own movement; of a capture, resolves its hold. */
+/* Writes the entry of our own movement; when that is a capture, marks its hold as captured. */
 static void
 write_movement(Oid owner, DcxMovement *movement)
 {
@@ -347,7 +353,7 @@ dcx_ledger_move(DcxMovement *movement)
 	DcxWallet	 wallet = {unconstify(char *, movement->change.organisation),
 						   movement->change.after.balance};
 
-	/* Triggers of the platform may move money in turn, and fail. */
+	/* A trigger of the platform may call us in turn, and may fail: put back what was expected before. */
 	movement->nest_level = GetCurrentTransactionNestLevel();
 	expected = movement;
 	PG_TRY();
@@ -365,16 +371,16 @@ dcx_ledger_move(DcxMovement *movement)
 	dcx_wallet_check_partitioning(dcx_wallet_bound()->relation);
 	ereport(ERROR,
 			errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-			errmsg("a balance changed and the ledger was not told"),
-			errdetail("The ledger's trigger on %s is missing or disabled, or another one made "
-					  "the row another organisation's, or moved it to another partition.",
+			errmsg("a balance changed and the ledger did not record it"),
+			errdetail("The ledger's trigger on %s is missing or disabled, or another trigger gave "
+					  "the row to another organisation, or moved it to another partition.",
 					  dcx_relation_name(dcx_wallet_bound()->relation)),
-			errhint("SELECT * FROM dcx_attach_wallet(...) puts it back."));
+			errhint("SELECT * FROM dcx_attach_wallet(...) puts the ledger's trigger back."));
 }
 
-/* Refuses an account from which no balance follows. */
+/* Refuses an account whose balance is NaN or infinite. */
 static void
-not_finite(void)
+refuse_not_finite(void)
 {
 	dcx_shape_refuse(dcx_table_relation(DCX_TABLE_ACCOUNT),
 					 "It has a value in column \"balance\" that is not finite.");
@@ -411,15 +417,15 @@ dcx_ledger_record(Oid owner, const char *kind, const char *operation, Datum orga
 	dcx_parameter_text(&parameters, operation);
 	who_parameters(&parameters);
 	if (dcx_query_write(&plan, sql, &parameters) > 0)
-		not_finite();
+		refuse_not_finite();
 	dcx_run_end(&run);
 }
 
 /*
- * Sees to it that a table's next number is above those that are there. They may have come without
- * their sequence, by logical replication. And a sequence hands out numbers that it has logged in
- * advance, which with wal_level = minimal it has not in the transaction that made it: after a crash
- * it would give the same once more. One that has been set logs the next.
+ * Sets a table's sequence above the numbers that are in the table. There are two cases. Rows that
+ * came by logical replication came without their sequence. And with wal_level = minimal, a sequence
+ * that this transaction made has not logged the numbers it has given: after a crash it would give them
+ * again; setval() logs them. is_new: whether this transaction may have made it.
  */
 static void
 set_next_number(const char *table, const char *column, bool is_new)
@@ -476,7 +482,7 @@ dcx_ledger_reconcile(Oid owner, Datum organisations, Datum balances, const char 
 	n = dcx_query_int64(0, 3);
 	*total = dcx_query_int64(0, 4);
 	if (dcx_query_bool(0, 5))
-		not_finite();
+		refuse_not_finite();
 	dcx_run_end(&run);
 
 	*kind = *total == 0 ? "opening" : "external";
@@ -490,7 +496,7 @@ dcx_ledger_reconcile(Oid owner, Datum organisations, Datum balances, const char 
 	return n;
 }
 
-/* Writes the entry of a change that is not ours. */
+/* Writes the entry of one change that is not ours. */
 static void
 record_one(Oid owner, const char *operation, const char *organisation, Numeric amount)
 {
@@ -507,8 +513,9 @@ record_one(Oid owner, const char *operation, const char *organisation, Numeric a
 }
 
 /*
- * Whether the update of a wallet is the one that our own movement makes: not one of a trigger's that
- * does the same in a subtransaction, which may yet be rolled back.
+ * Whether an update of a wallet is the one that our own movement makes: the same wallet, the same
+ * balances, and the same nesting of the transaction. A trigger of the platform may make the same
+ * update in a subtransaction, and roll it back.
  */
 static bool
 is_expected(const DcxWallet *before, const DcxWallet *after)
@@ -521,8 +528,9 @@ is_expected(const DcxWallet *before, const DcxWallet *after)
 }
 
 /*
- * Records what became of a wallet's row; a wallet without an organisation is none. A balance that is
- * too large for its column may stay as it is, but none becomes so.
+ * Records the change of a wallet's row. A row without an organisation is nobody's wallet and is not
+ * recorded. A new balance that is too large for its column is refused; one that was there before may
+ * stay.
  */
 static void
 record_row(Oid owner, Oid relation, DcxWallet before, DcxWallet after)
@@ -560,9 +568,9 @@ record_row(Oid owner, Oid relation, DcxWallet before, DcxWallet after)
 }
 
 /*
- * Fails (40001) where the table was attached after the active snapshot was taken: that does not show
- * the binding, and the change is one to be recorded. Not only under REPEATABLE READ: a long DELETE of
- * organisations comes to their wallets when it is done, by a foreign key.
+ * Fails (40001) when the table was attached after the active snapshot was taken. The snapshot does not
+ * show the binding, so the change would not be recorded. This happens under READ COMMITTED, too: a long
+ * DELETE of organisations deletes their wallets at its end, by a foreign key.
  */
 static void
 check_not_attached_meanwhile(Relation relation)
@@ -621,7 +629,7 @@ dcx_wallet_record(PG_FUNCTION_ARGS)
 		Datum organisations;
 		Datum balances;
 
-		/* All rows go, also those that an older snapshot of the transaction does not show. */
+		/* TRUNCATE also removes rows that an older snapshot of the transaction does not show. */
 		CommandCounterIncrement();
 		PushActiveSnapshot(GetLatestSnapshot());
 		dcx_wallet_totals(RelationGetRelid(relation), true, false, &organisations, &balances);

@@ -1,25 +1,28 @@
 /*
  * ledger.h
- *		What moved, and what may not move: the tables of schema dcx behind the wallets.
+ *		Reads and writes the ledger: accounts, entries, holds and idempotency keys.
  *
  *		dcx.wallet_account	a row per organisation: what its entries add up to, and what is held
- *		dcx.wallet_entry	append-only: every change of a balance, ours and the platform's
- *		dcx.wallet_hold		money held for an order, until it is captured or released, or expires
- *		dcx.wallet_key		the idempotency keys of both
+ *		dcx.wallet_entry	a row per change of a balance, whether we or the platform made it
+ *		dcx.wallet_hold		a row per hold: money kept for an order
+ *		dcx.wallet_key		a row per idempotency key: the entry or the hold that it was used for
  *
- * They are ordinary tables of whoever attached the wallets, kept by pg_dump and by DROP EXTENSION.
+ * Locks. Lock the wallet's row before changing its account. The platform's own UPDATE does so before
+ * our trigger runs; we do so with dcx_account_lock(). There is then only one order, so two calls cannot
+ * deadlock over one wallet.
  *
- * Locks. Whatever changes an account has locked the wallet's row first: the platform's own UPDATE
- * has, before its trigger comes here, and we do likewise. So there is one order, no deadlock over
- * one wallet, and what a new snapshot reads of an account under that lock is what it is. Under
- * REPEATABLE READ the snapshot may be older: then updating the account's row, which every change
- * does, fails with 40001. A lock alone would leave nothing to fail on.
+ * Snapshots. Under READ COMMITTED a new snapshot, taken while the wallet is locked, shows the account
+ * as it is. Under REPEATABLE READ and SERIALIZABLE the snapshot may be older than the lock. So every
+ * change updates the account's row: under an old snapshot that fails with 40001. The lock alone would
+ * not fail.
  *
- * Expiry. A hold counts while it is open and has not expired, by the clock as it is under the lock.
- * held is the sum of the open holds that expire after expired_until, and none of those expires
- * before next_expiry: until then nobody looks at the holds, however many there are. Who comes later
- * subtracts what has expired meanwhile and moves expired_until on, which is also how far the clock
- * can never go back.
+ * Expiry. A hold counts while it is open and has not expired, by the clock under the lock. The account
+ * keeps three values, so that most calls need not look at the holds:
+ *		held			the sum of the open holds that expire after expired_until
+ *		next_expiry		none of these holds expires before this time
+ *		expired_until	all holds up to this time have been taken out of held
+ * A call after next_expiry subtracts what has expired since, and moves expired_until on. The time of a
+ * call is never before expired_until: if the clock goes back, what has expired stays expired.
  */
 #ifndef DCX_LEDGER_H
 #define DCX_LEDGER_H
@@ -35,52 +38,52 @@
 /* A row of dcx.wallet_account. */
 typedef struct DcxAccount
 {
-	Numeric		balance;
-	Numeric		held;
+	Numeric		balance; /* what its entries add up to */
+	Numeric		held;	 /* this and the next two: see Expiry above */
 	TimestampTz next_expiry;
 	TimestampTz expired_until;
 } DcxAccount;
 
-/* An account that changes, as the change's statement gets it. */
+/* A change of an account. */
 typedef struct DcxChange
 {
-	const char *organisation;
-	DcxAccount	before;
-	DcxAccount	after;
-	TimestampTz at;
-	Numeric		available; /* after it */
+	const char *organisation; /* whose account */
+	DcxAccount	before;		  /* as it is stored; if it is not, nothing is written (27000) */
+	DcxAccount	after;		  /* as it is to be stored */
+	TimestampTz at;			  /* the time of the change */
+	Numeric		available;	  /* what can be spent after it */
 } DcxChange;
 
-/* A balance that moves: the entry to be written, and its id once it is. */
+/* An entry to be written. A capture takes key, description and details from its hold. */
 typedef struct DcxMovement
 {
 	DcxChange	change;
 	const char *kind;			 /* credit, debit or capture */
-	int64		hold_id;		 /* of a capture, which takes the next three from its hold */
-	const char *idempotency_key; /* of the others */
-	const char *description;
-	Jsonb	   *details;	/* or NULL */
-	int			nest_level; /* of the transaction, where the wallet is written */
-	int64		entry_id;
+	int64		hold_id;		 /* the hold that is captured; else 0 */
+	const char *idempotency_key; /* not of a capture */
+	const char *description;	 /* or NULL; not of a capture */
+	Jsonb	   *details;		 /* or NULL; not of a capture */
+	int	  nest_level; /* of the transaction that writes the wallet; dcx_ledger_move() sets it */
+	int64 entry_id;	  /* of the entry, once it is written; else 0 */
 } DcxMovement;
 
 /* A hold to be written. */
 typedef struct DcxNewHold
 {
-	Numeric		amount;
-	Interval   *expires_in; /* as it was asked for */
-	TimestampTz expires_at; /* as it follows */
-	const char *idempotency_key;
-	const char *description; /* or NULL */
-	Jsonb	   *details;	 /* or NULL */
-	Jsonb	   *quote;		 /* what was priced; or NULL */
+	Numeric		amount;			 /* what is held */
+	Interval   *expires_in;		 /* as the caller gave it */
+	TimestampTz expires_at;		 /* the time of the change plus expires_in */
+	const char *idempotency_key; /* the caller's */
+	const char *description;	 /* or NULL */
+	Jsonb	   *details;		 /* or NULL */
+	Jsonb	   *quote;			 /* what was priced, and how; or NULL */
 } DcxNewHold;
 
-/* What an idempotency key was used for: at most one of the two, else 0. */
+/* What an idempotency key was used for; both are 0 when it was not used. */
 typedef struct DcxKeyUse
 {
-	int64 entry_id;
-	int64 hold_id;
+	int64 entry_id; /* the entry of a credit or debit; else 0 */
+	int64 hold_id;	/* the hold; else 0 */
 } DcxKeyUse;
 
 static inline bool
@@ -90,32 +93,38 @@ dcx_ledger_is_used(DcxKeyUse use)
 }
 
 /*
- * Read from a ledger whose owner is known, under the active snapshot or under a new one: an
- * account, false where there is none; what a key was used for.
+ * These read one row by its primary key, under the active snapshot, or under a new one (latest). They
+ * check no rights: call dcx_ledger_owner() before. The first reads an account; false when there is
+ * none. The second reads what a key was used for.
  */
 extern bool		 dcx_ledger_account(const char *organisation, bool latest, DcxAccount *account);
 extern DcxKeyUse dcx_ledger_key(const char *organisation, const char *key, bool latest);
 
-/* Likewise columns of a hold, in the current memory context; false where there is none. */
+/*
+ * Reads columns of a hold into the current memory context; columns are numbers as in tables.h. False
+ * when there is no such hold.
+ */
 extern bool dcx_ledger_hold(int64 hold_id, bool latest, int ncolumns, const int *columns,
 							Datum *values, bool *nulls);
 
-/* Likewise columns of an entry, under a new snapshot; 55000 where there is none. */
+/* The same of an entry, under a new snapshot. Refuses (55000) when there is no such entry. */
 extern void dcx_ledger_entry(const char *organisation, int64 entry_id, int ncolumns,
 							 const int *columns, Datum *values, bool *nulls);
 
 /*
- * Fails with 40001 where an account is newer than a snapshot that the whole transaction reads under:
- * before an error that an old snapshot may be to blame for. Locks the account's row then.
+ * Under REPEATABLE READ and SERIALIZABLE: fails with 40001 when the account has changed since the
+ * transaction's snapshot. Call it before an error that an old snapshot may be the reason of, such as
+ * "insufficient funds". It locks the account's row.
  */
 extern void dcx_ledger_check_snapshot(Oid owner, const char *organisation);
 
-/* Refuses (55000) a ledger that names a row which is not there. what: Hold or Entry. */
+/* Refuses (55000) a ledger where a key or a hold refers to a missing row. what: "Hold" or "Entry". */
 pg_noreturn extern void dcx_ledger_gone(const char *table, const char *what, int64 id);
 
 /*
- * Writes a new hold and its key; returns its id. Frees a hold; has it expire later. Each changes the
- * account in the same statement; 27000 where the account or the hold is no longer as it was.
+ * These write a hold and change the account in the same statement. The first makes a hold and its key,
+ * and returns its id; the second releases an open hold; the third gives it another time to expire.
+ * 27000 when the account is no longer as change->before, or the hold is no longer open.
  */
 extern int64 dcx_ledger_insert_hold(Oid owner, const DcxChange *change, const DcxNewHold *hold);
 extern void	 dcx_ledger_release_hold(Oid owner, const DcxChange *change, int64 hold_id);
@@ -123,21 +132,24 @@ extern void	 dcx_ledger_extend_hold(Oid owner, const DcxChange *change, int64 ho
 									TimestampTz expires_at);
 
 /*
- * Moves a balance: writes the wallet, which is locked, and has the trigger on it write the entry.
- * A trigger that did not is 55000, or 0A000 where the table is partitioned by the balance.
+ * Moves money: writes the new balance into the wallet, which is locked. The ledger's trigger on the
+ * wallet table then writes the entry, and sets movement->entry_id. When it did not, that is 55000, or
+ * 0A000 when the table is partitioned by the balance.
  */
 extern void dcx_ledger_move(DcxMovement *movement);
 
 /*
- * Writes entries of a kind: how balances changed that we did not change. The arrays are of text and
- * numeric; sign is 1 or -1. operation: what changed them.
+ * Writes an entry for each organisation whose balance changed, and not by us. organisations (text[])
+ * and amounts (numeric[]) belong together; each amount is multiplied by sign, which is 1 or -1.
+ * operation: what changed the balances, such as UPDATE.
  */
 extern void dcx_ledger_record(Oid owner, const char *kind, const char *operation,
 							  Datum organisations, Datum amounts, int sign);
 
 /*
- * Brings the ledger up to balances as they are now, each difference an entry: opening in a new
- * ledger, else external. Returns how many entries that were; *total: how many there are now.
+ * Writes an entry for each organisation whose balance is not what its entries add up to. *kind of these
+ * entries is opening in an empty ledger, else external. Returns how many it has written; *total: how
+ * many entries there are now.
  */
 extern int64 dcx_ledger_reconcile(Oid owner, Datum organisations, Datum balances, const char **kind,
 								  int64 *total);

@@ -2,7 +2,9 @@
  * movement.c
  *		Credit and debit: money that comes and goes at once.
  *
- * In this order: validate, look the key up, lock, look again, decide, write.
+ * The steps of a call: check the arguments, look the key up, lock the wallet, look the key up again,
+ * decide, write. The key is looked up before the lock so that a replay waits for nobody, and under the
+ * lock because the same request may have been carried out while we waited.
  */
 #include "postgres.h"
 
@@ -18,7 +20,7 @@
 #include "src/wallet/movement.h"
 #include "src/wallet/request.h"
 
-/* The row that answers. */
+/* Puts the row of the answer into the function's result. */
 static void
 put_movement(FunctionCallInfo fcinfo, int64 entry_id, const char *organisation, Numeric amount,
 			 Numeric balance, Numeric available, bool replayed)
@@ -44,7 +46,7 @@ dcx_movement_replay(FunctionCallInfo fcinfo, const char *organisation, int64 ent
 	bool			 nulls[lengthof(columns)];
 
 	dcx_ledger_entry(organisation, entry_id, lengthof(columns), columns, values, nulls);
-	/* It is NULL only in entries of changes that were not ours. */
+	/* Only entries of changes that were not ours have none. */
 	if (nulls[2])
 		dcx_shape_refuse(dcx_table_relation(DCX_TABLE_ENTRY),
 						 "It has a NULL in column \"available\".");
@@ -81,7 +83,7 @@ dcx_movement_execute(FunctionCallInfo fcinfo, DcxMovement *movement, const DcxSt
 				 false);
 }
 
-/* Answers a request whose key was used before; refuses one that is not the same. */
+/* Answers a request whose key was used before; refuses (ZD004) another request. */
 static void
 replay_movement(FunctionCallInfo fcinfo, const DcxRequest *request, DcxKeyUse use)
 {

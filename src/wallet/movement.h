@@ -1,7 +1,6 @@
 /*
  * movement.h
- *		Credit and debit: money that comes and goes at once; and what a capture has in common with
- *		them.
+ *		Credit and debit: money that comes and goes at once. A capture uses the same functions.
  */
 #ifndef DCX_MOVEMENT_H
 #define DCX_MOVEMENT_H
@@ -11,15 +10,15 @@
 #include "src/wallet/account.h"
 
 /*
- * Moves an amount into a locked wallet, or out of it, and answers with the entry. freed: what was
- * held of it, or NULL. The commit will be durable. Fills the movement's change in; the rest of it
- * is the caller's.
+ * Moves an amount into a locked wallet, or out of it, and puts the entry into the function's result.
+ * freed: how much of the held money becomes free, or NULL. Sets movement->change; the caller sets the
+ * rest. The commit will be durable, whatever synchronous_commit says.
  */
 extern void dcx_movement_execute(FunctionCallInfo fcinfo, DcxMovement *movement,
 								 const DcxStanding *standing, Numeric amount, bool out,
 								 Numeric freed);
 
-/* Answers with an entry that is there, as the first time. */
+/* Puts an entry that was written before into the function's result, with replayed true. */
 extern void dcx_movement_replay(FunctionCallInfo fcinfo, const char *organisation, int64 entry_id);
 
 #endif /* DCX_MOVEMENT_H */

@@ -2,7 +2,7 @@
  * recorder.c
  *		Which of the triggers on a wallet table writes the ledger.
  *
- * Looked up in the relation cache, which has the triggers of a table in the order of their names: no
+ * It is found in the relation cache, which lists a table's triggers in the order of their names. No
  * catalog is read.
  */
 #include "postgres.h"
@@ -17,7 +17,7 @@
 	 TRIGGER_TYPE_DELETE)
 #define TRUNCATE_TYPE (TRIGGER_TYPE_STATEMENT | TRIGGER_TYPE_BEFORE | TRIGGER_TYPE_TRUNCATE)
 
-/* Whether nothing keeps a trigger of the function from firing at once, for all changes of a kind. */
+/* Whether a trigger calls the function at once and without a condition, for all changes of a type. */
 static bool
 has_shape(const Trigger *trigger, Oid function, int16 type)
 {
@@ -26,7 +26,7 @@ has_shape(const Trigger *trigger, Oid function, int16 type)
 		   !trigger->tgnewtable;
 }
 
-/* Whether a trigger that is not ENABLE ALWAYS fires in this session. */
+/* Whether a trigger that is not ENABLE ALWAYS fires under this session's session_replication_role. */
 static bool
 fires(const Trigger *trigger)
 {

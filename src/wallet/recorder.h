@@ -2,24 +2,23 @@
  * recorder.h
  *		Which of the triggers on a wallet table writes the ledger.
  *
- * Everybody may call dcx_wallet_record() in a trigger: without that right, whoever attaches or
- * restores and is no superuser could not. So the function itself decides which of its triggers
- * counts. Of the triggers that a change of a row fires, and that call it, one records; whatever
- * the others are called and however many there are, they record nothing.
+ * PUBLIC may execute dcx_wallet_record(): otherwise only a superuser could attach, or restore a dump.
+ * So anybody can put triggers on a wallet table of his that call it. The function itself decides which
+ * of them counts: of all triggers that a change fires and that call it, exactly one records.
  */
 #ifndef DCX_RECORDER_H
 #define DCX_RECORDER_H
 
 #include "commands/trigger.h"
 
-/* What attach calls its triggers. Those of one kind fire in the order of their names: ours first. */
+/* The names of attach's triggers. Triggers fire in the order of their names, so these fire first. */
 #define DCX_RECORDER_ROW	  "000_dcx_wallet"
 #define DCX_RECORDER_TRUNCATE "000_dcx_wallet_truncate"
 
 /*
- * In SQL: whether a row t of pg_trigger is of the kind that records, with the type that follows.
- * tgtype has a bit for each word of AFTER INSERT OR UPDATE OR DELETE FOR EACH ROW (29) and of BEFORE
- * TRUNCATE FOR EACH STATEMENT (34).
+ * In SQL: whether a row t of pg_trigger is a trigger that can record; one of the two types below has to
+ * follow. tgtype is a set of bits: AFTER INSERT OR UPDATE OR DELETE FOR EACH ROW is 29, BEFORE TRUNCATE
+ * FOR EACH STATEMENT is 34.
  */
 #define DCX_RECORDER_SHAPE                                            \
 	"t.tgqual IS NULL AND t.tgattr::text = '' AND t.tgconstraint = 0" \
@@ -28,10 +27,10 @@
 #define DCX_RECORDER_TRUNCATE_TYPE "34"
 
 /*
- * Whether the trigger that was fired is the one that records: it is fired by every change of its
- * kind (every row's insert, update and delete, or TRUNCATE), unconditionally and at once. Of several
- * such triggers of the function the first by name is it: of those that are ENABLE ALWAYS, which only
- * the table's owner can make one; where there are none, of those that fire as the session is.
+ * Whether the trigger that was fired is the one that records. Only a trigger counts that fires for every
+ * change (of rows, or TRUNCATE), without a condition and not deferred. Of several, the first by name
+ * that is ENABLE ALWAYS records; only the table's owner can make it so. When none is, the first by name
+ * records that fires under the session's session_replication_role.
  */
 extern bool dcx_recorder_is(const TriggerData *trigger, Oid function);
 

@@ -2,9 +2,9 @@
  * report.c
  *		What finance reads: holds, statements, the proof of a quote, and the audit.
  *
- * Who may read a wallet may read what happened to it: the caller's own SELECT of the wallet's row
- * comes first, the ledger is then read as its owner. The audit is about all wallets, and for those
- * it is granted to.
+ * Whoever can read a wallet can read its part of the ledger. So each function first reads the wallet's
+ * row as the caller, and then the ledger as its owner. The audit is about all wallets; EXECUTE on it
+ * has to be granted.
  */
 #include "postgres.h"
 
@@ -20,7 +20,7 @@
 #include "src/wallet/ledger_tables.h"
 #include "src/wallet/wallet.h"
 
-/* The organisation of the first argument, whose wallet the caller can read. */
+/* The organisation that the first argument names; its wallet must be visible to the caller. */
 static char *
 readable_organisation(FunctionCallInfo fcinfo)
 {
@@ -107,7 +107,7 @@ organisation_of_hold(int64 hold_id)
 	Datum			 value;
 	bool			 isnull;
 
-	/* Whose tables these are is asked before they are read. */
+	/* This refuses a ledger that is not to be trusted, before anything in it is read. */
 	dcx_ledger_owner(dcx_wallet_bound(), false);
 	if (!dcx_ledger_hold(hold_id, false, lengthof(columns), columns, &value, &isnull))
 		return NULL;
@@ -144,7 +144,7 @@ dcx_hold_verify(PG_FUNCTION_ARGS)
 	int64		  hold_id = PG_GETARG_INT64(0);
 	char		 *organisation = organisation_of_hold(hold_id);
 
-	/* A hold that is not the caller's to see is none. */
+	/* A hold of a wallet that the caller cannot see does not exist for him. */
 	if (!organisation || !dcx_wallet_is_visible(organisation))
 		ereport(ERROR,
 				errcode(DCX_ERRCODE_NOT_OPEN),
@@ -168,8 +168,8 @@ dcx_hold_verify(PG_FUNCTION_ARGS)
 }
 
 /*
- * The audit, a query for each thing that has to be true. $1 and $2 are the organisations and balances
- * of all wallets. What every query may use:
+ * The audit has a query for each thing that must be true; a row says where it is not. $1 and $2 are the
+ * organisations and balances of all wallets. First what the queries share.
  */
 #define AUDIT_WITH                                                                         \
 	" wallet AS (SELECT organisation, balance"                                             \
@@ -189,7 +189,7 @@ dcx_hold_verify(PG_FUNCTION_ARGS)
 	"    FROM dcx.wallet_account a LEFT JOIN dcx.wallet_hold h"                            \
 	"      ON h.organisation = a.organisation AND h.state = 'open' GROUP BY 1)"
 
-/* Wallets, accounts and entries agree. */
+/* Wallets, accounts and entries have the same balances, and each entry's follows from the one before. */
 #define AUDIT_BALANCES                                                                        \
 	" SELECT coalesce(w.organisation, t.organisation),"                                       \
 	"        'the balance is not what the entries add up to',"                                \
@@ -210,7 +210,7 @@ dcx_hold_verify(PG_FUNCTION_ARGS)
 	" SELECT organisation, format('entry %s does not follow from the one before', entry_id)," \
 	"        following, balance FROM entry WHERE balance <> following"
 
-/* Accounts hold what the open holds add up to, and holds are as their states have them. */
+/* Accounts hold what the open holds add up to, and each hold is as its state and its entry say. */
 #define AUDIT_HOLDS                                                                       \
 	" SELECT organisation, 'the account holds something else than the open holds',"       \
 	"        counted, a.held FROM held JOIN dcx.wallet_account a USING (organisation)"    \
@@ -238,7 +238,7 @@ dcx_hold_verify(PG_FUNCTION_ARGS)
 	"     ON e.hold_id = h.hold_id AND e.entry_id = h.entry_id"                           \
 	"  WHERE h.captured IS DISTINCT FROM - e.amount"
 
-/* Every quote comes to what is held. */
+/* The lines of each quote add up to what is held. */
 #define AUDIT_QUOTES                                                                    \
 	" SELECT organisation, format('the quote of hold %s does not recompute', hold_id)," \
 	"        round(q.recomputed, 2), amount"                                            \
@@ -248,7 +248,7 @@ dcx_hold_verify(PG_FUNCTION_ARGS)
 	"  WHERE quote IS NOT NULL"                                                         \
 	"    AND NOT coalesce(q.lines_do AND round(q.recomputed, 2) = amount, false)"
 
-/* Every idempotency key is kept, with what it was used for. */
+/* Each credit, debit and hold has its idempotency key. */
 #define AUDIT_KEYS                                                                              \
 	" SELECT organisation, format('the idempotency key of %s %s is not kept', kind, entry_id)," \
 	"        NULL, amount FROM dcx.wallet_entry e WHERE kind IN ('credit', 'debit')"            \

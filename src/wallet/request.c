@@ -1,6 +1,10 @@
 /*
  * request.c
- *		What a call that moves money asks for, and whether it asked before.
+ *		The request of a call that moves money: its arguments, and whether it was made before.
+ *
+ * request_json() makes the fingerprint of a request. It is the only place that knows what belongs to
+ * one: whatever is added to DcxRequest is added there, and read back in request_of_entry() or
+ * request_of_hold().
  */
 #include "postgres.h"
 
@@ -55,8 +59,8 @@ dcx_request_key(FunctionCallInfo fcinfo, int argument)
 				errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				errmsg("idempotency_key must have 1 to %d bytes", KEY_LENGTH_MAX),
 				errdetail("It has %d.", length),
-				errhint("A key that the client makes up once for a request and sends with every "
-						"attempt, such as the order's id."));
+				errhint("Make up a key once for a request, and send it with every attempt, such as "
+						"the order's id."));
 	return key;
 }
 
@@ -147,8 +151,8 @@ trimmed(Numeric value)
 }
 
 /*
- * What is asked for, as JSON; what is not given is null. Two requests are the same when this is equal:
- * the order of keys, and zeros at the end of a number, make no difference in jsonb.
+ * The fingerprint of a request, as JSON; what is not given is null. Two requests are the same when
+ * these are equal as jsonb, for which the order of keys and trailing zeros make no difference.
  */
 static Jsonb *
 request_json(const DcxRequest *request)
@@ -171,7 +175,7 @@ request_json(const DcxRequest *request)
 	return dcx_json_result(&json);
 }
 
-/* The request that an entry answers. */
+/* The request that made an entry. */
 static DcxRequest
 request_of_entry(const char *organisation, int64 entry_id)
 {
@@ -202,7 +206,7 @@ quote_member(Jsonb *quote, const char *name)
 	return value && value->type != jbvNull ? value : NULL;
 }
 
-/* What was asked for when a hold was priced, which its quote says. */
+/* Reads what was asked for from the quote of a hold that was priced. */
 static void
 take_quote(DcxRequest *request, int64 hold_id, Jsonb *quote)
 {
@@ -220,7 +224,7 @@ take_quote(DcxRequest *request, int64 hold_id, Jsonb *quote)
 	request->max_cost = max_cost ? max_cost->val.numeric : NULL;
 }
 
-/* The request that a hold answers. */
+/* The request that made a hold. */
 static DcxRequest
 request_of_hold(int64 hold_id)
 {
@@ -242,19 +246,19 @@ request_of_hold(int64 hold_id)
 		request.amount = DatumGetNumeric(values[0]);
 		request.description = nulls[2] ? NULL : TextDatumGetCString(values[2]);
 	}
-	/* Its amount and description are ours, made of the price. */
+	/* Amount and description were made of the price; nobody asked for them. */
 	else
 		take_quote(&request, hold_id, DatumGetJsonbP(values[4]));
 	return request;
 }
 
-/* What an error can say about a request: a member, or an item of an order. */
+/* A part of a fingerprint that an error can name: a member, or an item of an order. */
 typedef struct Part
 {
-	const char *name;
-	int			item;	/* its number, from 1; 0 of a member */
-	bool		stored; /* whether it is of the first request, not of the one at hand */
-	JsonbValue	value;
+	const char *name;	/* of the member; of an item "item" */
+	int			item;	/* the item's number, from 1; 0 for a member */
+	bool		stored; /* true: of the stored request; false: of the one at hand */
+	JsonbValue	value;	/* points into the fingerprint */
 } Part;
 
 static List *
@@ -283,7 +287,7 @@ add_items(List *parts, bool stored, JsonbContainer *array)
 	return parts;
 }
 
-/* Adds the parts of a request, as request_json() makes it, that are given. */
+/* Adds the parts of a fingerprint, without those that are not given. */
 static List *
 add_parts(List *parts, bool stored, Jsonb *request)
 {
@@ -305,7 +309,7 @@ add_parts(List *parts, bool stored, Jsonb *request)
 	return parts;
 }
 
-/* By name, items by their number. */
+/* Sorts parts by name, and items by number. */
 static int
 compare_parts(const ListCell *a, const ListCell *b)
 {
@@ -316,7 +320,7 @@ compare_parts(const ListCell *a, const ListCell *b)
 	return names != 0 ? names : left->item - right->item;
 }
 
-/* The value of a part, for an error. Our own texts need no quotes; the caller's JSON stays JSON. */
+/* The value of a part, for an error: the caller's JSON as JSON, any other text without quotes. */
 static char *
 part_text(const Part *part)
 {
@@ -345,7 +349,7 @@ equal_parts(const Part *a, const Part *b)
 	return compareJsonbContainers(&left->root, &right->root) == 0;
 }
 
-/* What is different between two requests; of an order only the items that are. */
+/* Lists the parts that are different, for an error; of two orders only the items that are. */
 static char *
 difference(Jsonb *was, Jsonb *is)
 {

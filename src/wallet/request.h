@@ -1,9 +1,13 @@
 /*
  * request.h
- *		What a call that moves money asks for, and whether it asked before.
+ *		The request of a call that moves money: its arguments, and whether it was made before.
  *
- * The idempotency key says which requests are one: the first of them is carried out, every later
- * one is answered as the first was. A key is an organisation's own, and is kept for ever.
+ * A client gives each request an idempotency key and repeats the request with the same key. The first
+ * call is carried out; every later one gets the same answer. A key belongs to an organisation, and is
+ * kept for ever.
+ *
+ * Only the key is looked up. That the arguments are the same, too, is checked by building the first
+ * request again from the entry or hold that it made. Nothing else is stored for it.
  */
 #ifndef DCX_REQUEST_H
 #define DCX_REQUEST_H
@@ -13,23 +17,23 @@
 
 #include "src/wallet/account.h"
 
+/* A request: of the call at hand, or read back from the entry or hold that it made. */
 typedef struct DcxRequest
 {
-	const char *function;	  /* as SQL calls it */
-	const char *organisation; /* as the wallet table would have it */
-	const char *key;
-	Numeric		amount;		   /* NULL where a price decides it */
+	const char *function;	   /* the function that was called, such as dcx_wallet_credit */
+	const char *organisation;  /* as the wallet table has it; not read back */
+	const char *key;		   /* the idempotency key; not read back */
+	Numeric		amount;		   /* NULL when a price decides it */
 	Interval   *expires_in;	   /* of a hold; else NULL */
 	const char *description;   /* or NULL */
 	Jsonb	   *details;	   /* or NULL */
-	Jsonb	   *specification; /* of what is priced; or NULL */
+	Jsonb	   *specification; /* the order that is priced; else NULL */
 	Numeric		max_cost;	   /* or NULL */
 } DcxRequest;
 
 /*
- * Arguments that must be given; NULL is 22004 and called by name. The key has 1 to 255 bytes, the
- * amount is one that can be moved (dcx_money_amount), a time to expire is above 0 and finite; else
- * 22023.
+ * Each reads an argument that must be given: NULL is 22004. These are 22023: a key of other than 1 to
+ * 255 bytes, an amount that dcx_money_amount() refuses, an expires_in that is not above 0 and finite.
  */
 extern char		*dcx_request_text(FunctionCallInfo fcinfo, int argument, const char *name);
 extern char		*dcx_request_organisation(FunctionCallInfo fcinfo, int argument);
@@ -44,16 +48,16 @@ extern Interval *dcx_request_expires_in(FunctionCallInfo fcinfo, int argument);
 extern char	 *dcx_request_optional_text(FunctionCallInfo fcinfo, int argument);
 extern Jsonb *dcx_request_optional_json(FunctionCallInfo fcinfo, int argument);
 
-/* When a hold that is made or extended at a time expires; 22023 where that is not later. */
+/* The time of a hold's end: at plus expires_in. Refuses (22023) an end that is not after at, or infinite. */
 extern TimestampTz dcx_request_expiry(const Interval *expires_in, TimestampTz at);
 
-/*
- * What the request's key was used for, as far as the active snapshot knows. No lock is taken, nothing
- * is written.
- */
+/* What the request's key was used for, as the active snapshot shows it. Takes no lock, writes nothing. */
 extern DcxKeyUse dcx_request_look(const DcxRequest *request);
 
-/* Refuses (ZD004) a request whose key was used for another one. The detail says what differs. */
+/*
+ * Refuses (ZD004) a request that is not the one that its key was used for; the detail says what
+ * differs. 55000 when the entry or hold is missing or damaged.
+ */
 extern void dcx_request_check_same(const DcxRequest *request, DcxKeyUse use);
 
 #endif /* DCX_REQUEST_H */

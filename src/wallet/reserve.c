@@ -1,9 +1,12 @@
 /*
  * reserve.c
- *		Orders: priced, rounded once, and the money held; and proof of that afterwards.
+ *		Orders: priced, rounded to cents once, and the money held.
  *
- * In this order: validate, look the key up, price (which may read a remote), lock the wallet, look
- * again, decide, write. Nothing is priced while a wallet is locked.
+ * The steps of a call: check the arguments, look the key up, price the order, lock the wallet, look the
+ * key up again, decide, write. Pricing may read another server and wait for it, so it comes before the
+ * lock. A replay is answered before pricing, also when that server is down.
+ *
+ * The quote is kept with the hold: dcx_hold_verify() proves the amount by it later.
  */
 #include "postgres.h"
 
@@ -22,14 +25,14 @@
 #include "src/price/order.h"
 #include "src/wallet/hold.h"
 
-/* The arguments of dcx_vm_reserve and dcx_order_reserve that are the same, after the key. */
+/* Where the arguments after the key are, counted from the key; both functions have the same. */
 enum
 {
 	AFTER_KEY_EXPIRES_IN = 1,
 	AFTER_KEY_MAX_COST
 };
 
-/* How many lines the description of a hold has. */
+/* How many lines of the quote a hold's description lists. */
 #define LINES_DESCRIBED 10
 
 static Numeric
@@ -130,8 +133,8 @@ hold_description(const char *what, const DcxOrderQuote *quote)
 }
 
 /*
- * Carries a request out: prices the order and holds what it costs, or answers as the first time. key: the
- * argument that is the key, which the others follow.
+ * Carries a request out, or answers it as the first time. what: the order, for the hold's description;
+ * key: the number of the argument that is the idempotency key.
  */
 static Datum
 reserve(FunctionCallInfo fcinfo, const char *function, const char *what, DcxOrder *order, int key)

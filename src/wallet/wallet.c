@@ -1,6 +1,13 @@
 /*
  * wallet.c
  *		The platform's wallet table: what an organisation's wallet holds.
+ *
+ * A wallet is read or locked through a unique index on the organisation column, without a statement,
+ * when there is one and the caller may read every row. Otherwise a statement does it: it knows about
+ * rights on columns, row-level security, views, partitions and whatever else a table can be.
+ *
+ * The name of the table, its columns and their types are looked up in each call: they may change at any
+ * time.
  */
 #include "postgres.h"
 
@@ -32,13 +39,13 @@
 #include "src/base/shape.h"
 #include "src/wallet/wallet.h"
 
-/* The wallet table. */
+/* Which table that is; dcx_wallet_binding() brings it up to date. */
 static DcxBinding wallets = {.catalog = DCX_CATALOG_WALLET, .part = "wallets"};
 
 #define ORGANISATION_COLUMN NameStr(wallets.columns[0])
 #define BALANCE_COLUMN		NameStr(wallets.columns[1])
 
-/* The types of an organisation column that the text of an argument can be looked up in. */
+/* The types that an organisation column can have. */
 static bool
 is_organisation_type(Oid type)
 {
@@ -57,14 +64,14 @@ is_organisation_type(Oid type)
 	}
 }
 
-/* The base type of a column of the wallet table, which must be one of the accepted. */
+/* The base type of a column. Refuses one that is not accepted; types lists those that are. */
 static Oid
 check_wallet_column(Oid relation, const char *column, bool (*accepted)(Oid), const char *types)
 {
 	AttrNumber attnum = get_attnum(relation, column);
 	Oid		   type;
 
-	/* Below 0 it is a system column. */
+	/* Numbers below 0 are system columns. */
 	if (attnum <= InvalidAttrNumber)
 		ereport(ERROR,
 				errcode(ERRCODE_UNDEFINED_COLUMN),
@@ -147,7 +154,7 @@ dcx_wallet_is_table(Oid relation)
 	return kind == RELKIND_RELATION || kind == RELKIND_PARTITIONED_TABLE;
 }
 
-/* Whether the balance column of a relation is in its partition key, as it is or in an expression. */
+/* Whether the balance column is in the relation's partition key, also in an expression of it. */
 static bool
 is_partitioned_by_balance(Oid relation)
 {
@@ -159,7 +166,7 @@ is_partitioned_by_balance(Oid relation)
 
 	if (attnum == InvalidAttrNumber || get_rel_relkind(relation) != RELKIND_PARTITIONED_TABLE)
 		return false;
-	/* Where the server has forgotten the key, it runs the functions in it. */
+	/* As the owner: to build the key in the relation cache, the server may run functions in it. */
 	dcx_run_begin(&run, dcx_relation_owner(relation));
 	table = table_open(relation, AccessShareLock);
 	is = has_partition_attrs(table,
@@ -200,7 +207,7 @@ organisation_value(const char *organisation, Oid type)
 	return OidInputFunctionCall(input, unconstify(char *, organisation), parameter, -1);
 }
 
-/* A value of the organisation column as text, as the cast to text has it. */
+/* A value of the organisation column as text, the same that a cast to text gives. */
 static char *
 organisation_text(Datum value, Oid type)
 {
@@ -242,7 +249,7 @@ wrong_count(const char *organisation, bool several, bool as_caller)
 						0);
 }
 
-/* Whether a balance can be reckoned with. */
+/* Whether a balance is a number to compute with. */
 static bool
 is_usable(Numeric balance)
 {
@@ -272,9 +279,9 @@ check_usable(const char *organisation, Numeric balance)
 }
 
 /*
- * A balance in floating point is good for 15 digits. What the platform's own arithmetic leaves in
- * the last of them is no money, and would keep a sum from being stored as it was reckoned: so it is
- * read to this many decimals.
+ * A double precision has 15 exact digits. The platform's own arithmetic leaves rounding errors in the
+ * last ones: 20.01 - 19.72 is 0.290000000000001. They are no money, and a sum with them could not be
+ * stored as it was computed. So balances in floating point are rounded to this many decimals.
  */
 #define FLOATING_DECIMALS 6
 
@@ -285,8 +292,8 @@ is_floating(Oid type)
 }
 
 /*
- * From where on a type has no exact cents: a double precision is good for 15 digits, a real for 6, and
- * two of them are the cents. 0 where there is no such limit.
+ * The limit below which a type has exact cents; 0 when it has no limit. A double precision has 15 exact
+ * digits and a real 6; two of them are the cents.
  */
 static int64
 exact_below(Oid type)
@@ -294,7 +301,10 @@ exact_below(Oid type)
 	return type == FLOAT8OID ? INT64CONST(10000000000000) : type == FLOAT4OID ? 10000 : 0;
 }
 
-/* A new type for the balance column, in SQL: what a double precision is read as, a real to cents. */
+/*
+ * In SQL: gives the balance column the type numeric. A double precision becomes what we read it as, a
+ * real is rounded to cents.
+ */
 static char *
 retype_sql(Oid type)
 {
@@ -336,7 +346,7 @@ dcx_wallet_check_exact(Oid relation, const DcxWallet *wallet)
 				errhint("Have it cast a numeric column of the table."));
 }
 
-/* The balance column of a relation as numeric, in SQL. */
+/* In SQL: the balance column of a relation as numeric. */
 static char *
 balance_sql(Oid relation)
 {
@@ -361,7 +371,7 @@ dcx_wallet_inexact_sql(Oid relation)
 					balance);
 }
 
-/* The SELECT of an organisation's wallet, of the bound table; type: of its parameter. */
+/* In SQL: selects the wallet of organisation $1; *type: of that parameter. */
 static char *
 select_wallet(const char *suffix, Oid *type)
 {
@@ -374,7 +384,7 @@ select_wallet(const char *suffix, Oid *type)
 					suffix);
 }
 
-/* The one wallet that a SELECT has found, inside its run. */
+/* Inside a run: the wallet that a SELECT has found, when it is the only one. */
 static DcxWallet
 found_wallet(uint64 found)
 {
@@ -389,8 +399,8 @@ found_wallet(uint64 found)
 }
 
 /*
- * The usual balance in floating point without the detour over its text: the double that is nearest
- * to a decimal of so many decimals and no more than 15 digits is that decimal.
+ * Converts the usual balance in floating point without printing and parsing it. If a double is the one
+ * nearest to a decimal of at most 15 digits, it stands for that decimal. False for any other.
  */
 static bool
 float8_to_decimal(float8 value, int64 *scaled)
@@ -404,7 +414,7 @@ float8_to_decimal(float8 value, int64 *scaled)
 	return true;
 }
 
-/* A value of the balance column as numeric. Its type may have changed since it was attached. */
+/* A value of the balance column as numeric, whatever type the column has now. */
 static Numeric
 numeric_of(Relation relation, Datum value, Oid type)
 {
@@ -436,7 +446,7 @@ numeric_of(Relation relation, Datum value, Oid type)
 		DirectFunctionCall2(numeric_round, value, Int32GetDatum(FLOATING_DECIMALS)));
 }
 
-/* A column of a row by its name, which partitions may have in another place. */
+/* The value of a column of a row, found by name: in a partition columns can be in another order. */
 static Datum
 column_of_row(Relation relation, TupleTableSlot *row, const char *column, Oid *type, bool *isnull)
 {
@@ -455,7 +465,7 @@ column_of_row(Relation relation, TupleTableSlot *row, const char *column, Oid *t
 	return slot_getattr(row, attnum, isnull);
 }
 
-/* The wallet in a row, whatever its balance. */
+/* The wallet in a row; its balance is not checked. */
 static DcxWallet
 wallet_of_row(Relation relation, TupleTableSlot *row)
 {
@@ -487,7 +497,7 @@ reads_freely(Oid relation)
 		   check_enable_rls(relation, InvalidOid, true) != RLS_ENABLED;
 }
 
-/* Reads or locks the wallet by an index, where there is one and nothing speaks against it. */
+/* Reads or locks the wallet through an index. False when that is not possible: take a statement. */
 static bool
 find_directly(const char *organisation, bool lock, DcxWallet *wallet)
 {
@@ -511,8 +521,8 @@ find_directly(const char *organisation, bool lock, DcxWallet *wallet)
 }
 
 /*
- * How many wallets of an organisation there are, two at most, and which where it is one: as the
- * caller sees them under the active snapshot, or locked as the owner has them under a new one.
+ * Counts the wallets of an organisation, up to two; when there is one, *wallet is that. Reads as the
+ * caller under the active snapshot, or locks as the table's owner under a new one.
  */
 static uint64
 find_wallet(const char *organisation, bool lock, DcxWallet *wallet)
@@ -595,7 +605,7 @@ dcx_wallet_write(const DcxWallet *wallet)
 
 	dcx_wallet_check_exact(wallets.relation, wallet);
 
-	/* The table's triggers run as its owner, and are written for a search_path of his. */
+	/* The table's triggers run as its owner, and expect to find what is in the table's schema. */
 	dcx_run_begin_firing(&run,
 						 dcx_relation_owner(wallets.relation),
 						 get_namespace_name(get_rel_namespace(wallets.relation)));

@@ -2,10 +2,11 @@
  * wallet.h
  *		The platform's wallet table: what an organisation's wallet holds.
  *
- * A wallet is a row of the platform's own table, which dcx_attach_wallet() names. Who asks what is
- * in it reads it as himself: table rights and row-level security decide who sees which. Who moves
- * money does so by a right on the function that moves it: the row is locked and written as the
- * table's owner.
+ * A wallet is a row of the platform's own table, which dcx_attach_wallet() names. To ask what is in it,
+ * it is read as the caller: table rights and row-level security apply. To move money, EXECUTE on the
+ * function is enough: the row is locked and written as the table's owner.
+ *
+ * Lock a wallet before its account (see ledger.h), and never read another server while one is locked.
  */
 #ifndef DCX_WALLET_H
 #define DCX_WALLET_H
@@ -18,92 +19,87 @@
 
 #define DCX_CATALOG_WALLET "wallet"
 
-/* A wallet as its row has it. */
+/* A wallet: a row of the table. */
 typedef struct DcxWallet
 {
-	char   *organisation; /* the column's value as text */
-	Numeric balance;
+	char   *organisation; /* the value of its column, as text; NULL: nobody's wallet */
+	Numeric balance; /* the value of its column; may be NULL, NaN or infinite until it is checked */
 } DcxWallet;
 
-/* The binding of the wallet table, up to date, whether or not anything is attached. */
+/* The binding of the wallet table, up to date; ->attached says whether there is one. */
 extern const DcxBinding *dcx_wallet_binding(void);
 
 /*
- * The same of one that is attached, the table locked for reading: columns[0] is the
- * organisation, columns[1] the balance. Nothing attached, or dropped, is ZD007.
+ * The same, with the table locked for reading. columns[0] is the organisation, columns[1] the balance.
+ * ZD007 when nothing is attached, or the table has been dropped.
  */
 extern const DcxBinding *dcx_wallet_bound(void);
 
-/*
- * Whether a table is the attached one or a partition of it, for triggers: nothing attached is no
- * error.
- */
+/* For triggers: whether a table is the attached one, or a partition of it. False when nothing is attached. */
 extern bool dcx_wallet_is_bound(Relation relation);
 
-/* Whether a relation can have money moved in it: a table, plain or partitioned. */
+/* Whether money can be moved in a relation: it is a table, plain or partitioned. */
 extern bool dcx_wallet_is_table(Oid relation);
 
 /*
- * Refuses (0A000) a table that is partitioned by the balance, itself or in one of its partitions: there
- * a balance that changes is another row.
+ * Refuses (0A000) a table of which it or a partition is partitioned by the balance: when a balance
+ * changes there, one row is deleted and another inserted.
  */
 extern void dcx_wallet_check_partitioning(Oid relation);
 
-/* Refuse (42703, 42804) a relation without the column, or with one of another type. */
+/* Return the type of a column. Refuse a relation without it (42703), and a type that cannot be (42804). */
 extern Oid dcx_wallet_check_organisation(Oid relation, const char *column);
 extern Oid dcx_wallet_check_balance(Oid relation, const char *column);
 
 /*
- * The argument as the organisation column would have it, as text: '007' is 7 where that is an
- * integer. Text that is no value of the column's type is that type's error.
+ * An argument as the organisation column would have it, as text: '007' is 7 in an integer column. A
+ * text that is no value of the column's type is that type's error.
  */
 extern char *dcx_wallet_organisation(const char *argument);
 
 /*
- * The wallet of an organisation as the caller sees it under the active snapshot; the balance is
- * finite. No wallet, or two, is ZD006; a balance that is NULL, NaN or infinite 22003. All in the
- * current memory context.
+ * Reads the wallet of an organisation as the caller, under the active snapshot, into the current memory
+ * context. No wallet, or two, is ZD006; a balance that is NULL, NaN or infinite is 22003.
  */
 extern DcxWallet dcx_wallet_read(const char *organisation);
 
 /*
- * Refuses (22003) a balance that is or would be too large for the type of its column in a relation:
- * one in floating point from where that has no exact cents.
+ * Refuses (22003) a balance that is too large for its column: a column in floating point has exact
+ * cents only below a limit.
  */
 extern void dcx_wallet_check_exact(Oid relation, const DcxWallet *wallet);
 
-/* Refuses the first such balance of all wallets, read as the table's owner under the active snapshot. */
+/* The same for all wallets, read as the table's owner under the active snapshot. */
 extern void dcx_wallet_check_all_exact(Oid relation);
 
-/* A condition for such wallets, in SQL; NULL where the type of the column has no such limit. */
+/* In SQL: a condition that such wallets meet. NULL when the column's type has no such limit. */
 extern char *dcx_wallet_inexact_sql(Oid relation);
 
 /* Whether the caller sees a wallet of the organisation. */
 extern bool dcx_wallet_is_visible(const char *organisation);
 
 /*
- * The same as the table's owner, under a new snapshot and with the row locked until the end of the
- * transaction; the balance is exact. A view or foreign table is 42809.
+ * Locks the wallet of an organisation until the end of the transaction, and reads it, as the table's
+ * owner under a new snapshot. Errors as dcx_wallet_read() and dcx_wallet_check_exact(); a view or
+ * foreign table is 42809.
  */
 extern DcxWallet dcx_wallet_lock(const char *organisation);
 
 /*
- * Writes a balance into a wallet that is locked, as the table's owner; its triggers run. A balance
- * that does not come back as it was written is 27000: a trigger changed it, or the column cannot
- * hold it.
+ * Writes the balance of a wallet that is locked, as the table's owner; the table's triggers run. 27000
+ * when the row then has another balance: a trigger changed it, or the column cannot hold it.
  */
 extern void dcx_wallet_write(const DcxWallet *wallet);
 
 /*
- * Inside a trigger: the wallet in a row of the table or of a partition. organisation is NULL where
- * the column is: nobody's wallet. A balance that is NULL, NaN or infinite is 22003 where it is to
- * be, and counts as 0 where it has been.
+ * For triggers: the wallet in a row of the table or of a partition. A balance that is NULL, NaN or
+ * infinite is 22003 in a new row (to_be); in an old one it counts as 0.
  */
 extern DcxWallet dcx_wallet_of_row(Relation relation, TupleTableSlot *row, bool to_be);
 
 /*
- * All wallets, as the table's owner, under the active snapshot or a new one: arrays of organisations
- * (text) and of the sums of their balances (numeric). only: without partitions.
+ * Reads all wallets as the table's owner, under the active snapshot or a new one (latest): arrays of
+ * the organisations (text) and of the sum of each one's balances (numeric). only: without partitions.
  */
 extern void dcx_wallet_totals(Oid relation, bool only, bool latest, Datum *organisations,
 							  Datum *balances);
