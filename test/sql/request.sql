@@ -99,6 +99,10 @@ SELECT n, c.replayed FROM generate_series(1, 3) n, LATERAL dcx_wallet_credit('or
 COMMIT;
 \c
 SELECT test.becomes($$dcx_wallet_credit('org-acme', 1.0, 'txn', details => '{"b": 1.00, "a": 1e0}')$$), test.becomes($$dcx_wallet_credit('org-acme', 1, 'saved', 'first')$$);
+BEGIN ISOLATION LEVEL REPEATABLE READ;
+SELECT test.again($$dcx_wallet_credit('org-acme', 1, KEY, details => '[1.0]')$$, $$dcx_wallet_credit('org-acme', 1, KEY, details => '[1]')$$),
+       test.again($$dcx_wallet_hold('org-acme', 1, KEY, details => '[1.0]')$$, $$dcx_wallet_hold('org-acme', 1, KEY, details => '[2]')$$);
+ROLLBACK;
 BEGIN ISOLATION LEVEL SERIALIZABLE READ ONLY;
 SELECT amount, replayed FROM dcx_wallet_credit('org-acme', 1, 'txn', details => '{"b": 1, "a": 1}');
 SELECT amount, replayed FROM dcx_wallet_hold('org-acme', 1, 'extended');
