@@ -83,7 +83,7 @@ put_sources(DcxJson *json, const DcxOrderQuote *quote)
 }
 
 static void
-put_line_held(DcxJson *json, int n, const DcxOrderLine *ordered)
+put_held_line(DcxJson *json, int n, const DcxOrderLine *ordered)
 {
 	const DcxQuoteLine *line = &ordered->line;
 
@@ -113,7 +113,7 @@ quote_json(const DcxRequest *request, const DcxOrderQuote *quote)
 	put_sources(&json, quote);
 	dcx_json_begin_array(&json, "lines");
 	for (int i = 0; i < quote->nlines; i++)
-		put_line_held(&json, i + 1, &quote->lines[i]);
+		put_held_line(&json, i + 1, &quote->lines[i]);
 	dcx_json_end_array(&json);
 	dcx_json_end_object(&json);
 	return dcx_json_result(&json);
