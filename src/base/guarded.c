@@ -11,12 +11,8 @@
 #include "src/base/guarded.h"
 #include "src/base/names.h"
 
-/*
- * Whether it is this backend that was told to stop; another server's saying so, or a function's, is
- * an error like any other.
- */
-static bool
-is_told_to_stop(const ErrorData *error)
+bool
+dcx_told_to_stop(const ErrorData *error)
 {
 	return ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_OPERATOR_INTERVENTION &&
 		   error->funcname && strcmp(error->funcname, "ProcessInterrupts") == 0;
@@ -49,7 +45,7 @@ dcx_guarded(void (*work)(void *argument), void *argument)
 	MemoryContextSwitchTo(context);
 	CurrentResourceOwner = owner;
 
-	if (error && is_told_to_stop(error))
+	if (error && dcx_told_to_stop(error))
 		ReThrowError(error);
 	return error;
 }

@@ -8,9 +8,17 @@
 #include "utils/elog.h"
 
 /*
- * Does work in a subtransaction. NULL, or the error that it failed with, rolled back, in the current
- * memory context. The user's own cancel, and the server's going down, are no results.
+ * Does work in a subtransaction. Returns NULL; or, after rolling the work back, the error that it
+ * failed with, in the current memory context. An error by which this backend is told to stop is
+ * raised again.
  */
 extern ErrorData *dcx_guarded(void (*work)(void *argument), void *argument);
+
+/*
+ * Whether an error means that this backend itself was told to stop: its query was cancelled, or its
+ * session ended. An error with the same SQLSTATE that another server or a function has raised means
+ * nothing of the kind.
+ */
+extern bool dcx_told_to_stop(const ErrorData *error);
 
 #endif /* DCX_GUARDED_H */

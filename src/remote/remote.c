@@ -27,6 +27,7 @@
 
 #include "src/base/compat.h"
 #include "src/base/errcodes.h"
+#include "src/base/guarded.h"
 #include "src/remote/place.h"
 #include "src/remote/probe.h"
 #include "src/remote/remote.h"
@@ -103,8 +104,7 @@ expire_at_end(void)
 static bool
 is_cancel(const ErrorData *error)
 {
-	return error->sqlerrcode == ERRCODE_QUERY_CANCELED && error->funcname &&
-		   strcmp(error->funcname, "ProcessInterrupts") == 0;
+	return error->sqlerrcode == ERRCODE_QUERY_CANCELED && dcx_told_to_stop(error);
 }
 
 /* Whether an error says that the remote server is out of reach. timed_out: our own timer went off. */
