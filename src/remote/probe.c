@@ -1,6 +1,9 @@
 /*
  * probe.c
- *		Asks another server one question, beside our transaction.
+ *		Asks another server one question, on a connection of its own.
+ *
+ * libpq is used without blocking: the backend waits for its latch and for the socket, so a cancel
+ * works at any time, and each wait has a limit.
  */
 #include "postgres.h"
 
@@ -29,7 +32,7 @@ typedef struct Parameters
 } Parameters;
 
 static void
-add(Parameters *parameters, const char *keyword, const char *value)
+add_parameter(Parameters *parameters, const char *keyword, const char *value)
 {
 	parameters->keywords[parameters->n] = keyword;
 	parameters->values[parameters->n++] = value;
@@ -47,7 +50,7 @@ add_options(Parameters *parameters, List *options, const PQconninfoOption *known
 
 		for (const PQconninfoOption *k = known; k->keyword; k++)
 			if (strcmp(k->keyword, option->defname) == 0)
-				add(parameters, option->defname, defGetString(option));
+				add_parameter(parameters, option->defname, defGetString(option));
 	}
 }
 
@@ -64,8 +67,8 @@ parameters_of(const ForeignServer *server, const UserMapping *mapping)
 	parameters.values = palloc0(sizeof(char *) * most);
 	add_options(&parameters, server->options, known);
 	add_options(&parameters, mapping->options, known);
-	add(&parameters, "fallback_application_name", "dcx_pricing");
-	add(&parameters, "client_encoding", GetDatabaseEncodingName());
+	add_parameter(&parameters, "fallback_application_name", "dcx_pricing");
+	add_parameter(&parameters, "client_encoding", GetDatabaseEncodingName());
 	PQconninfoFree(known);
 	return parameters;
 }
@@ -85,7 +88,10 @@ option_named(const UserMapping *mapping, const char *name)
 	return NULL;
 }
 
-/* Whether a mapping has a password. An empty one is none: libpq then looks for one that is the server's own. */
+/*
+ * Whether a mapping has a password. An empty one does not count: libpq then takes a password that
+ * belongs to this database server's own account.
+ */
 static bool
 has_password(const UserMapping *mapping)
 {
@@ -94,7 +100,7 @@ has_password(const UserMapping *mapping)
 	return password && *defGetString(unconstify(DefElem *, password));
 }
 
-/* Whether a role may connect without a password of its own; only a superuser can have said so. */
+/* Whether a role may connect without a password of its own. Only a superuser can set password_required. */
 static bool
 may_do_without_password(Oid role, const UserMapping *mapping)
 {
@@ -104,8 +110,8 @@ may_do_without_password(Oid role, const UserMapping *mapping)
 }
 
 /*
- * A message of libpq's, or by way of it of the other server's, whose encoding need not be ours until
- * the connection stands.
+ * A message of libpq, or of the other server. Until the connection is up the other server's messages
+ * may come in any encoding.
  */
 static char *
 in_one_line(const char *text)
@@ -131,50 +137,75 @@ in_one_line(const char *text)
 	return line;
 }
 
-/* Until when to wait. */
-typedef struct Patience
+/*
+ * A question under way. It is allocated, not on the stack: PG_FINALLY() has to find in it what was
+ * there when the error came.
+ */
+typedef struct Asking
 {
-	TimestampTz until;	/* the next bytes come */
-	TimestampTz in_all; /* all have come */
-	bool		over;
-} Patience;
+	PGconn	   *connection;
+	PGresult   *result; /* the last one */
+	TimestampTz until;	/* the next bytes have to come */
+	TimestampTz in_all; /* all of the answer has to be here */
+	DcxProbe	probe;
+} Asking;
+
+static bool
+fail(Asking *asking, DcxProbeFailure failure, char *error)
+{
+	asking->probe.failure = failure;
+	asking->probe.error = error;
+	return false;
+}
+
+/* It failed with what libpq, or the other server, says. */
+static bool
+fail_as_libpq_says(Asking *asking, DcxProbeFailure failure)
+{
+	return fail(asking, failure, in_one_line(PQerrorMessage(asking->connection)));
+}
+
+static bool
+fail_as_strange(Asking *asking)
+{
+	return fail(asking, DCX_PROBE_STRANGE, pstrdup("it does not answer as PostgreSQL does"));
+}
+
+static bool
+fail_as_silent(Asking *asking)
+{
+	return fail(asking,
+				DCX_PROBE_SILENT,
+				asking->until == asking->in_all ?
+					psprintf("no whole answer within %d s", DCX_PROBE_LIMIT_IN_ALL) :
+					psprintf("no answer within %d s", DCX_PROBE_LIMIT));
+}
 
 static void
-start_waiting(Patience *patience)
+start_waiting(Asking *asking)
 {
 	TimestampTz now = GetCurrentTimestamp();
 
-	patience->over = false;
-	patience->until = now + DCX_PROBE_LIMIT * USECS_PER_SEC;
-	patience->in_all = now + DCX_PROBE_LIMIT_IN_ALL * USECS_PER_SEC;
+	asking->until = now + DCX_PROBE_LIMIT * USECS_PER_SEC;
+	asking->in_all = now + DCX_PROBE_LIMIT_IN_ALL * USECS_PER_SEC;
 }
 
-/* Something has come. */
+/* Some bytes have come: waits for the next ones. */
 static void
-wait_on(Patience *patience)
+wait_on(Asking *asking)
 {
-	patience->until =
-		Min(GetCurrentTimestamp() + DCX_PROBE_LIMIT * USECS_PER_SEC, patience->in_all);
-}
-
-static char *
-too_late(Patience *patience)
-{
-	patience->over = true;
-	if (patience->until == patience->in_all)
-		return psprintf("no whole answer within %d s", DCX_PROBE_LIMIT_IN_ALL);
-	return psprintf("no answer within %d s", DCX_PROBE_LIMIT);
+	asking->until = Min(GetCurrentTimestamp() + DCX_PROBE_LIMIT * USECS_PER_SEC, asking->in_all);
 }
 
 /*
- * Waits until the connection's socket is ready, or the backend is told something; false when the
- * time is over. *ready: whether it is the socket, without which libpq must not go on connecting: it
- * would wait itself, for as long as the network likes, and nobody could cancel it.
+ * Waits until the connection's socket is ready, or the backend's latch is set; false when the time is
+ * over. *ready: whether it is the socket. Only then may libpq go on connecting: otherwise it waits
+ * itself, without limit, and nobody can cancel it.
  */
 static bool
-wait_for(PGconn *connection, int events, const Patience *patience, bool *ready)
+wait_for(const Asking *asking, int events, bool *ready)
 {
-	long milliseconds = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), patience->until);
+	long milliseconds = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), asking->until);
 	int	 happened;
 
 	*ready = false;
@@ -183,7 +214,7 @@ wait_for(PGconn *connection, int events, const Patience *patience, bool *ready)
 		return false;
 	happened = WaitLatchOrSocket(MyLatch,
 								 WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH | events,
-								 PQsocket(connection),
+								 PQsocket(asking->connection),
 								 milliseconds,
 								 PG_WAIT_EXTENSION);
 	if (happened & WL_LATCH_SET)
@@ -193,72 +224,96 @@ wait_for(PGconn *connection, int events, const Patience *patience, bool *ready)
 	return true;
 }
 
-/* Goes on connecting until that is done; NULL, or what went wrong. */
-static char *
-finish_connecting(PGconn *connection, Patience *patience)
+/* Notices of the other server do not belong in our log, which libpq would write them to. */
+static void
+ignore_notice(void *argument, const PGresult *notice)
 {
+}
+
+static bool
+connect_to(Asking *asking, const ForeignServer *server, const UserMapping *mapping)
+{
+	Parameters				  parameters = parameters_of(server, mapping);
 	PostgresPollingStatusType status = PGRES_POLLING_WRITING;
 
-	if (PQstatus(connection) == CONNECTION_BAD)
-		return in_one_line(PQerrorMessage(connection));
+	asking->connection = PQconnectStartParams(parameters.keywords, parameters.values, false);
+	if (!asking->connection)
+		ereport(ERROR, errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory"));
+	PQsetNoticeReceiver(asking->connection, ignore_notice, NULL);
+	if (PQstatus(asking->connection) == CONNECTION_BAD)
+		return fail_as_libpq_says(asking, DCX_PROBE_NOT_CONNECTED);
 	while (status != PGRES_POLLING_OK)
 	{
 		bool ready;
 
-		if (!wait_for(connection,
+		if (!wait_for(asking,
 					  status == PGRES_POLLING_READING ? WL_SOCKET_READABLE : WL_SOCKET_WRITEABLE,
-					  patience,
 					  &ready))
-			return too_late(patience);
+			return fail_as_silent(asking);
 		if (!ready)
 			continue;
-		status = PQconnectPoll(connection);
+		status = PQconnectPoll(asking->connection);
 		if (status == PGRES_POLLING_FAILED)
-			return in_one_line(PQerrorMessage(connection));
+			return fail_as_libpq_says(asking, DCX_PROBE_NOT_CONNECTED);
 	}
-	return PQsetnonblocking(connection, true) == 0 ? NULL : in_one_line(PQerrorMessage(connection));
+	return PQsetnonblocking(asking->connection, true) == 0 ||
+		   fail_as_libpq_says(asking, DCX_PROBE_NOT_CONNECTED);
 }
 
-/* Waits for the next result of what was sent; NULL, or what went wrong. *result: NULL after the last. */
-static char *
-next_result(PGconn *connection, Patience *patience, PGresult *volatile *result)
+/* Whether the other server has asked for the password, or need not. */
+static bool
+check_authenticated(Asking *asking, Oid role, const UserMapping *mapping)
+{
+	return PQconnectionUsedPassword(asking->connection) || may_do_without_password(role, mapping) ||
+		   fail(asking,
+				DCX_PROBE_FORBIDDEN,
+				psprintf("the server asks role \"%s\" for no password, which it has to of one that "
+						 "is no superuser",
+						 GetUserNameFromId(role, false)));
+}
+
+/* Waits for the next result of what was sent. The result is NULL after the last one. */
+static bool
+next_result(Asking *asking)
 {
 	int unsent;
 
-	PQclear(*result);
-	*result = NULL;
-	while ((unsent = PQflush(connection)) > 0 || PQisBusy(connection))
+	PQclear(asking->result);
+	asking->result = NULL;
+	while ((unsent = PQflush(asking->connection)) > 0 || PQisBusy(asking->connection))
 	{
 		bool ready;
 
-		if (!wait_for(connection,
+		if (!wait_for(asking,
 					  unsent > 0 ? WL_SOCKET_READABLE | WL_SOCKET_WRITEABLE : WL_SOCKET_READABLE,
-					  patience,
 					  &ready))
-			return too_late(patience);
+			return fail_as_silent(asking);
 		if (!ready)
 			continue;
-		if (!PQconsumeInput(connection))
-			return in_one_line(PQerrorMessage(connection));
-		wait_on(patience);
+		if (!PQconsumeInput(asking->connection))
+			return fail_as_libpq_says(asking, DCX_PROBE_FAILED);
+		wait_on(asking);
 	}
-	*result = PQgetResult(connection);
-	switch (PQresultStatus(*result))
+	asking->result = PQgetResult(asking->connection);
+	switch (PQresultStatus(asking->result))
 	{
 		case PGRES_TUPLES_OK:
 		case PGRES_COMMAND_OK:
-			return NULL;
+			return true;
 		case PGRES_FATAL_ERROR:
-			return *result ? in_one_line(PQresultErrorMessage(*result)) : NULL;
+			return !asking->result || fail(asking,
+										   DCX_PROBE_FAILED,
+										   in_one_line(PQresultErrorMessage(asking->result)));
 		default:
-			return pstrdup("it does not answer as PostgreSQL does");
+			return fail_as_strange(asking);
 	}
 }
 
 /*
- * What every question is asked under: names mean the remote's own catalogs, whatever is in its other
- * schemas, nothing is changed, nor worked at when we have long gone, and of floating point there are
- * the digits that pricing knows. Within a transaction: a pooler may have us share its session.
+ * Every question is asked in this transaction. Names mean objects of the remote's pg_catalog, whatever
+ * its other schemas hold. Nothing can be changed. statement_timeout stops the query if we disconnect.
+ * Floating point has the digits that pricing knows. SET LOCAL, since a pooler may give the session to
+ * others.
  */
 static const char opening[] =
 	"BEGIN TRANSACTION READ ONLY; SET LOCAL search_path = pg_catalog, pg_temp;"
@@ -266,124 +321,115 @@ static const char opening[] =
 		DCX_PROBE_LIMIT_IN_ALL) "s';"
 								" SET LOCAL extra_float_digits = 0";
 
-/* Sends the opening, which has four results; NULL, or what went wrong. */
-static char *
-open_transaction(PGconn *connection, Patience *patience, PGresult *volatile *result)
+/* Sends the opening, which has four results. */
+static bool
+open_transaction(Asking *asking)
 {
-	char *error;
-
-	if (!PQsendQuery(connection, opening))
-		return in_one_line(PQerrorMessage(connection));
+	if (!PQsendQuery(asking->connection, opening))
+		return fail_as_libpq_says(asking, DCX_PROBE_FAILED);
 	for (int i = 0; i < 5; i++)
 	{
-		error = next_result(connection, patience, result);
-		if (error || !*result)
-			return error;
+		if (!next_result(asking))
+			return false;
+		if (!asking->result)
+			return true;
 	}
-	return pstrdup("it does not answer as PostgreSQL does");
+	return fail_as_strange(asking);
 }
 
-/* Asks, and waits for the answer; NULL, or what went wrong. */
-static char *
-ask(PGconn *connection, const char *question, const char *parameter, Patience *patience,
-	PGresult *volatile *result, char **answer)
+/* Takes the first column of the rows. */
+static bool
+take_answer(Asking *asking)
 {
-	char		  *error;
-	StringInfoData values;
+	const PGresult *result = asking->result;
+	StringInfoData	values;
 
-	if (!PQsendQueryParams(connection, question, 1, NULL, &parameter, NULL, NULL, 0))
-		return in_one_line(PQerrorMessage(connection));
-	error = next_result(connection, patience, result);
-	if (error)
-		return error;
-	if (PQresultStatus(*result) != PGRES_TUPLES_OK)
-		return pstrdup("it does not answer as PostgreSQL does");
+	if (PQresultStatus(result) != PGRES_TUPLES_OK || PQnfields(result) < 1)
+		return fail_as_strange(asking);
 	initStringInfo(&values);
-	for (int i = 0; i < PQntuples(*result); i++)
+	for (int i = 0; i < PQntuples(result); i++)
 	{
-		if (PQgetisnull(*result, i, 0))
-			return pstrdup("it does not answer as PostgreSQL does");
-		if (!pg_verifymbstr(PQgetvalue(*result, i, 0), PQgetlength(*result, i, 0), true))
-			return psprintf("its answer is not in encoding %s", GetDatabaseEncodingName());
+		const char *value = PQgetvalue(result, i, 0);
+		int			length = PQgetlength(result, i, 0);
+
+		if (PQgetisnull(result, i, 0))
+			return fail_as_strange(asking);
+		if (!pg_verifymbstr(value, length, true))
+			return fail(asking,
+						DCX_PROBE_STRANGE,
+						psprintf("its answer is not in encoding %s", GetDatabaseEncodingName()));
 		if (i > 0)
 			appendStringInfoChar(&values, ',');
-		appendBinaryStringInfo(&values, PQgetvalue(*result, i, 0), PQgetlength(*result, i, 0));
+		appendBinaryStringInfo(&values, value, length);
 	}
-	*answer = values.data;
-	return NULL;
+	asking->probe.answer = values.data;
+	return true;
 }
 
-/* What a server has to say beside is not for our log, which libpq would write it to as it stands. */
-static void
-ignore_notice(void *argument, const PGresult *notice)
+static bool
+ask(Asking *asking, const char *question, const char *parameter)
 {
+	instr_time start;
+	instr_time end;
+
+	INSTR_TIME_SET_CURRENT(start);
+	if (!PQsendQueryParams(asking->connection, question, 1, NULL, &parameter, NULL, NULL, 0))
+		return fail_as_libpq_says(asking, DCX_PROBE_FAILED);
+	if (!next_result(asking) || !take_answer(asking))
+		return false;
+	INSTR_TIME_SET_CURRENT(end);
+	INSTR_TIME_SUBTRACT(end, start);
+	asking->probe.latency_ms = INSTR_TIME_GET_MILLISEC(end);
+	return true;
+}
+
+/* Whether postgres_fdw would let the role connect, as far as that can be told before. */
+static bool
+may_connect(Asking *asking, const ForeignServer *server, Oid role)
+{
+	const UserMapping *mapping;
+
+	if (!dcx_place_has_mapping(server->serverid, role))
+		return fail(asking,
+					DCX_PROBE_FORBIDDEN,
+					psprintf("role \"%s\" has no user mapping for server \"%s\"",
+							 GetUserNameFromId(role, false),
+							 server->servername));
+	mapping = GetUserMapping(role, server->serverid);
+	return may_do_without_password(role, mapping) || has_password(mapping) ||
+		   fail(asking,
+				DCX_PROBE_FORBIDDEN,
+				psprintf("the user mapping of role \"%s\" has no password",
+						 GetUserNameFromId(role, false)));
 }
 
 DcxProbe
 dcx_probe(Oid server_oid, Oid role, const char *question, const char *parameter)
 {
-	DcxProbe	   probe = {0};
-	Patience	   patience;
-	ForeignServer *server = GetForeignServer(server_oid);
-	UserMapping	  *mapping;
-	Parameters	   parameters;
-	PGconn *volatile connection = NULL;
-	PGresult *volatile result = NULL;
+	Asking			  *asking = palloc0(sizeof(Asking));
+	ForeignServer	  *server = GetForeignServer(server_oid);
+	const UserMapping *mapping;
 
-	if (!dcx_place_has_mapping(server_oid, role))
-	{
-		probe.error = psprintf("role \"%s\" has no user mapping for server \"%s\"",
-							   GetUserNameFromId(role, false),
-							   server->servername);
-		return probe;
-	}
+	if (!may_connect(asking, server, role))
+		return asking->probe;
 	mapping = GetUserMapping(role, server_oid);
-	parameters = parameters_of(server, mapping);
-	if (!may_do_without_password(role, mapping) && !has_password(mapping))
-	{
-		probe.error = psprintf("the user mapping of role \"%s\" has no password",
-							   GetUserNameFromId(role, false));
-		return probe;
-	}
 	if (!AcquireExternalFD())
 	{
-		probe.error = pstrdup("too many files are open here");
-		return probe;
+		fail(asking, DCX_PROBE_NOT_CONNECTED, pstrdup("too many files are open here"));
+		return asking->probe;
 	}
-	start_waiting(&patience);
+	start_waiting(asking);
 	PG_TRY();
 	{
-		instr_time start;
-		instr_time end;
-
-		connection = PQconnectStartParams(parameters.keywords, parameters.values, false);
-		if (!connection)
-			ereport(ERROR, errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory"));
-		PQsetNoticeReceiver(connection, ignore_notice, NULL);
-		probe.error = finish_connecting(connection, &patience);
-		if (!probe.error && !PQconnectionUsedPassword(connection) &&
-			!may_do_without_password(role, mapping))
-			probe.error = psprintf("the server asks role \"%s\" for no password, which it has to "
-								   "of one that is no superuser",
-								   GetUserNameFromId(role, false));
-		if (!probe.error)
-			probe.error = open_transaction(connection, &patience, &result);
-		if (!probe.error)
-		{
-			INSTR_TIME_SET_CURRENT(start);
-			probe.error = ask(connection, question, parameter, &patience, &result, &probe.answer);
-			INSTR_TIME_SET_CURRENT(end);
-			INSTR_TIME_SUBTRACT(end, start);
-			probe.latency_ms = INSTR_TIME_GET_MILLISEC(end);
-		}
+		(void) (connect_to(asking, server, mapping) && check_authenticated(asking, role, mapping) &&
+				open_transaction(asking) && ask(asking, question, parameter));
 	}
 	PG_FINALLY();
 	{
-		PQclear(result);
-		PQfinish(connection);
+		PQclear(asking->result);
+		PQfinish(asking->connection);
 		ReleaseExternalFD();
 	}
 	PG_END_TRY();
-	probe.silent = patience.over;
-	return probe;
+	return asking->probe;
 }

@@ -1,29 +1,46 @@
 /*
  * probe.h
- *		Asks another server one question, beside our transaction.
+ *		Asks another server one question, on a connection of its own.
  *
- * A check has to say that a server is out of reach, not to fail with it, and must not become part
- * of a transaction there. So it connects by itself, with what postgres_fdw would connect with.
+ * A check must not break the connection it checks, and must not become part of a transaction at the
+ * other server. So it does not use postgres_fdw's connection. It makes one from the same options, under
+ * the same rules, and closes it.
  */
 #ifndef DCX_PROBE_H
 #define DCX_PROBE_H
 
-/* How long connecting may take, and after that the other server be silent; and all together, in seconds. */
+/*
+ * Limits in seconds: for connecting, and then for each time that the other server says nothing; and for
+ * all of it together.
+ */
 #define DCX_PROBE_LIMIT		   5
 #define DCX_PROBE_LIMIT_IN_ALL 20
 
+/* Why there is no answer. */
+typedef enum DcxProbeFailure
+{
+	DCX_PROBE_ANSWERED,		 /* there is one */
+	DCX_PROBE_FORBIDDEN,	 /* postgres_fdw would not let the role connect, either */
+	DCX_PROBE_NOT_CONNECTED, /* the connection could not be made */
+	DCX_PROBE_SILENT,		 /* nothing came in time */
+	DCX_PROBE_STRANGE,		 /* what came is no answer of PostgreSQL's */
+	DCX_PROBE_FAILED		 /* an error came, or the connection broke */
+} DcxProbeFailure;
+
 typedef struct DcxProbe
 {
-	char  *answer;	   /* the first column of the rows, comma-separated; NULL: there is an error */
-	char  *error;	   /* without a password, in one line */
-	bool   silent;	   /* the error is that it did not answer in time */
-	double latency_ms; /* of the question, connected */
+	DcxProbeFailure failure;
+	char		   *error;	/* in one line, without a password; NULL: there is an answer */
+	char		   *answer; /* the first column of the rows, comma-separated, none of them NULL */
+	double			latency_ms; /* of the question, without connecting */
 } DcxProbe;
 
 /*
- * Asks a foreign server of postgres_fdw, as the role's user mapping says, a question with one
- * parameter of text (NULL for NULL). A role that is no superuser needs a password that is asked for,
- * as postgres_fdw has it. Only a cancel of the user's is an error.
+ * Asks a foreign server of postgres_fdw a question: a statement with one parameter of type text (NULL
+ * for NULL). Connects with the role's user mapping. A role that is no superuser needs a password in
+ * it, and the server has to ask for that, as postgres_fdw has it. Whether the role may use the server
+ * is the caller's business. Whatever goes wrong over there is a failure in the result; errors are only
+ * raised for what goes wrong here, such as the user's own cancel.
  */
 extern DcxProbe dcx_probe(Oid server, Oid role, const char *question, const char *parameter);
 

@@ -295,7 +295,7 @@ check_answers(List *places)
 		if (is_used(place) || !dcx_place_connects_too_long(place))
 			continue;
 		answer = probe(place);
-		if (answer.silent)
+		if (answer.failure == DCX_PROBE_SILENT)
 			ereport(ERROR,
 					errcode(ERRCODE_SQLCLIENT_UNABLE_TO_ESTABLISH_SQLCONNECTION),
 					errmsg("could not connect"),
@@ -312,7 +312,7 @@ give_up(bool by_limit)
 {
 	for (int i = 0; used.lxid == DCX_MY_LXID && i < used.nplaces; i++)
 	{
-		if (!by_limit && !probe(&used.places[i]).silent)
+		if (!by_limit && probe(&used.places[i]).failure != DCX_PROBE_SILENT)
 			continue;
 		enable_timeout_after(timer, GIVE_UP_LIMIT * 1000);
 		dcx_place_give_up(&used.places[i]);
