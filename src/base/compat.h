@@ -25,17 +25,21 @@
 #define PG_MODULE_MAGIC_EXT(...) PG_MODULE_MAGIC
 #endif
 
-/* Whether a role may execute a function, or use a schema: one check for all kinds of objects since 16. */
+/* Whether a role may execute a function, or use a schema or a foreign server: one check for all kinds of objects since 16. */
 #if PG_VERSION_NUM >= 160000
 #define dcx_role_may_execute(role, function) \
 	(object_aclcheck(ProcedureRelationId, function, role, ACL_EXECUTE) == ACLCHECK_OK)
 #define dcx_role_may_use(role, schema) \
 	(object_aclcheck(NamespaceRelationId, schema, role, ACL_USAGE) == ACLCHECK_OK)
+#define dcx_role_may_use_server(role, server) \
+	(object_aclcheck(ForeignServerRelationId, server, role, ACL_USAGE) == ACLCHECK_OK)
 #else
 #define dcx_role_may_execute(role, function) \
 	(pg_proc_aclcheck(function, role, ACL_EXECUTE) == ACLCHECK_OK)
 #define dcx_role_may_use(role, schema) \
 	(pg_namespace_aclcheck(schema, role, ACL_USAGE) == ACLCHECK_OK)
+#define dcx_role_may_use_server(role, server) \
+	(pg_foreign_server_aclcheck(server, role, ACL_USAGE) == ACLCHECK_OK)
 #endif
 
 /* Since 16 postgres_fdw reacts to a cancel while it connects; and ignores connect_timeout. */

@@ -6,6 +6,7 @@
  */
 #include "postgres.h"
 
+#include "fmgr.h"
 #include "utils/builtins.h"
 
 #include "src/base/json.h"
@@ -126,4 +127,10 @@ Jsonb *
 dcx_json_result(const DcxJson *json)
 {
 	return JsonbValueToJsonb(json->whole);
+}
+
+Jsonb *
+dcx_json_parse(const char *text)
+{
+	return text ? DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(text))) : NULL;
 }

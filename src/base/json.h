@@ -44,4 +44,7 @@ extern void dcx_json_boolean(DcxJson *json, const char *name, bool boolean);
 /* The jsonb, in the current memory context, after the outermost object or array has ended. */
 extern Jsonb *dcx_json_result(const DcxJson *json);
 
+/* A text of JSON as jsonb, in the current memory context; NULL for NULL. Errors are jsonb's own. */
+extern Jsonb *dcx_json_parse(const char *text);
+
 #endif /* DCX_JSON_H */

@@ -54,6 +54,17 @@ dcx_text_list(const char *const *texts, int n, int most)
 	return n == 0 ? pstrdup("none") : dcx_text_join(texts, n, most, ", ");
 }
 
+char *
+dcx_text_list_of(List *texts, int most)
+{
+	const char **array = palloc(sizeof(char *) * Max(list_length(texts), 1));
+	ListCell	*lc;
+
+	foreach(lc, texts)
+		array[foreach_current_index(lc)] = lfirst(lc);
+	return dcx_text_list(array, list_length(texts), most);
+}
+
 Datum
 dcx_text_column(const char *text, bool *isnull)
 {

@@ -5,6 +5,8 @@
 #ifndef DCX_TEXT_H
 #define DCX_TEXT_H
 
+#include "nodes/pg_list.h"
+
 /* Compares by bytes, as strcmp() does. NULL comes last; two NULLs are equal. */
 extern int dcx_text_compare(const char *a, const char *b);
 
@@ -19,6 +21,9 @@ extern char *dcx_text_list(const char *const *texts, int n, int most);
 
 /* The same with another separator than ", ", as in "a; b; and 3 more"; empty when n is 0. */
 extern char *dcx_text_join(const char *const *texts, int n, int most, const char *separator);
+
+/* The same of a List of texts. */
+extern char *dcx_text_list_of(List *texts, int most);
 
 /* A text as the value of a column: NULL sets *isnull. */
 extern Datum dcx_text_column(const char *text, bool *isnull);

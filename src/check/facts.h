@@ -39,9 +39,6 @@ typedef struct DcxFactsFailure
  */
 extern Jsonb *dcx_facts_gather(const char *schema, bool reached[DCX_CATALOGS], List **failures);
 
-/* Who this database is, and whose catalog a relation is of, as JSON text: for attaching. */
-extern char *dcx_facts_identity(DcxCatalogId id, Oid relation);
-
 /*
  * The tables of the catalog, without what is of this moment. ZD007 where nothing is attached, ZD008
  * where it cannot be reached.

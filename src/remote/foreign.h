@@ -12,13 +12,13 @@
 #include "nodes/parsenodes.h"
 
 #include "src/remote/options.h"
-#include "src/remote/remote.h"
 
 /* A column of a remote table. */
 typedef struct DcxRemoteColumn
 {
 	const char *name;
-	Oid			type; /* the type here */
+	int			position; /* among the columns there: the lower comes first */
+	Oid			type;	  /* the type here */
 	int32		typmod;
 	bool		not_null;
 	const char *foreign; /* name of the remote type that became text here, or NULL */
@@ -28,7 +28,7 @@ typedef struct DcxRemoteColumn
 typedef struct DcxRemoteTable
 {
 	char *name;
-	List *columns; /* of DcxRemoteColumn */
+	List *columns; /* of DcxRemoteColumn, in the order they have there */
 } DcxRemoteTable;
 
 /* Makes the extension postgres_fdw, in the given schema, where there is none. */
@@ -72,15 +72,6 @@ extern List *dcx_foreign_add_columns(Oid relation, List *columns);
 /* Points an existing foreign table at the remote schema and table. */
 extern void dcx_foreign_set_table(Oid relation, const char *remote_schema,
 								  const char *remote_table);
-
-/*
- * What a schema of the remote database holds, as a list of DcxRemoteTable. Read through foreign
- * tables on the remote's system catalogs that are made in the local schema and dropped again.
- * catalog: what is attached; database: the name of the one reached.
- */
-extern List *dcx_foreign_remote_tables(DcxRemote *catalog, const char *server,
-									   const char *local_schema, const char *remote_schema,
-									   char **database);
 
 /* Drops an object: a foreign table, a server or a schema; refused while others depend on it. */
 extern void dcx_foreign_drop(ObjectType type, List *name);

@@ -349,6 +349,30 @@ at_exit(int code, Datum next)
 	HOLD_INTERRUPTS();
 }
 
+static char *
+outage_message(const DcxRemote *remote)
+{
+	return psprintf("the %s cannot be reached", remote->what);
+}
+
+static char *
+outage_hint(const DcxRemote *remote)
+{
+	return psprintf("Its host and port are meant as seen from this database server. "
+					"dcx_attach_%s() with another URL changes them.",
+					remote->name);
+}
+
+void
+dcx_remote_refuse(const DcxRemote *remote, const char *detail)
+{
+	ereport(ERROR,
+			errcode(DCX_ERRCODE_UNREACHABLE),
+			errmsg("%s", outage_message(remote)),
+			errdetail("%s", detail),
+			errhint("%s", outage_hint(remote)));
+}
+
 /* In a PG_CATCH: throws the error on, as ZD008 where it is an outage. */
 static void
 rethrow(MemoryContext context, const DcxRemote *remote)
@@ -382,10 +406,8 @@ rethrow(MemoryContext context, const DcxRemote *remote)
 		else
 			error->detail =
 				psprintf("%s%s", error->message, pg_str_endswith(error->message, ".") ? "" : ".");
-		error->message = psprintf("the %s cannot be reached", remote->what);
-		error->hint = psprintf("Its host and port are meant as seen from this database server. "
-							   "dcx_attach_%s() with another URL changes them.",
-							   remote->name);
+		error->message = outage_message(remote);
+		error->hint = outage_hint(remote);
 		error->sqlerrcode = DCX_ERRCODE_UNREACHABLE;
 	}
 	ReThrowError(error);

@@ -8,6 +8,8 @@
 #include "datatype/timestamp.h"
 #include "nodes/pg_list.h"
 
+#include "src/base/compat.h"
+
 /* How long one piece of work may take, and of that connecting, in seconds. */
 #define DCX_REMOTE_LIMIT		 20
 #define DCX_REMOTE_CONNECT_LIMIT 10
@@ -37,6 +39,9 @@ typedef struct DcxRemote
  */
 extern void dcx_remote_do(DcxRemote *remote, List *places, void (*connect)(void *argument),
 						  void (*work)(void *argument), void *argument);
+
+/* Says that it cannot be reached (ZD008), as dcx_remote_do() does. */
+pg_noreturn extern void dcx_remote_refuse(const DcxRemote *remote, const char *detail);
 
 /*
  * Whether the connection was lost when work failed last: postgres_fdw then lets the transaction
