@@ -374,28 +374,23 @@ dcx_identity_refuse(const DcxIdentity *identity, DcxCatalogId id, Oid server, Oi
 {
 	const char *name = GetForeignServer(server)->servername;
 
-	switch (identity->failure)
-	{
-		case DCX_PROBE_STRANGE:
-			refuse_answer(name, sentence(identity->error));
-		case DCX_PROBE_FORBIDDEN:
-			/* With the SQLSTATE that postgres_fdw has for it. */
-			ereport(ERROR,
-					errcode(ERRCODE_S_R_E_PROHIBITED_SQL_STATEMENT_ATTEMPTED),
-					errmsg("role \"%s\" may not connect to server \"%s\"",
-						   GetUserNameFromId(role, false),
-						   name),
-					errdetail("%s", sentence(identity->error)),
-					errhint(
-						"Its user mapping needs a password, and the server has to ask for it."));
-		case DCX_PROBE_NOT_CONNECTED:
-			dcx_remote_refuse(dcx_catalog_remote(id),
-							  psprintf("could not connect to server \"%s\": %s",
-									   name,
-									   identity->error));
-		default:
-			dcx_remote_refuse(dcx_catalog_remote(id), sentence(identity->error));
-	}
+	if (identity->failure == DCX_PROBE_STRANGE)
+		refuse_answer(name, sentence(identity->error));
+	/* With the SQLSTATE that postgres_fdw has for it. */
+	if (identity->failure == DCX_PROBE_FORBIDDEN)
+		ereport(ERROR,
+				errcode(ERRCODE_S_R_E_PROHIBITED_SQL_STATEMENT_ATTEMPTED),
+				errmsg("role \"%s\" may not connect to server \"%s\"",
+					   GetUserNameFromId(role, false),
+					   name),
+				errdetail("%s", sentence(identity->error)),
+				errhint("Its user mapping needs a password, and the server has to ask for it."));
+	dcx_remote_refuse(dcx_catalog_remote(id),
+					  identity->failure == DCX_PROBE_NOT_CONNECTED ?
+						  psprintf("could not connect to server \"%s\": %s",
+								   name,
+								   identity->error) :
+						  sentence(identity->error));
 }
 
 Jsonb *
