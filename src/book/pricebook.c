@@ -140,12 +140,7 @@ seconds_after(TimestampTz time, int seconds)
 static void
 set_quick(Shelf *shelf)
 {
-	const DcxPriced *priced = &shelf->priced;
-	const DcxStamp	*stamp = &shelf->current.stamp;
-	bool			 same = !priced->absent || dcx_stamp_same(stamp, &priced->absent->stamp);
-
-	for (int i = 0; i < priced->n; i++)
-		same = same && dcx_stamp_same(stamp, &priced->bindings[i]->stamp);
+	bool same = dcx_stamp_same(&shelf->current.stamp, &shelf->priced.stamp);
 
 	shelf->quick_max_age = dcx_max_price_age;
 	if (shelf->current.saved)
@@ -168,7 +163,7 @@ is_of(const Origin *origin, const DcxPriced *priced)
 	if (origin->source.nroots != priced->n)
 		return false;
 	for (int i = 0; i < priced->n; i++)
-		if (origin->source.roots[i] != priced->bindings[i]->relation)
+		if (origin->source.roots[i] != priced->relations[i])
 			return false;
 	return true;
 }
@@ -198,8 +193,7 @@ book_context(void)
 static void
 load_live(Shelf *shelf)
 {
-	Origin		   fresh = {.relation = shelf->priced.bindings[0]->relation,
-							.read_at = GetCurrentTimestamp()};
+	Origin fresh = {.relation = shelf->priced.relations[0], .read_at = GetCurrentTimestamp()};
 	MemoryContext  caller;
 	DcxProductRow *rows;
 
@@ -293,7 +287,7 @@ is_left_alone(Shelf *shelf)
 {
 	note_loss(shelf);
 	return dcx_on_outage == DCX_ON_OUTAGE_SAVED &&
-		   shelf->outage_relation == shelf->priced.bindings[0]->relation &&
+		   shelf->outage_relation == shelf->priced.relations[0] &&
 		   GetCurrentTransactionStartTimestamp() < shelf->outage_until;
 }
 
@@ -390,7 +384,7 @@ survive_outage(Shelf *shelf, ErrorData *error, bool survivable)
 	}
 	if (dcx_on_outage == DCX_ON_OUTAGE_SAVED)
 	{
-		shelf->outage_relation = shelf->priced.bindings[0]->relation;
+		shelf->outage_relation = shelf->priced.relations[0];
 		shelf->outage_until = seconds_after(GetCurrentTimestamp(), RETRY_AFTER);
 	}
 	if (!survivable)

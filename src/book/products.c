@@ -90,7 +90,7 @@ dcx_products_rows(const DcxPriced *priced, bool full, int *nrows, DcxSource *sou
 {
 	static DcxPlan priced_plan;
 	static DcxPlan full_plan;
-	Oid			   relation = priced->bindings[0]->relation;
+	Oid			   relation = priced->relations[0];
 	MemoryContext  context = CurrentMemoryContext;
 	DcxProductRow *rows;
 	DcxRun		   run;

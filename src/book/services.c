@@ -66,7 +66,7 @@ static char *
 select_lines(const DcxPriced *priced, bool full)
 {
 	StringInfoData sql;
-	Oid			   relation = priced->bindings[0]->relation;
+	Oid			   relation = priced->relations[0];
 
 	initStringInfo(&sql);
 	appendStringInfoString(&sql, "SELECT ");
@@ -78,14 +78,14 @@ select_lines(const DcxPriced *priced, bool full)
 	}
 	append_part(&sql, "b", DCX_BANDWIDTH_PRICES, full, relation);
 	appendStringInfoString(&sql, ", ");
-	append_part(&sql, "s", DCX_NETWORK_SERVICES, full, priced->bindings[1]->relation);
+	append_part(&sql, "s", DCX_NETWORK_SERVICES, full, priced->relations[1]);
 	appendStringInfoString(&sql, ", ");
-	append_part(&sql, "p", DCX_PROVIDERS, full, priced->bindings[2]->relation);
+	append_part(&sql, "p", DCX_PROVIDERS, full, priced->relations[2]);
 	appendStringInfo(&sql,
 					 " FROM %s s LEFT JOIN %s p ON p.id = s.\"providerId\""
 					 " LEFT JOIN %s b ON b.\"serviceId\" = s.id",
-					 dcx_relation_name(priced->bindings[1]->relation),
-					 dcx_relation_name(priced->bindings[2]->relation),
+					 dcx_relation_name(priced->relations[1]),
+					 dcx_relation_name(priced->relations[2]),
 					 dcx_relation_name(relation));
 	return sql.data;
 }
@@ -168,7 +168,7 @@ dcx_services_rows(const DcxPriced *priced, bool full, int *nrows, DcxSource *sou
 {
 	static DcxPlan priced_plan;
 	static DcxPlan full_plan;
-	Oid			   relation = priced->bindings[0]->relation;
+	Oid			   relation = priced->relations[0];
 	bool		   view = priced->n == 1; /* whatever is attached while we read */
 	MemoryContext  context = CurrentMemoryContext;
 	DcxProductRow *rows;

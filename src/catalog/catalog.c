@@ -218,22 +218,47 @@ dcx_catalog_price_part(DcxCatalogId id)
 	return view && view->attached ? part : 0;
 }
 
+/* Takes note of another binding that the answer is from. */
+static void
+combine_stamps(DcxStamp *all, const DcxStamp *stamp, bool first)
+{
+	if (first)
+		*all = *stamp;
+	else if (!dcx_stamp_same(all, stamp))
+		all->valid = false;
+}
+
+static void
+add_priced(DcxPriced *priced, int part, const DcxBinding *binding)
+{
+	priced->parts[priced->n] = part;
+	priced->relations[priced->n++] = binding->relation;
+}
+
 DcxPriced
 dcx_catalog_priced(DcxCatalogId id)
 {
+	const DcxCatalog *catalog = &dcx_catalogs[id];
 	DcxPriced		  priced = {.id = id};
 	int				  part;
 	const DcxBinding *view = view_of(id, &part);
 
+	/* One that is not attached counts, too: it would come first. */
+	if (view)
+		combine_stamps(&priced.stamp, &view->stamp, true);
 	if (view && view->attached)
 	{
-		priced.bindings[priced.n++] = view;
+		add_priced(&priced, part, view);
 		return priced;
 	}
-	priced.absent = view;
-	for (part = 0; part < dcx_catalogs[id].nparts; part++)
-		if (dcx_catalogs[id].parts[part].needed && !dcx_catalogs[id].parts[part].view)
-			priced.bindings[priced.n++] = dcx_catalog_bound(id, part);
+	for (part = 0; part < catalog->nparts; part++)
+		if (catalog->parts[part].needed && !catalog->parts[part].view)
+		{
+			const DcxBinding *binding = dcx_catalog_bound(id, part);
+
+			combine_stamps(&priced.stamp, &binding->stamp, !view && priced.n == 0);
+			add_priced(&priced, part, binding);
+		}
 	return priced;
 }
 
@@ -249,24 +274,30 @@ bool
 dcx_catalog_is_near(const DcxPriced *priced)
 {
 	for (int i = 0; i < priced->n; i++)
-		if (!is_near(priced->bindings[i]->relation))
+		if (!is_near(priced->relations[i]))
 			return false;
 	return true;
+}
+
+static void
+lock_relation(const char *catalog, const char *part, Oid relation)
+{
+	LockRelationOid(relation, AccessShareLock);
+	if (!OidIsValid(dcx_relation_owner(relation)))
+		ereport(ERROR,
+				errcode(DCX_ERRCODE_NOT_ATTACHED),
+				errmsg("the attached relation \"%s\" has been dropped", part),
+				errhint("Attach again: SELECT * FROM dcx_attach_%s() adopts what is in schema "
+						"\"%s\", dcx_attach_%s('postgresql://...') makes it anew.",
+						catalog,
+						catalog,
+						catalog));
 }
 
 void
 dcx_catalog_lock_part(const DcxBinding *binding)
 {
-	LockRelationOid(binding->relation, AccessShareLock);
-	if (!OidIsValid(dcx_relation_owner(binding->relation)))
-		ereport(ERROR,
-				errcode(DCX_ERRCODE_NOT_ATTACHED),
-				errmsg("the attached relation \"%s\" has been dropped", binding->part),
-				errhint("Attach again: SELECT * FROM dcx_attach_%s() adopts what is in schema "
-						"\"%s\", dcx_attach_%s('postgresql://...') makes it anew.",
-						binding->catalog,
-						binding->catalog,
-						binding->catalog));
+	lock_relation(binding->catalog, binding->part, binding->relation);
 }
 
 void
@@ -290,16 +321,15 @@ dcx_catalog_check_one_owner(DcxCatalogId id, Oid relation, Oid other)
 void
 dcx_catalog_lock(const DcxPriced *priced, DcxSource *source, DcxStamp *stamp)
 {
-	Oid relations[DCX_SOURCE_ROOTS];
+	const DcxCatalog *catalog = &dcx_catalogs[priced->id];
 
 	for (int i = 0; i < priced->n; i++)
 	{
-		dcx_catalog_lock_part(priced->bindings[i]);
-		relations[i] = priced->bindings[i]->relation;
+		lock_relation(catalog->name, catalog->parts[priced->parts[i]].name, priced->relations[i]);
 		if (i > 0)
-			dcx_catalog_check_one_owner(priced->id, relations[i], relations[0]);
+			dcx_catalog_check_one_owner(priced->id, priced->relations[i], priced->relations[0]);
 	}
-	*source = dcx_source_of(relations, priced->n);
+	*source = dcx_source_of(priced->relations, priced->n);
 	*stamp = dcx_stamp_now(source);
 }
 

@@ -98,19 +98,19 @@ extern const DcxBinding *dcx_catalog_bound(DcxCatalogId id, int part);
 /* The part that a catalog's prices are in: the first one, unless a view is attached for all. */
 extern int dcx_catalog_price_part(DcxCatalogId id);
 
-/* The relations that a catalog's prices are read from. */
+/* The relations that a catalog's prices are read from. Plain values: they hold whatever is attached next. */
 typedef struct DcxPriced
 {
-	DcxCatalogId	  id;
-	int				  n;
-	const DcxBinding *bindings[DCX_SOURCE_ROOTS];
-	const DcxBinding
-		*absent; /* not attached, or it would have come first; NULL: there is none such */
+	DcxCatalogId id;
+	int			 n;
+	int			 parts[DCX_SOURCE_ROOTS];
+	Oid			 relations[DCX_SOURCE_ROOTS];
+	DcxStamp stamp; /* the read of dcx.binding behind it all; not valid where that was not one */
 } DcxPriced;
 
 /*
- * The same for what the prices are in: of E-Networks the view that was named, or the tables of prices,
- * services and providers, in this order.
+ * Says which they are: of E-Networks the view that is attached, or the tables of prices, services and
+ * providers, in this order. Nothing attached is ZD007.
  */
 extern DcxPriced dcx_catalog_priced(DcxCatalogId id);
 
