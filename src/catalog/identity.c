@@ -130,8 +130,8 @@ place_of(const Reader *reader)
 
 /* A member of an object. nullable: null in JSON is allowed, too. Any other type is refused. */
 static JsonbValue
-member(const Reader *reader, JsonbContainer *object, const char *name, enum jbvType type,
-	   bool nullable)
+answer_member(const Reader *reader, JsonbContainer *object, const char *name, enum jbvType type,
+			  bool nullable)
 {
 	JsonbValue value;
 
@@ -146,9 +146,9 @@ member(const Reader *reader, JsonbContainer *object, const char *name, enum jbvT
 
 /* An object within an object. */
 static JsonbContainer *
-object_member(const Reader *reader, JsonbContainer *object, const char *name)
+answer_object(const Reader *reader, JsonbContainer *object, const char *name)
 {
-	JsonbValue value = member(reader, object, name, jbvBinary, false);
+	JsonbValue value = answer_member(reader, object, name, jbvBinary, false);
 
 	if (!JsonContainerIsObject(value.val.binary.data))
 		refuse_answer(reader->server,
@@ -161,7 +161,7 @@ object_member(const Reader *reader, JsonbContainer *object, const char *name)
  * built for longer names.)
  */
 static char *
-name_of(const Reader *reader, const JsonbValue *value)
+cut_name(const Reader *reader, const JsonbValue *value)
 {
 	int length = value->val.string.len;
 
@@ -175,18 +175,18 @@ name_of(const Reader *reader, const JsonbValue *value)
 
 /* NULL where null is allowed, and it is null. */
 static char *
-name_member(const Reader *reader, JsonbContainer *object, const char *name, bool nullable)
+answer_name(const Reader *reader, JsonbContainer *object, const char *name, bool nullable)
 {
-	JsonbValue value = member(reader, object, name, jbvString, nullable);
+	JsonbValue value = answer_member(reader, object, name, jbvString, nullable);
 
-	return value.type == jbvNull ? NULL : name_of(reader, &value);
+	return value.type == jbvNull ? NULL : cut_name(reader, &value);
 }
 
 static int32
-integer_member(const Reader *reader, JsonbContainer *object, const char *name, int32 least,
+answer_integer(const Reader *reader, JsonbContainer *object, const char *name, int32 least,
 			   int32 most)
 {
-	JsonbValue value = member(reader, object, name, jbvNumeric, false);
+	JsonbValue value = answer_member(reader, object, name, jbvNumeric, false);
 	char	  *text =
 		DatumGetCString(DirectFunctionCall1(numeric_out, NumericGetDatum(value.val.numeric)));
 	char *end;
@@ -218,7 +218,7 @@ next_member(JsonbIterator **members, JsonbValue *name, JsonbValue *value)
 
 /* A member that has to be an object. */
 static JsonbContainer *
-object_of(const Reader *reader, const JsonbValue *value)
+as_object(const Reader *reader, const JsonbValue *value)
 {
 	if (value->type != jbvBinary || !JsonContainerIsObject(value->val.binary.data))
 		refuse_answer(reader->server,
@@ -235,14 +235,14 @@ read_column(Reader *reader, const JsonbValue *name, const JsonbValue *value)
 	char			*type_name;
 	char			*builtin;
 
-	column->name = name_of(reader, name);
+	column->name = cut_name(reader, name);
 	reader->column = column->name;
-	object = object_of(reader, value);
-	column->position = integer_member(reader, object, "position", 1, PG_INT16_MAX);
-	column->typmod = integer_member(reader, object, "typmod", -1, PG_INT32_MAX);
-	column->not_null = member(reader, object, "not_null", jbvBool, false).val.boolean;
-	type_name = name_member(reader, object, "type_name", false);
-	builtin = name_member(reader, object, "builtin", true);
+	object = as_object(reader, value);
+	column->position = answer_integer(reader, object, "position", 1, PG_INT16_MAX);
+	column->typmod = answer_integer(reader, object, "typmod", -1, PG_INT32_MAX);
+	column->not_null = answer_member(reader, object, "not_null", jbvBool, false).val.boolean;
+	type_name = answer_name(reader, object, "type_name", false);
+	builtin = answer_name(reader, object, "builtin", true);
 	if (builtin)
 		column->type = GetSysCacheOid2(TYPENAMENSP,
 									   Anum_pg_type_oid,
@@ -259,7 +259,7 @@ read_column(Reader *reader, const JsonbValue *name, const JsonbValue *value)
 }
 
 static int
-compare_positions(const ListCell *a, const ListCell *b)
+compare_columns(const ListCell *a, const ListCell *b)
 {
 	const DcxRemoteColumn *x = lfirst(a);
 	const DcxRemoteColumn *y = lfirst(b);
@@ -268,7 +268,7 @@ compare_positions(const ListCell *a, const ListCell *b)
 }
 
 static int
-compare_names(const ListCell *a, const ListCell *b)
+compare_tables(const ListCell *a, const ListCell *b)
 {
 	return strcmp(((DcxRemoteTable *) lfirst(a))->name, ((DcxRemoteTable *) lfirst(b))->name);
 }
@@ -281,12 +281,12 @@ read_table(Reader *reader, const JsonbValue *name, const JsonbValue *value)
 	JsonbValue		column;
 	JsonbValue		described;
 
-	table->name = name_of(reader, name);
+	table->name = cut_name(reader, name);
 	reader->table = table->name;
-	columns = JsonbIteratorInit(object_member(reader, object_of(reader, value), "columns"));
+	columns = JsonbIteratorInit(answer_object(reader, as_object(reader, value), "columns"));
 	while (next_member(&columns, &column, &described))
 		table->columns = lappend(table->columns, read_column(reader, &column, &described));
-	list_sort(table->columns, compare_positions);
+	list_sort(table->columns, compare_columns);
 	reader->table = NULL;
 	return table;
 }
@@ -302,11 +302,11 @@ read_answer(DcxIdentity *identity, const char *server)
 
 	if (!JB_ROOT_IS_OBJECT(identity->is))
 		refuse_answer(server, "Its answer is no object.");
-	identity->database = name_member(&reader, &identity->is->root, "database", false);
-	tables = JsonbIteratorInit(object_member(&reader, &identity->is->root, "tables"));
+	identity->database = answer_name(&reader, &identity->is->root, "database", false);
+	tables = JsonbIteratorInit(answer_object(&reader, &identity->is->root, "tables"));
 	while (next_member(&tables, &table, &described))
 		identity->tables = lappend(identity->tables, read_table(&reader, &table, &described));
-	list_sort(identity->tables, compare_names);
+	list_sort(identity->tables, compare_tables);
 }
 
 /* The text of an answer as jsonb. */

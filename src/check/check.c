@@ -73,7 +73,7 @@ typedef struct Look
 
 /* Adds a finding, which outlives the run and the subtransaction that it is found in. */
 static DcxFinding *
-add(Look *look)
+add_finding(Look *look)
 {
 	MemoryContext caller = MemoryContextSwitchTo(look->context);
 	DcxFinding	 *finding = palloc0(sizeof(DcxFinding));
@@ -107,7 +107,7 @@ report_failure(Look *look, const char *object, const ErrorData *error)
 			strcmp(finding->object, object) == 0 && strcmp(finding->detail, detail) == 0)
 			return;
 	}
-	finding = add(look);
+	finding = add_finding(look);
 	caller = MemoryContextSwitchTo(look->context);
 	finding->severity = "error";
 	finding->object = pstrdup(object);
@@ -183,7 +183,7 @@ enum
 };
 
 static int
-rank(const char *severity)
+severity_rank(const char *severity)
 {
 	return strcmp(severity, "error") == 0 ? 0 : strcmp(severity, "warning") == 0 ? 1 : 2;
 }
@@ -194,7 +194,7 @@ compare_rows(const ListCell *a, const ListCell *b)
 {
 	char **x = lfirst(a);
 	char **y = lfirst(b);
-	int	   order = rank(x[SEVERITY]) - rank(y[SEVERITY]);
+	int	   order = severity_rank(x[SEVERITY]) - severity_rank(y[SEVERITY]);
 
 	if (order == 0)
 		order = dcx_text_compare(x[OBJECT], y[OBJECT]);
@@ -231,7 +231,7 @@ look_at(void *argument)
 	foreach(lc, rows)
 	{
 		char	  **row = lfirst(lc);
-		DcxFinding *finding = add(look);
+		DcxFinding *finding = add_finding(look);
 
 		finding->severity = copy_text(look, row[SEVERITY]);
 		finding->object = copy_text(look, row[OBJECT]);
@@ -277,7 +277,7 @@ report_out_of_reach(Look *look)
 
 		if (look->reached[id] || !is_attached(look->facts, id))
 			continue;
-		finding = add(look);
+		finding = add_finding(look);
 		caller = MemoryContextSwitchTo(look->context);
 		finding->severity = "error";
 		finding->object = psprintf("catalog %s", dcx_catalogs[id].name);

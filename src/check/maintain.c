@@ -39,7 +39,7 @@ typedef struct Task
 } Task;
 
 static void
-put(const Task *task, const char *what)
+put_task(const Task *task, const char *what)
 {
 	Datum values[2];
 	bool  nulls[2] = {false};
@@ -58,14 +58,14 @@ perform(Task *task, const char *name, void (*work)(void *task))
 	task->name = name;
 	error = dcx_guarded(work, task);
 	if (error)
-		put(task,
-			error->detail ? psprintf("failed: %s: %s", error->message, error->detail) :
-							psprintf("failed: %s", error->message));
+		put_task(task,
+				 error->detail ? psprintf("failed: %s: %s", error->message, error->detail) :
+								 psprintf("failed: %s", error->message));
 	return !error || error->sqlerrcode != DCX_ERRCODE_UNREACHABLE;
 }
 
 static void
-save(void *argument)
+save_catalog_book(void *argument)
 {
 	Task			 *task = argument;
 	const DcxCatalog *catalog = &dcx_catalogs[task->id];
@@ -76,26 +76,26 @@ save(void *argument)
 	{
 		/* E-Networks is optional. */
 		if (task->id == DCX_AAS)
-			put(task, "no catalog is attached");
+			put_task(task, "no catalog is attached");
 		return;
 	}
 	is_new = dcx_history_save(task->id, &saved, false);
-	put(task,
-		psprintf(is_new ? "book " INT64_FORMAT " is new: %d %s" :
-						  "book " INT64_FORMAT " was seen again: %d %s",
-				 saved.book_id,
-				 saved.products,
-				 catalog->items));
+	put_task(task,
+			 psprintf(is_new ? "book " INT64_FORMAT " is new: %d %s" :
+							   "book " INT64_FORMAT " was seen again: %d %s",
+					  saved.book_id,
+					  saved.products,
+					  catalog->items));
 }
 
 static void
-connect_to_remote(void *task)
+connect_to_part(void *task)
 {
 	dcx_query_touch(psprintf("SELECT FROM %s", dcx_relation_name(((Task *) task)->relation)));
 }
 
 static void
-analyze_remote(void *task)
+run_analyze(void *task)
 {
 	dcx_query_execute(psprintf("ANALYZE %s", dcx_relation_name(((Task *) task)->relation)),
 					  0,
@@ -105,7 +105,7 @@ analyze_remote(void *task)
 }
 
 static void
-analyze(void *argument)
+analyze_part(void *argument)
 {
 	Task  *task = argument;
 	DcxRun run;
@@ -116,11 +116,11 @@ analyze(void *argument)
 	dcx_run_begin(&run, dcx_relation_owner(task->relation));
 	dcx_remote_do(dcx_catalog_remote(task->id),
 				  dcx_reach_places(task->relation),
-				  connect_to_remote,
-				  analyze_remote,
+				  connect_to_part,
+				  run_analyze,
 				  task);
 	dcx_run_end(&run);
-	put(task, dcx_relation_name(task->relation));
+	put_task(task, dcx_relation_name(task->relation));
 }
 
 /*
@@ -138,7 +138,7 @@ mark_expired(void *task)
 	owner = wallets->attached ? dcx_ledger_owner(wallets, true) : InvalidOid;
 	if (!OidIsValid(owner))
 	{
-		put(task, "there is no ledger");
+		put_task(task, "there is no ledger");
 		return;
 	}
 	dcx_ledger_check();
@@ -153,11 +153,11 @@ mark_expired(void *task)
 		NULL,
 		NULL);
 	dcx_run_end(&run);
-	put(task, psprintf(UINT64_FORMAT " marked as expired", marked));
+	put_task(task, psprintf(UINT64_FORMAT " marked as expired", marked));
 }
 
 static void
-check(void *argument)
+check_all(void *argument)
 {
 	Task	 *task = argument;
 	int		  errors = 0;
@@ -170,10 +170,10 @@ check(void *argument)
 		if (strcmp(finding->severity, "error") != 0)
 			continue;
 		errors++;
-		put(task, psprintf("%s: %s: %s", finding->area, finding->object, finding->problem));
+		put_task(task, psprintf("%s: %s: %s", finding->area, finding->object, finding->problem));
 	}
 	if (errors == 0)
-		put(task, "no errors");
+		put_task(task, "no errors");
 }
 
 /* dcx_maintain() */
@@ -191,11 +191,12 @@ dcx_maintain(PG_FUNCTION_ARGS)
 		bool reached;
 
 		task.id = id;
-		reached = perform(&task, id == DCX_AAS ? "price book" : "network price book", save);
+		reached =
+			perform(&task, id == DCX_AAS ? "price book" : "network price book", save_catalog_book);
 		for (task.part = 0; reached && task.part < dcx_catalogs[id].nparts; task.part++)
-			reached = perform(&task, "analyze", analyze);
+			reached = perform(&task, "analyze", analyze_part);
 	}
-	perform(&task, "check", check);
+	perform(&task, "check", check_all);
 	perform(&task, "holds", mark_expired);
 	return (Datum) 0;
 }

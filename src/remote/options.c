@@ -76,7 +76,7 @@ find_protection(const char *name)
 
 /* Where a value stands in the order; -1 when it does not. */
 static int
-rank(const Protection *protection, const char *value)
+protection_rank(const Protection *protection, const char *value)
 {
 	for (size_t i = 0; i < lengthof(protection->values) && protection->values[i]; i++)
 		if (pg_strcasecmp(protection->values[i], value) == 0)
@@ -122,8 +122,8 @@ stronger_value(DefElem *present, DefElem *wanted)
 	if (!value)
 		return NULL;
 
-	mine = rank(protection, value);
-	asked = rank(protection, defGetString(wanted));
+	mine = protection_rank(protection, value);
+	asked = protection_rank(protection, defGetString(wanted));
 	if (mine < 0)
 		return present ? value : NULL;
 	return asked >= 0 && asked < mine ? value : NULL;

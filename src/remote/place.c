@@ -95,7 +95,7 @@ dcx_place_bound_connecting(bool bound)
  * needs no foreign table. There is no schema without a name.
  */
 static void
-use(const DcxPlace *place)
+use_connection(const DcxPlace *place)
 {
 	FdwRoutine				*routine = GetFdwRoutineByServerId(place->server);
 	ImportForeignSchemaStmt *statement = makeNode(ImportForeignSchemaStmt);
@@ -120,7 +120,7 @@ dcx_place_give_up(const DcxPlace *place)
 	BeginInternalSubTransaction(NULL);
 	PG_TRY();
 	{
-		use(place);
+		use_connection(place);
 	}
 	PG_CATCH();
 	{

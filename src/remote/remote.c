@@ -63,7 +63,7 @@ static struct
 } used;
 
 static void
-cancel(void)
+cancel_statement(void)
 {
 	InterruptPending = true;
 	QueryCancelPending = true;
@@ -72,17 +72,17 @@ cancel(void)
 
 /* The timers' handlers: a cancel, which rethrow() tells from the user's. */
 static void
-expire(void)
+expire_work(void)
 {
 	expired = DCX_REMOTE_LIMIT;
-	cancel();
+	cancel_statement();
 }
 
 static void
 expire_connecting(void)
 {
 	expired = DCX_REMOTE_CONNECT_LIMIT;
-	cancel();
+	cancel_statement();
 }
 
 /*
@@ -98,7 +98,7 @@ expire_at_end(void)
 	if (InterruptHoldoffCount > 1 || (waits_for & 0xFF000000) != PG_WAIT_EXTENSION)
 		return;
 	end_expired = true;
-	cancel();
+	cancel_statement();
 }
 
 static bool
@@ -415,7 +415,7 @@ rethrow(MemoryContext context, const DcxRemote *remote)
 
 /* What the timer was for is done. If it went off just then, that cancel is not for what comes next. */
 static void
-stop(TimeoutId id, int limit)
+stop_timer(TimeoutId id, int limit)
 {
 	disable_timeout(id, false);
 	if (expired != limit)
@@ -438,7 +438,7 @@ connect_and_work(DcxRemote *remote, List			*places, void (*connect)(void *argume
 		enable_timeout_after(connect_timer, DCX_REMOTE_CONNECT_LIMIT * 1000);
 	connect(argument);
 	if (is_new)
-		stop(connect_timer, DCX_REMOTE_CONNECT_LIMIT);
+		stop_timer(connect_timer, DCX_REMOTE_CONNECT_LIMIT);
 	connected = true;
 	remote->reached_by = DCX_MY_LXID;
 	remember_places(places);
@@ -454,7 +454,7 @@ dcx_remote_do(DcxRemote *remote, List			 *places, void (*connect)(void *argument
 
 	if (timer == MAX_TIMEOUTS)
 	{
-		timer = RegisterTimeout(USER_TIMEOUT, expire);
+		timer = RegisterTimeout(USER_TIMEOUT, expire_work);
 		connect_timer = RegisterTimeout(USER_TIMEOUT, expire_connecting);
 		end_timer = RegisterTimeout(USER_TIMEOUT, expire_at_end);
 		before_shmem_exit(at_exit, Int32GetDatum(0));
@@ -486,7 +486,7 @@ dcx_remote_do(DcxRemote *remote, List			 *places, void (*connect)(void *argument
 		rethrow(context, remote);
 	}
 	PG_END_TRY();
-	stop(timer, DCX_REMOTE_LIMIT);
+	stop_timer(timer, DCX_REMOTE_LIMIT);
 	dcx_place_bound_connecting(false);
 }
 

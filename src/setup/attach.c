@@ -65,7 +65,7 @@ is_first(const Attachment *attachment, const DcxCatalogPart *part)
 
 /* What the relation of a part is called, here and there. */
 static const char *
-name_of(const Attachment *attachment, const DcxCatalogPart *part)
+part_name(const Attachment *attachment, const DcxCatalogPart *part)
 {
 	return part->view ? attachment->view : part->name;
 }
@@ -114,7 +114,7 @@ append_remote_note(const Attachment *attachment, StringInfo note)
 
 		if (!is_wanted(attachment, part))
 			continue;
-		if (dcx_import_find(&attachment->import, name_of(attachment, part)))
+		if (dcx_import_find(&attachment->import, part_name(attachment, part)))
 			others--;
 		else
 			appendStringInfo(note, "; there is no table %s", part->name);
@@ -132,7 +132,7 @@ append_remote_note(const Attachment *attachment, StringInfo note)
  * another role than the one that we have asked as.
  */
 static char *
-seen(const Attachment *attachment, Oid relation)
+seen_as_json(const Attachment *attachment, Oid relation)
 {
 	Oid owner = dcx_relation_owner(relation);
 
@@ -147,7 +147,8 @@ seen(const Attachment *attachment, Oid relation)
 
 /* Binds a relation after making sure that it can be read, and reports it. */
 static void
-bind(Attachment *attachment, const DcxCatalogPart *part, Oid relation, bool made, const char *note)
+bind_part(Attachment *attachment, const DcxCatalogPart *part, Oid relation, bool made,
+		  const char *note)
 {
 	bool  first = is_first(attachment, part);
 	List *what = made ? list_make1("relation") : NIL;
@@ -167,7 +168,7 @@ bind(Attachment *attachment, const DcxCatalogPart *part, Oid relation, bool made
 					relation,
 					NIL,
 					what,
-					first ? seen(attachment, relation) : NULL);
+					first ? seen_as_json(attachment, relation) : NULL);
 	rows = dcx_catalog_count(attachment->id, relation);
 	if (part->needed)
 		attachment->items = first ? rows : Min(attachment->items, rows);
@@ -185,7 +186,7 @@ refuse_database(const Attachment *attachment)
 		const DcxCatalogPart *part = &attachment->catalog->parts[i];
 
 		if (is_wanted(attachment, part))
-			expected = lappend(expected, unconstify(char *, name_of(attachment, part)));
+			expected = lappend(expected, unconstify(char *, part_name(attachment, part)));
 	}
 	dcx_import_refuse(&attachment->import, expected);
 }
@@ -233,10 +234,11 @@ ask_server(Attachment *attachment)
 static void
 import_part(Attachment *attachment, const DcxCatalogPart *part)
 {
-	const DcxRemoteTable *remote = dcx_import_find(&attachment->import, name_of(attachment, part));
-	StringInfoData		  note;
-	Oid					  relation;
-	bool				  made;
+	const DcxRemoteTable *remote =
+		dcx_import_find(&attachment->import, part_name(attachment, part));
+	StringInfoData note;
+	Oid			   relation;
+	bool		   made;
 
 	if (!remote && part->needed)
 		refuse_database(attachment);
@@ -249,7 +251,7 @@ import_part(Attachment *attachment, const DcxCatalogPart *part)
 	relation = dcx_import_table(&attachment->import, part, remote, &made, &note);
 	if (is_first(attachment, part))
 		append_remote_note(attachment, &note);
-	bind(attachment, part, relation, made, note.data);
+	bind_part(attachment, part, relation, made, note.data);
 }
 
 /* What a relation that can be adopted is called; NULL for one of another kind. */
@@ -278,12 +280,12 @@ static void
 adopt_part(Attachment *attachment, const DcxCatalogPart *part)
 {
 	Oid			schema = get_namespace_oid(attachment->schema, true);
-	const char *name = name_of(attachment, part);
+	const char *name = part_name(attachment, part);
 	Oid			relation = OidIsValid(schema) ? get_relname_relid(name, schema) : InvalidOid;
 	const char *kind = OidIsValid(relation) ? adoptable_kind(relation) : NULL;
 
 	if (kind)
-		bind(attachment, part, relation, false, psprintf("adopted %s", kind));
+		bind_part(attachment, part, relation, false, psprintf("adopted %s", kind));
 	else if (part->needed)
 		ereport(ERROR,
 				errcode(ERRCODE_UNDEFINED_TABLE),
@@ -346,7 +348,7 @@ attach_from(Attachment *attachment, const char *source, bool by_name)
 
 /* The arguments (source text, schema text), and perhaps (view text). */
 static Datum
-attach(FunctionCallInfo fcinfo, DcxCatalogId id)
+attach_catalog(FunctionCallInfo fcinfo, DcxCatalogId id)
 {
 	Attachment			  attachment = {.fcinfo = fcinfo, .id = id, .catalog = &dcx_catalogs[id]};
 	ErrorContextCallback *callers = NULL;
@@ -379,7 +381,7 @@ PG_FUNCTION_INFO_V1(dcx_attach_aas);
 Datum
 dcx_attach_aas(PG_FUNCTION_ARGS)
 {
-	return attach(fcinfo, DCX_AAS);
+	return attach_catalog(fcinfo, DCX_AAS);
 }
 
 /* dcx_attach_enetworks(source text, schema text, prices text) */
@@ -387,5 +389,5 @@ PG_FUNCTION_INFO_V1(dcx_attach_enetworks);
 Datum
 dcx_attach_enetworks(PG_FUNCTION_ARGS)
 {
-	return attach(fcinfo, DCX_ENETWORKS);
+	return attach_catalog(fcinfo, DCX_ENETWORKS);
 }

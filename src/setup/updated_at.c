@@ -85,7 +85,7 @@ check_trigger(FunctionCallInfo fcinfo)
 
 /* Finds and checks the trigger's column. */
 static AttrNumber
-find_column(TriggerData *trigger)
+find_trigger_column(TriggerData *trigger)
 {
 	TupleDesc	tupdesc = RelationGetDescr(trigger->tg_relation);
 	const char *name =
@@ -122,7 +122,7 @@ find_column(TriggerData *trigger)
 
 /* The same, found once a statement and relation. */
 static AttrNumber
-get_column(FunctionCallInfo fcinfo)
+get_trigger_column(FunctionCallInfo fcinfo)
 {
 	TriggerData		*trigger = (TriggerData *) fcinfo->context;
 	UpdatedAtColumn *column = fcinfo->flinfo->fn_extra;
@@ -130,7 +130,7 @@ get_column(FunctionCallInfo fcinfo)
 
 	if (!column || column->relation != relation)
 	{
-		AttrNumber attnum = find_column(trigger);
+		AttrNumber attnum = find_trigger_column(trigger);
 
 		if (!column)
 			column = MemoryContextAlloc(fcinfo->flinfo->fn_mcxt, sizeof(UpdatedAtColumn));
@@ -213,7 +213,7 @@ dcx_set_updated_at(PG_FUNCTION_ARGS)
 	Datum		 time;
 
 	check_trigger(fcinfo);
-	attnum = get_column(fcinfo);
+	attnum = get_trigger_column(fcinfo);
 	tupdesc = RelationGetDescr(trigger->tg_relation);
 
 	/* The slots hold the two rows taken apart; the executor keeps them so between triggers. */
