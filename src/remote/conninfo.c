@@ -1,6 +1,9 @@
 /*
  * conninfo.c
  *		Reads a connection string: a URL as it stands in the platform's .env, or key=value pairs.
+ *
+ * A password often holds characters that have a meaning in a URL. Where libpq would then show a part of
+ * it as a host or a port, the URL is refused, without quoting it.
  */
 #include "postgres.h"
 
@@ -74,7 +77,7 @@ parse(const char *text)
 	char			 *message = NULL;
 	PQconninfoOption *parsed = PQconninfoParse(text, &message);
 
-	/* The message is not for anybody: it quotes the string, password and all. */
+	/* Nobody may see the message: it quotes the string, with the password. */
 	if (message)
 		PQfreemem(message);
 	if (!parsed)
@@ -85,7 +88,7 @@ parse(const char *text)
 static bool
 libpq_knows(const PQconninfoOption *options, const char *keyword)
 {
-	/* libpq takes this one in a URL, for JDBC's sake. */
+	/* libpq accepts this one in a URL, for compatibility with JDBC. */
 	if (strcmp(keyword, "ssl") == 0)
 		return true;
 	for (; options->keyword; options++)
@@ -101,7 +104,7 @@ find_parameters(const char *url)
 	const char *p = strstr(url, "://") + 3;
 	const char *authority_end = p + strcspn(p, "/@");
 
-	/* A password may hold a question mark as it is: parameters come after the user's part. */
+	/* A question mark in the password does not count: parameters come after user and password. */
 	return strchr(*authority_end == '@' ? authority_end : p, '?');
 }
 
@@ -160,8 +163,8 @@ strip_foreign_parameters(DcxConninfo *conninfo, const char *url)
 }
 
 /*
- * Refuses a URL that libpq would take apart in the wrong places, because a password holds an @ or
- * a / as it is: a piece of it would be shown as the host or the port that cannot be reached.
+ * Refuses a URL that libpq would split in the wrong places, because the password holds an @ or a / that
+ * is not encoded. Errors would show a part of the password as the host or the port.
  */
 static void
 check_separators(const char *url)
@@ -173,7 +176,7 @@ check_separators(const char *url)
 		refuse("It has more than one @, or a / before it: in a password they are percent-encoded.");
 }
 
-/* Whether the port is one: where there is no @ at all, a password stands in its place. */
+/* Whether the port is a number. In a URL without an @, libpq takes the password for the port. */
 static bool
 port_is_number(const PQconninfoOption *options)
 {
@@ -210,7 +213,7 @@ dcx_conninfo_parse(const char *source)
 		element =
 			makeDefElem(pstrdup(option->keyword), (Node *) makeString(pstrdup(option->val)), -1);
 
-		/* As postgres_fdw has it: who and how to prove it is the mapping's, all else the server's. */
+		/* As in postgres_fdw: user and secrets belong to the mapping, everything else to the server. */
 		if (strcmp(option->keyword, "user") == 0 || option->dispchar[0] == '*')
 			conninfo.user_options = lappend(conninfo.user_options, element);
 		else

@@ -2,8 +2,8 @@
  * conninfo.h
  *		Reads a connection string: a URL as it stands in the platform's .env, or key=value pairs.
  *
- * libpq does the parsing; this module takes Prisma's own parameters out first and sorts the rest
- * into options of a server and of a user mapping. No error of it quotes the string.
+ * libpq parses it, after Prisma's own parameters have been taken out. The result is sorted into options of
+ * a server and of a user mapping. No error quotes the string: it may hold a password.
  */
 #ifndef DCX_CONNINFO_H
 #define DCX_CONNINFO_H
@@ -20,14 +20,14 @@ typedef struct DcxConninfo
 } DcxConninfo;
 
 /*
- * Whether a text looks like a connection string, perhaps a mistyped one, rather than like the name
- * of a server, which an error can show.
+ * Whether a text looks like a connection string, even a mistyped one. Only a text that does not, and so
+ * is taken for the name of a server, may be shown in an error.
  */
 extern bool dcx_conninfo_recognize(const char *text);
 
 /*
- * Parses a connection string, into the current memory context. What libpq cannot parse is an error
- * (22023) that does not show it.
+ * Parses a connection string, in the current memory context. 22023 if libpq cannot parse it, or if it is
+ * likely to take a part of the password for something else.
  */
 extern DcxConninfo dcx_conninfo_parse(const char *source);
 

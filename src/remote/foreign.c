@@ -1,6 +1,8 @@
 /*
  * foreign.c
  *		Makes and alters postgres_fdw's objects: server, user mapping, foreign tables.
+ *
+ * Everything that is there already is altered, not dropped and made anew: other objects may depend on it.
  */
 #include "postgres.h"
 
@@ -54,8 +56,8 @@ dcx_foreign_server(const char *server)
 }
 
 /*
- * Refuses when the connection that this transaction already uses is not the altered server's any
- * more: it would go on reading from the old one until the end of the transaction.
+ * Refuses if this transaction already has a connection to the server from before it was altered:
+ * postgres_fdw would go on reading through that one until the end of the transaction.
  */
 static void
 check_not_in_use(const char *server)
@@ -64,7 +66,10 @@ check_not_in_use(const char *server)
 	Datum			 values[1];
 	char			*call;
 
-	/* Its own: who owns the schema can have another one, with other arguments. It takes one since 18. */
+	/*
+	 * The function that is a member of the extension: the schema's owner can have made another one,
+	 * with other arguments. Since 18 it takes an argument.
+	 */
 	dcx_query_execute(
 		"SELECT format('%I.%I(%s)', n.nspname, p.proname,"
 		"              CASE WHEN p.pronargs > 0 THEN 'false' END)"
@@ -92,7 +97,7 @@ check_not_in_use(const char *server)
 				errhint("COMMIT or ROLLBACK, then attach."));
 }
 
-/* Refuses to give a password of the caller's to a server that somebody else can have lead elsewhere. */
+/* Refuses to give the caller's password to a server that another role owns, and can lead elsewhere. */
 static void
 check_server_owner(const ForeignServer *server)
 {

@@ -2,9 +2,9 @@
  * foreign.h
  *		Makes and alters postgres_fdw's objects: server, user mapping, foreign tables.
  *
- * Everything here runs inside a run, as the caller, and goes to the server as parse trees: no
- * statement's text exists that could show a password or would have to quote a value. Every name
- * is an object's own name, neither quoted nor qualified.
+ * Call these inside a run that runs as the caller. Commands are built as parse trees: there is no text of
+ * a statement that could show a password, and nothing has to be quoted. Names are plain: not quoted, not
+ * qualified.
  */
 #ifndef DCX_FOREIGN_H
 #define DCX_FOREIGN_H
@@ -31,37 +31,38 @@ typedef struct DcxRemoteTable
 	List *columns; /* of DcxRemoteColumn, in the order they have there */
 } DcxRemoteTable;
 
-/* Makes the extension postgres_fdw, in the given schema, where there is none. */
+/* Makes the extension postgres_fdw in a schema, if the database does not have it. */
 extern void dcx_foreign_need_fdw(const char *schema);
 
-/* The server's OID; InvalidOid when there is none. A server of another wrapper is refused. */
+/* The server's OID; InvalidOid when there is none. A server of another wrapper is refused (42809). */
 extern Oid dcx_foreign_server(const char *server);
 
 /*
- * Makes the server with the named options and the tuning, or alters the one that is there by the rule
- * in options.h, and tells the report. True when it was made. A server that our transaction has read
- * from cannot be altered any more (55006).
+ * Makes the server with the named options and the tuning; or alters the one that is there, by the rule in
+ * options.h, and adds what was done to the report. Returns true when it was made. 55006 when our transaction has
+ * read from the server: it would go on reading from the old place. 42501 when the server belongs to
+ * another role, which could lead it elsewhere, and so learn the password.
  */
 extern bool dcx_foreign_set_server(const char *server, List *named, List *tuning,
 								   const char *unwanted, DcxOptionReport *report);
 
-/* The same for the caller's own user mapping. */
+/* The same for the caller's own user mapping of the server. */
 extern bool dcx_foreign_set_mapping(const char *server, List *named, DcxOptionReport *report);
 
 /*
- * Moves named options of the server to those of the caller's mapping where that has one of the same
- * name (sslcert, sslkey): the mapping's would win over the server's.
+ * Moves options of the server to those of the caller's mapping, if the mapping that is there has one of
+ * the same name (sslcert, sslkey): the mapping's option would win over the server's.
  */
 extern void dcx_foreign_sort_options(const char *server, List **server_options,
 									 List **user_options);
 
 /*
- * Whether the two would lead a server that is there to another database, or the caller's mapping for it
- * to another role there.
+ * Whether these options of a server and a mapping lead to another database, or to another role there, than
+ * a server that exists and the caller's mapping for it.
  */
 extern bool dcx_foreign_leads_elsewhere(Oid server, List *connection, List *user);
 
-/* Makes a foreign table of the DcxRemoteColumns. */
+/* Makes a foreign table. columns: a list of DcxRemoteColumn; options: further options of the table. */
 extern void dcx_foreign_create_table(const char *schema, const char *table, const char *server,
 									 const char *remote_schema, const char *remote_table,
 									 List *columns, List *options);
@@ -73,7 +74,7 @@ extern List *dcx_foreign_add_columns(Oid relation, List *columns);
 extern void dcx_foreign_set_table(Oid relation, const char *remote_schema,
 								  const char *remote_table);
 
-/* Drops an object: a foreign table, a server or a schema; refused while others depend on it. */
+/* Drops a foreign table, a server or a schema; refused while other objects depend on it. */
 extern void dcx_foreign_drop(ObjectType type, List *name);
 extern void dcx_foreign_drop_mapping(const char *server, Oid role);
 

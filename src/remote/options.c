@@ -1,6 +1,8 @@
 /*
  * options.c
- *		What becomes of the options of a server and its user mapping when a URL is attached again.
+ *		Which options a server and its user mapping get when a URL is attached again.
+ *
+ * The rule stands in options.h. The options that it treats specially are in two tables here.
  */
 #include "postgres.h"
 
@@ -74,7 +76,7 @@ find_protection(const char *name)
 	return NULL;
 }
 
-/* Where a value stands in the order; -1 when it does not. */
+/* The place of a value in the order, 0 for the weakest; -1 for a value that we do not know. */
 static int
 protection_rank(const Protection *protection, const char *value)
 {
@@ -84,7 +86,7 @@ protection_rank(const Protection *protection, const char *value)
 	return -1;
 }
 
-/* What libpq does where the option is not set, which this server's environment may say; or NULL. */
+/* The value that libpq uses if the option is not set; the server's environment can set one. Or NULL. */
 static char *
 value_when_unset(const Protection *protection)
 {
@@ -104,9 +106,9 @@ value_when_unset(const Protection *protection)
 }
 
 /*
- * The value that stays in force although the URL names another, by part 3 of the rule; NULL when the
- * URL's is taken. A value of the URL's that we do not know is taken, too: libpq refuses it, and with
- * it the attach. One that is set and that we do not know may be stronger than any we do: it stays.
+ * The value that stays in force, by part 3 of the rule; NULL if the URL's value is taken. If the URL has a
+ * value that we do not know, it is taken: libpq refuses it, and the attach fails. If a value is set that
+ * we do not know, it stays: it may be stronger than those we know.
  */
 static char *
 stronger_value(DefElem *present, DefElem *wanted)

@@ -1,15 +1,15 @@
 /*
  * place.c
- *		A connection that postgres_fdw keeps: to which server, as whom, and giving it up.
+ *		A connection of postgres_fdw: to which server, with whose user mapping; and how to give it up.
  *
- * When a query is cancelled, postgres_fdw cleans up at the end of the (sub)transaction: it asks the
- * other server to cancel, then to roll back, and waits for both answers, 30 s at most, while nobody can
- * interrupt it. (15 and 16 wait without end for a server whose host answers and which itself is
- * stopped.) It leaves out all of that for a connection on which the last BEGIN, SAVEPOINT, RELEASE or
- * COMMIT was not answered: that one is closed.
+ * When a query is cancelled, postgres_fdw cleans up at the end of the (sub)transaction. It asks the other
+ * server to cancel the query, then to roll back, and waits up to 30 s for the answers. Nobody can
+ * interrupt that. (PostgreSQL 15 and 16 wait without limit if the host answers but the server itself is
+ * stopped.) postgres_fdw does none of this for a connection on which the last BEGIN, SAVEPOINT, RELEASE
+ * or COMMIT got no answer: it closes that one.
  *
- * So a connection is given up by opening a subtransaction on it. While a query is under way libpq refuses to
- * send the SAVEPOINT; where none is, the answer to it is waited for, for a short time.
+ * So we give up a connection by opening a subtransaction on it. While a query is running, libpq refuses to
+ * send the SAVEPOINT. Otherwise we wait a short time for the answer to it.
  */
 #include "postgres.h"
 
@@ -91,8 +91,8 @@ dcx_place_bound_connecting(bool bound)
 }
 
 /*
- * Has postgres_fdw use the connection, and so bring it to our nesting depth. Of its functions this one
- * needs no foreign table. There is no schema without a name.
+ * Makes postgres_fdw use the connection, and so open a subtransaction on it. Of postgres_fdw's functions
+ * this one needs no foreign table. A schema with an empty name does not exist, so nothing is imported.
  */
 static void
 use_connection(const DcxPlace *place)

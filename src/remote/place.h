@@ -1,6 +1,6 @@
 /*
  * place.h
- *		A connection that postgres_fdw keeps: to which server, as whom, and giving it up.
+ *		A connection of postgres_fdw: to which server, with whose user mapping; and how to give it up.
  */
 #ifndef DCX_PLACE_H
 #define DCX_PLACE_H
@@ -20,23 +20,23 @@ extern List *dcx_place_list(Oid server, Oid role);
 /* Whether a role has a user mapping for a server, its own or PUBLIC's. */
 extern bool dcx_place_has_mapping(Oid server, Oid role);
 
-/* The longest connect_timeout that is waited for as it stands; the one where a server has none; in seconds. */
+/* The longest connect_timeout that is accepted, and the one for a server that has none; in seconds. */
 #define DCX_PLACE_MOST_TIMEOUT 10
 #define DCX_PLACE_TIMEOUT	   5
 
 /*
- * Whether connecting may take longer than that, while nobody can interrupt it: on PostgreSQL 15, where
- * the server's connect_timeout is 0 or larger. One that it does not have is set meanwhile by
- * dcx_place_bound_connecting(true), until it is called with false.
+ * PostgreSQL 15 cannot be interrupted while postgres_fdw connects. There, the first function says whether
+ * connecting may take longer than DCX_PLACE_MOST_TIMEOUT, since the server's connect_timeout is 0 or
+ * larger. The second one sets a time-out for servers that have none, from a call with true until a call
+ * with false. From 16 on both do nothing.
  */
 extern bool dcx_place_connects_too_long(const DcxPlace *place);
 extern void dcx_place_bound_connecting(bool bound);
 
 /*
- * Makes postgres_fdw give up the connection, which this transaction uses, where it does not answer at
- * once. Then the end of the transaction does not wait for it, and fails. May be called while an error
- * is dealt with, before anything is rolled back; it must be a cancel. Raises nothing, but when the
- * session ends it may not return.
+ * Makes postgres_fdw give up a connection that this transaction uses, unless it answers at once. The end
+ * of the transaction then fails without waiting for it. To be called in a PG_CATCH() after a cancel,
+ * before anything is rolled back. Raises no error; but when the session ends it may not return.
  */
 extern void dcx_place_give_up(const DcxPlace *place);
 

@@ -1,6 +1,9 @@
 /*
  * reach.c
- *		Whether what is attached can be read, and reading it, beside our transaction.
+ *		Whether an attached relation can be read, and its rows, on connections of our own (probe.h).
+ *
+ * The servers behind a view or a partitioned table are found in the system catalogs, each with the role
+ * whose user mapping reads there. Rows are fetched as JSON, in one question.
  */
 #include "postgres.h"
 
@@ -51,7 +54,7 @@ dcx_reach_sentence(const char *error)
 	return psprintf("%s%s", error, last == '.' || last == '?' ? "" : ".");
 }
 
-/* Itself, through views, or by what it inherits; a function hides its own. */
+/* Follows views and inheritance, and keeps in mind as which role each relation is read. */
 List *
 dcx_reach_places(Oid relation)
 {

@@ -1,9 +1,9 @@
 /*
  * reach.h
- *		Whether what is attached can be read, and reading it, beside our transaction.
+ *		Whether an attached relation can be read, and its rows, on connections of our own (probe.h).
  *
- * Where postgres_fdw loses a connection it lets the caller's COMMIT fail, whatever is done about the
- * error: what only looks must not be what finds out.
+ * When postgres_fdw loses a connection, it fails the caller's COMMIT, even if the error has been caught. A
+ * check must not break the connection it checks: so it asks here first.
  */
 #ifndef DCX_REACH_H
 #define DCX_REACH_H
@@ -11,33 +11,33 @@
 #include "nodes/pg_list.h"
 #include "utils/jsonb.h"
 
-/* Whether a relation is a foreign table whose server we can ask ourselves. */
+/* Whether a relation is a foreign table of postgres_fdw, whose server we can ask ourselves. */
 extern bool dcx_reach_is_remote(Oid relation);
 
 /*
- * All connections of postgres_fdw's that a relation is read through, as a list of DcxPlace: its own, or
- * those of the foreign tables in a view or in partitions.
+ * The connections of postgres_fdw that a relation is read through, as a list of DcxPlace: its own, or
+ * those of the foreign tables in a view or in partitions. Foreign tables in functions are not found.
  */
 extern List *dcx_reach_places(Oid relation);
 
-/* The schema that a foreign table is of, there. */
+/* The remote schema that a foreign table of postgres_fdw is of. */
 extern const char *dcx_reach_schema(Oid relation);
 
-/* What a server has said, with the period that libpq leaves out. */
+/* A server's message as a sentence: with the period that libpq leaves out. */
 extern char *dcx_reach_sentence(const char *error);
 
 /*
- * Whether all servers answer that a relation is read from by way of postgres_fdw, through views and
- * in partitions, too; else which does not, and why. One that is lost later, as it is read, still lets
- * the caller's COMMIT fail. The second one refuses (ZD008) a relation of which one does not.
+ * Asks all servers of dcx_reach_places() whether they answer. False: *server does not, *error says why.
+ * The second function raises ZD008 then. A server that is lost later, while it is read, still fails the
+ * caller's COMMIT.
  */
 extern bool dcx_reach_answers(Oid relation, char **server, char **error);
 extern void dcx_reach_check(Oid relation);
 
 /*
- * The rows of such a foreign table as an array of objects, asked of its server; ZD008. With the columns
- * that they have there, whatever the foreign table says of them; a name that it gives to one means
- * that one, and where it is gone, none.
+ * The rows of a foreign table of postgres_fdw as an array of objects, asked of its server; ZD008 where that
+ * does not answer. The columns are the remote table's own, not the foreign table's. One that the foreign
+ * table renames (column_name) has the name it has here; it is left out if the remote column is gone.
  */
 extern Jsonb *dcx_reach_rows(Oid relation);
 

@@ -1,14 +1,15 @@
 /*
  * remote.c
- *		Waits for another server: for a bounded time, and with one error when it is out of reach.
+ *		Waits for another server: for a limited time, and with one error when it cannot be reached.
  *
- * Two timers. The first bounds a piece of work. The second bounds the end of a transaction, or of a
- * subtransaction, that did such work: there postgres_fdw sends COMMIT or RELEASE from a callback, and
- * waits for the answer without end. Callbacks are called newest first, so ours are registered again after
- * postgres_fdw has registered its own, and arm the timer before it waits.
+ * Two timers do it; a third one limits connecting. The first timer limits a piece of work. The second
+ * limits the end of a transaction, or of a subtransaction, that did such work. There postgres_fdw sends
+ * COMMIT or RELEASE from a callback, and waits for the answer without limit. PostgreSQL calls callbacks
+ * newest first. So ours are registered again after postgres_fdw has registered its own: they start the
+ * timer before postgres_fdw waits.
  *
- * Either way the timer cancels the statement. A connection whose COMMIT or RELEASE was cancelled is
- * closed by postgres_fdw without more waiting; for one whose query was cancelled, see place.c.
+ * Each timer cancels the statement. postgres_fdw closes a connection whose COMMIT or RELEASE was
+ * cancelled, without waiting any more. For a connection whose query was cancelled see place.c.
  */
 #include "postgres.h"
 
@@ -32,14 +33,17 @@
 #include "src/remote/probe.h"
 #include "src/remote/remote.h"
 
-/* How long a connection is asked whether it still answers, before it is given up; in seconds. */
+/* How long we wait for a connection to answer before we give it up, in seconds. */
 #define GIVE_UP_LIMIT 2
 
-/* So many catalogs and connections a transaction can use. Of what is more the end alone is bounded. */
+/*
+ * We remember so many catalogs and connections of a transaction. For more of them, only the wait at the
+ * end of the transaction is limited.
+ */
 #define MAX_REMOTES 4
 #define MAX_PLACES	8
 
-/* The limits' timers, registered at the first use; and the limit that is over, or 0. */
+/* The timers of a piece of work, registered at the first use; and the limit that was reached, or 0. */
 static TimeoutId			 timer = MAX_TIMEOUTS;
 static TimeoutId			 connect_timer = MAX_TIMEOUTS;
 static volatile sig_atomic_t expired = 0;
@@ -48,7 +52,7 @@ static volatile sig_atomic_t expired = 0;
 static TimeoutId			 end_timer = MAX_TIMEOUTS;
 static volatile sig_atomic_t end_expired = false;
 
-/* How far the work came, and what that made of its failure. */
+/* Whether the work had connected, and whether its failure has lost the connection. */
 static bool connected = false;
 static bool lost = false;
 
@@ -70,7 +74,7 @@ cancel_statement(void)
 	SetLatch(MyLatch);
 }
 
-/* The timers' handlers: a cancel, which rethrow() tells from the user's. */
+/* The timers' handlers cancel the statement. rethrow() tells that from the user's cancel by "expired". */
 static void
 expire_work(void)
 {
@@ -86,9 +90,9 @@ expire_connecting(void)
 }
 
 /*
- * The other one's. It goes off again and again, and cancels only while an extension waits and may be
- * interrupted: a commit that goes on, or waits for a synchronous standby, is not to be cancelled. (A
- * handler itself is called with interrupts held, once.)
+ * The handler of the timer for the end of a transaction. It is called again and again. It cancels only
+ * while an extension waits and may be interrupted: a commit that is running, or that waits for a
+ * synchronous standby, must not be cancelled. (Handlers are called with interrupts held once.)
  */
 static void
 expire_at_end(void)
@@ -107,7 +111,7 @@ is_cancel(const ErrorData *error)
 	return error->sqlerrcode == ERRCODE_QUERY_CANCELED && dcx_told_to_stop(error);
 }
 
-/* Whether an error says that the remote server is out of reach. timed_out: our own timer went off. */
+/* Whether an error means that the remote server cannot be reached. timed_out: our own timer went off. */
 static bool
 is_outage(const ErrorData *error, bool timed_out)
 {
@@ -125,7 +129,7 @@ is_outage(const ErrorData *error, bool timed_out)
 		case MAKE_SQLSTATE('2', '5', 'P', '0', '4'): /* transaction_timeout, since 17 */
 			return true;
 		case ERRCODE_QUERY_CANCELED:
-			/* The remote's time-out or our own, unless it is this backend that was told to stop. */
+			/* A time-out of the remote or our own; but not a cancel of this backend. */
 			return timed_out || !is_cancel(error);
 		default:
 			return false;
@@ -138,8 +142,8 @@ is_outage(const ErrorData *error, bool timed_out)
  */
 
 /*
- * An error context at the end of a transaction: makes ZD008 of what says that a server is out of reach,
- * whatever state it has.
+ * An error context at the end of a transaction: turns an error that means that a server cannot be
+ * reached into ZD008.
  */
 static void
 explain_end(void *argument)
@@ -174,7 +178,7 @@ is_on_stack(const ErrorContextCallback *callback)
 	return false;
 }
 
-/* The end begins. Within a piece of work its limit is the limit. */
+/* The end of a transaction or subtransaction begins. Within a piece of work that one's limit counts. */
 static void
 begin_end(void)
 {
@@ -192,7 +196,7 @@ begin_end(void)
 						 100);
 }
 
-/* The end is over, or has failed; an error takes the context off the stack by itself. */
+/* The end is over, or has failed. (An error has taken the context off the stack already.) */
 static void
 finish_end(void)
 {
@@ -220,7 +224,7 @@ at_subtransaction(SubXactEvent event, SubTransactionId id, SubTransactionId pare
 		finish_end();
 }
 
-/* Our callbacks become the newest ones. */
+/* Makes our callbacks the newest ones, so that they are called first. */
 static void
 watch_end(void)
 {
@@ -260,7 +264,7 @@ remember_remote(DcxRemote *remote)
 		used.remotes[used.nremotes++] = remote;
 }
 
-/* The places are connected, and stay so until the end of the transaction. */
+/* The places are connected now, and stay connected until the end of the transaction. */
 static void
 remember_places(List *places)
 {
@@ -281,7 +285,7 @@ probe(const DcxPlace *place)
 	return dcx_probe(place->server, place->role, "SELECT coalesce($1, 'here')", NULL);
 }
 
-/* Refuses what nobody could interrupt: to connect to a server that does not answer. */
+/* Refuses to connect to a server that does not answer, where nobody could interrupt that. */
 static void
 check_answers(List *places)
 {
@@ -304,8 +308,9 @@ check_answers(List *places)
 }
 
 /*
- * After a cancel: gives up the connections that postgres_fdw would wait for when it cleans up. After our
- * own limit, those that do not answer at once; after the user's, those whose server is silent.
+ * After a cancel: gives up the connections that postgres_fdw would wait for when it cleans up. If our own
+ * limit was reached, these are the ones that do not answer at once. If the user has cancelled, they are
+ * the ones whose server does not answer at all.
  */
 static void
 give_up(bool by_limit)
@@ -321,9 +326,9 @@ give_up(bool by_limit)
 }
 
 /*
- * The same where the session is told to end, which is no error that could be caught. Every error is
- * fatal now, and goes on with what is left to do at exit: giving up a place ends here, and what comes
- * next is registered before. Nobody has to be told of that error.
+ * The same when the session is terminated, which is no error that could be caught. By now every error
+ * ends the function, and PostgreSQL goes on with the next exit callback. Giving up a place raises an
+ * error. So the callback for the next place is registered first. That error is not worth reporting.
  */
 static void
 at_exit(int code, Datum next)
@@ -342,7 +347,7 @@ at_exit(int code, Datum next)
 	log_level = log_min_messages;
 	log_min_messages = PANIC;
 	whereToSendOutput = DestNone;
-	/* Its limit is a cancel. */
+	/* The timer can only cancel if interrupts are allowed. */
 	RESUME_INTERRUPTS();
 	enable_timeout_after(timer, GIVE_UP_LIMIT * 1000);
 	dcx_place_give_up(&used.places[i]);
@@ -373,7 +378,7 @@ dcx_remote_refuse(const DcxRemote *remote, const char *detail)
 			errhint("%s", outage_hint(remote)));
 }
 
-/* In a PG_CATCH: throws the error on, as ZD008 where it is an outage. */
+/* In a PG_CATCH: raises the error again, as ZD008 if it means that the server cannot be reached. */
 static void
 rethrow(MemoryContext context, const DcxRemote *remote)
 {
@@ -386,13 +391,13 @@ rethrow(MemoryContext context, const DcxRemote *remote)
 	if (is_cancel(error))
 		give_up(timed_out);
 	else if (timed_out)
-		QueryCancelPending = false; /* nobody took notice: it is not for what comes next */
+		QueryCancelPending = false; /* our cancel came too late: it must not hit what comes next */
 
 	if (is_outage(error, timed_out))
 	{
 		/*
-		 * What times out at the remote leaves the connection as it was. A connection that breaks
-		 * before our work began was perhaps in use already, by a statement of the user's.
+		 * A time-out at the remote leaves the connection intact. A connection that breaks before our
+		 * work began may have been in use already, by a statement of the user.
 		 */
 		if (connected)
 			lost = timed_out || error->sqlerrcode != ERRCODE_QUERY_CANCELED;
@@ -413,7 +418,7 @@ rethrow(MemoryContext context, const DcxRemote *remote)
 	ReThrowError(error);
 }
 
-/* What the timer was for is done. If it went off just then, that cancel is not for what comes next. */
+/* Stops a timer in time. If it went off just now, its cancel must not hit what comes next. */
 static void
 stop_timer(TimeoutId id, int limit)
 {
@@ -461,7 +466,7 @@ dcx_remote_do(DcxRemote *remote, List			 *places, void (*connect)(void *argument
 	}
 	remember_remote(remote);
 
-	/* A view that itself prices brings us here again: the outer limit is the limit. */
+	/* A view that calls a pricing function brings us here again: the outer limit counts. */
 	if (get_timeout_active(timer))
 	{
 		connect_and_work(remote, places, connect, work, argument);

@@ -1,6 +1,6 @@
 /*
  * remote.h
- *		Waits for another server: for a bounded time, and with one error when it is out of reach.
+ *		Waits for another server: for a limited time, and with one error when it cannot be reached.
  */
 #ifndef DCX_REMOTE_H
 #define DCX_REMOTE_H
@@ -17,39 +17,40 @@
 /* How long the end of a transaction that did such work may wait for other servers, in seconds. */
 #define DCX_REMOTE_END_LIMIT 8
 
-/* What is read from; static. */
+/* Another database that is read, such as a catalog. Static, one for each. */
 typedef struct DcxRemote
 {
-	const char		  *name;	   /* dcx_attach_<name>() says where it is */
-	const char		  *what;	   /* errors call it so */
-	LocalTransactionId reached_by; /* the last transaction that has connected to it */
-	TimestampTz		   lost_at; /* when a transaction that had read there failed last, at its end */
+	const char		  *name;	   /* dcx_attach_<name>() attaches it */
+	const char		  *what;	   /* what errors call it */
+	LocalTransactionId reached_by; /* the last transaction that connected to it */
+	TimestampTz		   lost_at; /* when a transaction that had read there last failed at its end */
 } DcxRemote;
 
 /*
- * Does work that reads from a foreign server, after connecting to it. places: the connections that are
- * used, as far as they are postgres_fdw's (a list of DcxPlace). A server that cannot be reached, breaks
- * off or takes too long (by its own time-out, or the limits above, since postgres_fdw does not heed
- * connect_timeout from 16 on) is ZD008, with what was the matter as the detail. The user's own cancel,
- * and every other error, stays what it is.
+ * Does work that reads from a foreign server: calls connect(), which has to connect to it, and then
+ * work(). places: the connections of postgres_fdw that are used (a list of DcxPlace).
  *
- * postgres_fdw commits and releases savepoints at the other server before our own transaction does, and
- * waits without end. After this work the wait is bounded, by the second limit, and a server that is lost
- * there is ZD008, too.
+ * ZD008 when the server cannot be reached, the connection breaks, or it takes too long: by the server's
+ * own time-out, or by the limits above. (From PostgreSQL 16 on postgres_fdw ignores connect_timeout.) The
+ * detail says what happened. The user's own cancel, and any other error, is raised as it is.
+ *
+ * postgres_fdw sends COMMIT and RELEASE to the other server before our own transaction ends, and waits
+ * without limit. After this work DCX_REMOTE_END_LIMIT limits that wait. A server that is lost there is
+ * ZD008, too.
  */
 extern void dcx_remote_do(DcxRemote *remote, List *places, void (*connect)(void *argument),
 						  void (*work)(void *argument), void *argument);
 
-/* Says that it cannot be reached (ZD008), as dcx_remote_do() does. */
+/* Raises the error that dcx_remote_do() raises when a server cannot be reached (ZD008). */
 pg_noreturn extern void dcx_remote_refuse(const DcxRemote *remote, const char *detail);
 
 /*
- * Whether the connection was lost when work failed last: postgres_fdw then lets the transaction
- * fail at its end, whatever is done about the error.
+ * Whether the connection was lost when work last failed. postgres_fdw then fails the transaction at its
+ * end, even if the error has been caught.
  */
 extern bool dcx_remote_is_lost(void);
 
-/* Whether our transaction had connected to it before: then a failure now is a connection lost. */
+/* Whether our transaction has connected to it before. If so, a failure now means a lost connection. */
 extern bool dcx_remote_is_in_use(const DcxRemote *remote);
 
 #endif /* DCX_REMOTE_H */
