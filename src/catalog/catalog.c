@@ -1,6 +1,9 @@
 /*
  * catalog.c
  *		The catalogs: which parts each has, what stands for them here, and how they are read.
+ *
+ * dcx_catalogs[] describes them. Every read that may involve another server goes through
+ * dcx_catalog_select(), which limits the wait.
  */
 #include "postgres.h"
 
@@ -168,7 +171,7 @@ dcx_catalog_binding(DcxCatalogId id, int part)
 	return binding;
 }
 
-/* Nothing attached: say which call would. */
+/* Raises the error that nothing is attached, and says which call attaches it. */
 static void
 not_attached(const DcxCatalog *catalog, const DcxCatalogPart *part)
 {
@@ -199,7 +202,7 @@ dcx_catalog_bound(DcxCatalogId id, int part)
 	return binding;
 }
 
-/* The part that can stand in the place of all, or NULL where the catalog has none. */
+/* The binding of the part that can stand for all tables; NULL for a catalog that has no such part. */
 static const DcxBinding *
 view_of(DcxCatalogId id, int *part)
 {
@@ -218,7 +221,7 @@ dcx_catalog_price_part(DcxCatalogId id)
 	return view && view->attached ? part : 0;
 }
 
-/* Takes note of another binding that the answer is from. */
+/* Adds a binding's stamp to those of the others. They stay valid only if all are of one read. */
 static void
 combine_stamps(DcxStamp *all, const DcxStamp *stamp, bool first)
 {
@@ -243,7 +246,7 @@ dcx_catalog_priced(DcxCatalogId id)
 	int				  part;
 	const DcxBinding *view = view_of(id, &part);
 
-	/* One that is not attached counts, too: it would come first. */
+	/* The view counts even if none is attached: once one is, the answer is another. */
 	if (view)
 		combine_stamps(&priced.stamp, &view->stamp, true);
 	if (view && view->attached)
@@ -333,7 +336,7 @@ dcx_catalog_lock(const DcxPriced *priced, DcxSource *source, DcxStamp *stamp)
 	*stamp = dcx_stamp_now(source);
 }
 
-/* Refuses a relation whose first columns are not as the part needs them. */
+/* The same as dcx_catalog_check_columns(), for the first columns only. */
 static void
 check_columns(const DcxCatalogPart *part, int ncolumns, Oid relation)
 {
@@ -417,10 +420,7 @@ finish(void *argument)
 									 dcx_query_execute(reading->sql, 0, NULL, NULL, NULL);
 }
 
-/*
- * Where it may have to wait for another server, not for ever. Behind a view or in a partition there
- * may be one.
- */
+/* If another server may be involved, the wait for it is limited. It can be behind a view or in a partition. */
 uint64
 dcx_catalog_select(DcxCatalogId id, const Oid *relations, int nrelations, const char *sql,
 				   DcxPlan *plan)

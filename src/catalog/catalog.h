@@ -2,9 +2,9 @@
  * catalog.h
  *		The catalogs: which parts each has, what stands for them here, and how they are read.
  *
- * What is attached is read as its owner, and nobody else: callers need no right on the relation, a
- * view or a policy behind it runs with its owner's power and not the caller's, and it is the owner's
- * user mapping that a foreign table connects with.
+ * An attached relation is always read as its owner. Callers need no right on it; a view or a policy
+ * behind it runs with the owner's rights, not the caller's; and a foreign table connects with the owner's
+ * user mapping.
  */
 #ifndef DCX_CATALOG_H
 #define DCX_CATALOG_H
@@ -30,33 +30,33 @@ typedef enum DcxCatalogId
 typedef struct DcxCatalogColumn
 {
 	const char *name;
-	bool		number; /* of a numeric type, and read as numeric; else read as text */
-	bool		needed;
+	bool		number; /* a number, and read as numeric; any other column is read as text */
+	bool		needed; /* a relation without it cannot be attached */
 } DcxCatalogColumn;
 
 #define DCX_CATALOG_MAX_COLUMNS 9
 
-/* A part of a catalog: a table that pricing knows. Its name is also the binding's part. */
+/* A part of a catalog: a table that pricing knows. dcx.binding has its name in column part. */
 typedef struct DcxCatalogPart
 {
-	const char		*name;
-	bool			 needed; /* a catalog without it is none */
-	bool			 view; /* not a table of the catalog, but what can stand in the place of all */
-	int				 ncolumns;
-	int				 npriced; /* so many of them, the first ones, are read for pricing */
+	const char *name;
+	bool		needed; /* a database without it is not the catalog */
+	bool		view;	/* not a table: a relation that can stand for all tables of the catalog */
+	int			ncolumns;
+	int			npriced; /* pricing reads the first columns only: so many */
 	DcxCatalogColumn columns[DCX_CATALOG_MAX_COLUMNS];
 } DcxCatalogPart;
 
 #define DCX_CATALOG_MAX_PARTS 4
 
-/* A catalog; the first part holds its prices, unless one that is a view does. */
+/* A catalog. Its first part holds the prices, unless a view is attached. */
 typedef struct DcxCatalog
 {
-	const char	  *name;  /* in dcx.binding, and of the schema that attach looks into */
-	const char	  *title; /* of its database */
-	const char	  *what;  /* errors call it so */
-	const char	  *kind;  /* and what a database has to be */
-	const char	  *items; /* and what is in it */
+	const char	  *name;  /* in dcx.binding; and the schema that attach looks into by default */
+	const char	  *title; /* the platform's name of its database */
+	const char	  *what;  /* what errors call it */
+	const char	  *kind;  /* what errors call a database that can be attached */
+	const char	  *items; /* what errors call the things in it */
 	int			   nparts;
 	DcxCatalogPart parts[DCX_CATALOG_MAX_PARTS];
 } DcxCatalog;
@@ -82,20 +82,20 @@ typedef enum DcxEnetworksPart
 /* The catalog that a user means, or an error (22023) that says which ones there are. */
 extern DcxCatalogId dcx_catalog_named(const text *name);
 
-/* The database of a catalog. */
+/* The database of a catalog, for dcx_remote_do(). */
 extern DcxRemote *dcx_catalog_remote(DcxCatalogId id);
 
-/* Whether our transaction had connected to it before, or to a server of it for another catalog. */
+/* Whether our transaction has connected to its server before, be it for another catalog. */
 extern bool dcx_catalog_is_in_use(DcxCatalogId id);
 
 /*
- * The binding of a part, brought up to date. The second one wants it: nothing attached is ZD007, with
- * the call that attaches as the hint.
+ * The binding of a part, up to date. The second function raises ZD007 when nothing is attached for it; the
+ * hint is the call that attaches.
  */
 extern const DcxBinding *dcx_catalog_binding(DcxCatalogId id, int part);
 extern const DcxBinding *dcx_catalog_bound(DcxCatalogId id, int part);
 
-/* The part that a catalog's prices are in: the first one, unless a view is attached for all. */
+/* The number of the part that holds a catalog's prices: the view if one is attached, else the first. */
 extern int dcx_catalog_price_part(DcxCatalogId id);
 
 /* The relations that a catalog's prices are read from. Plain values: they hold whatever is attached next. */
@@ -114,56 +114,56 @@ typedef struct DcxPriced
  */
 extern DcxPriced dcx_catalog_priced(DcxCatalogId id);
 
-/* Whether they are surely read without another server. */
+/* Whether no other server can be involved in reading them: they are plain tables or materialized views. */
 extern bool dcx_catalog_is_near(const DcxPriced *priced);
 
 /*
- * Refuses (42501) two relations that are read in one statement and belong to several roles: it runs as
- * one of them, and with the power of that one what the other has put into its table, a cast for example.
+ * Refuses (42501) two relations that belong to different roles and are read in one statement. It runs as
+ * one of them: so what the other role has put into its table, such as a cast, would run with that role's rights.
  */
 extern void dcx_catalog_check_one_owner(DcxCatalogId id, Oid relation, Oid other);
 
 /*
- * Locks them for reading, and describes them, for the exactness rule: what will be read under the
- * active snapshot, and when. One that is gone is ZD007; those of several roles are 42501.
+ * Locks them for reading, and describes for the exactness rule (snapshot.h) what is read, and under which
+ * snapshot. ZD007 when one has been dropped, 42501 when they belong to different roles.
  */
 extern void dcx_catalog_lock(const DcxPriced *priced, DcxSource *source, DcxStamp *stamp);
 
-/* Locks a part of which this is the binding; likewise. */
+/* Locks the relation of one part; ZD007 when it has been dropped. */
 extern void dcx_catalog_lock_part(const DcxBinding *binding);
 
 /*
- * Appends the first columns of a part as pricing reads them, as in "a.code::text, a.price::numeric";
- * NULL for one that the relation lacks. A column that is needed and missing is 42703, one that is
- * no number 42804.
+ * Appends the first columns of a part to a statement as pricing reads them, as in
+ * "a.code::text, a.price::numeric"; NULL for a column that the relation lacks. 42703 when a needed column
+ * is missing, 42804 when a column should be a number and is not.
  */
 extern void dcx_catalog_append_columns(StringInfo sql, const char *alias,
 									   const DcxCatalogPart *part, int ncolumns, Oid relation);
 
 /*
- * Inside a run: executes a statement that reads these relations, and returns the number of rows. A
- * remote server that cannot be reached, breaks off, or takes too long is ZD008.
+ * Inside a run: executes a statement that reads these relations, and returns the number of rows. plan: where
+ * the plan is kept; NULL: it is not. Errors as dcx_remote_do()'s.
  */
 extern uint64 dcx_catalog_select(DcxCatalogId id, const Oid *relations, int nrelations,
 								 const char *sql, DcxPlan *plan);
 
-/* The same of the first columns of one part. */
+/* The same for the first columns of one part. */
 extern uint64 dcx_catalog_select_part(DcxCatalogId id, int part, int ncolumns, Oid relation,
 									  DcxPlan *plan);
 
-/* A catalog that has nothing in it is an outage, not an empty catalog: ZD008. */
+/* Raises ZD008: a catalog without any row is taken for an outage, not for an empty catalog. */
 pg_noreturn extern void dcx_catalog_is_empty(DcxCatalogId id, Oid relation);
 
 /*
- * Refuses (42703, 42804) a relation that lacks a column which the part needs, or has it in a type
- * that is no number. The detail lists the columns found.
+ * Refuses a relation that lacks a column which the part needs (42703), or in which a column that should be
+ * a number is none (42804). The detail lists the columns found.
  */
 extern void dcx_catalog_check_columns(const DcxCatalogPart *part, Oid relation);
 
-/* All rows of a relation as an array of objects, read as its owner. Errors as above. */
+/* All rows of a relation as an array of objects, read as its owner. Errors as dcx_remote_do()'s. */
 extern Jsonb *dcx_catalog_json(DcxCatalogId id, Oid relation);
 
-/* The number of rows of the relation, as its owner. Errors as above. */
+/* The number of rows of a relation, likewise. */
 extern int64 dcx_catalog_count(DcxCatalogId id, Oid relation);
 
 #endif /* DCX_CATALOG_H */

@@ -2,9 +2,9 @@
  * check.c
  *		Everything that can be wrong, as rows.
  *
- * The areas themselves are SQL, in sql/parts/check.sql: each is given the facts and answers with what
- * is wrong in them. Here they are called one by one, so that what keeps one from answering does not
- * keep the others.
+ * Each area is a function in SQL, in sql/parts/check.sql. It is given the facts and returns what is wrong
+ * with them. They are called here one by one, each in a subtransaction: if one fails, the others still
+ * answer.
  */
 #include "postgres.h"
 
@@ -24,12 +24,12 @@
 #include "src/check/check.h"
 #include "src/check/facts.h"
 
-/* What looks at an area: a function in SQL. */
+/* An area, or a part of one, and the function in SQL that checks it. */
 typedef struct Area
 {
 	const char *name;
 	const char *function;
-	int			catalog; /* whose rows and saved book it is given as well, or none */
+	int			catalog; /* whose rows and saved book it is given, too; or NO_CATALOG */
 } Area;
 
 #define NO_CATALOG (-1)
@@ -45,9 +45,9 @@ static const Area areas[] = {{"connection", "dcx_check_connection", NO_CATALOG},
 #define LOCK_LIMIT 5000 /* ms */
 
 /*
- * Under what we look: whoever has a table locked is waited for no longer than a server is that does
- * not answer, and of floating point there are the digits that pricing knows. Until AtEOXact_GUC()
- * with the level, or the end of the transaction.
+ * The settings under which we check: a lock on a table is waited for as long as a server that does not answer, and
+ * no longer; floating point has the digits that pricing knows. They end with AtEOXact_GUC() of the level
+ * that is returned, or with the transaction.
  */
 static int
 set_options(void)
@@ -60,7 +60,7 @@ set_options(void)
 	return level;
 }
 
-/* One look. */
+/* One call of dcx_check_area(). */
 typedef struct Look
 {
 	Oid			  function; /* of the extension */
@@ -71,7 +71,7 @@ typedef struct Look
 	MemoryContext context; /* of the findings */
 } Look;
 
-/* Adds a finding, which outlives the run and the subtransaction that it is found in. */
+/* Adds a finding, in a context that outlives the run and the subtransaction. */
 static DcxFinding *
 add_finding(Look *look)
 {
@@ -90,7 +90,7 @@ add_jsonb(DcxParameters *parameters, Jsonb *value)
 	dcx_parameter(parameters, JSONBOID, value ? JsonbPGetDatum(value) : (Datum) 0, !value);
 }
 
-/* Once an area: facts and rows of one thing fail for one reason. */
+/* Reports what could not be checked, once an area: facts and rows fail for the same reason. */
 static void
 report_failure(Look *look, const char *object, const ErrorData *error)
 {
@@ -132,7 +132,7 @@ get_rows(void *argument)
 	part->rows = dcx_facts_rows(part->id, part->number);
 }
 
-/* Adds the rows of a part of the catalog; where they cannot be read, that is a finding, and NULL. */
+/* Adds the rows of a part of the catalog to the parameters; NULL and a finding if they cannot be read. */
 static void
 add_rows(Look *look, DcxParameters *parameters, int number)
 {
@@ -159,7 +159,7 @@ get_book(void *argument)
 	book->value = dcx_facts_book(book->id);
 }
 
-/* Adds the saved book; the catalog can be looked at without one. */
+/* Adds the saved book to the parameters; NULL if there is none. */
 static void
 add_book(Look *look, DcxParameters *parameters)
 {
@@ -207,7 +207,7 @@ copy_text(Look *look, const char *text)
 	return text ? MemoryContextStrdup(look->context, text) : NULL;
 }
 
-/* Calls the area's function with the facts, and what else it is to look at. */
+/* Calls the area's function with the facts, the rows and the saved book, and adds what it finds. */
 static void
 look_at(void *argument)
 {
@@ -242,7 +242,7 @@ look_at(void *argument)
 	dcx_run_end(&run);
 }
 
-/* Whether an area can say nothing of a catalog that is out of reach. */
+/* Whether an area can say nothing about a catalog that cannot be reached. */
 static bool
 is_of_catalog(const char *area)
 {
@@ -264,8 +264,8 @@ is_attached(Jsonb *facts, DcxCatalogId id)
 }
 
 /*
- * The connection's row says which catalog is out of reach. Where that area was not asked for, no rows
- * would be taken for health.
+ * Reports catalogs that cannot be reached, when only one area is checked. Area connection says it, too; but
+ * if that was not asked for, no row at all would look healthy.
  */
 static void
 report_out_of_reach(Look *look)
@@ -287,7 +287,7 @@ report_out_of_reach(Look *look)
 	}
 }
 
-/* Whether an area has nothing to look at without the facts of another one. */
+/* Whether an area cannot be checked without the facts of another one. */
 static bool
 is_needed(const char *other, const char *area)
 {
@@ -295,7 +295,7 @@ is_needed(const char *other, const char *area)
 		   (strcmp(other, "schema") == 0 && strcmp(area, "updated_at") == 0);
 }
 
-/* Reports what an area lacks: what is its own; and, where only it is asked for, what it needs. */
+/* Reports the area's facts that could not be read. alone: of other areas as well, if it needs them. */
 static void
 report_failures(Look *look, List *failures, bool alone)
 {
@@ -351,7 +351,7 @@ dcx_check_area(Oid function, const char *area)
 			report_failures(&look, failures, area != NULL);
 		}
 		look.area = &areas[i];
-		/* A catalog that is out of reach has been asked for long enough. */
+		/* A catalog that cannot be reached has been waited for already. */
 		if (look.area->catalog != NO_CATALOG && !look.reached[look.area->catalog])
 			continue;
 		error = dcx_guarded(look_at, &look);

@@ -18,8 +18,9 @@ typedef struct DcxFinding
 } DcxFinding;
 
 /*
- * Looks at an area, or at all (NULL), and returns a list of DcxFinding, all in the current memory
- * context. function: any of the extension's. An area that cannot be looked at is itself a finding.
+ * Checks an area, or all of them (NULL), and returns a list of DcxFinding, in the current memory context.
+ * function: any function of the extension. An area that cannot be checked is a finding, too. 22023 for an
+ * area that does not exist.
  */
 extern List *dcx_check_area(Oid function, const char *area);
 

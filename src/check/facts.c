@@ -1,6 +1,9 @@
 /*
  * facts.c
- *		What the checks look at, as one jsonb: what is attached, how the other server is, what is here.
+ *		What the checks look at, as one jsonb: what is attached, what the other servers say, what is here.
+ *
+ * Each fact is read in a subtransaction of its own and becomes a jsonb. So a fact that cannot be read
+ * leaves nothing half-built behind, and the others are read all the same.
  */
 #include "postgres.h"
 
@@ -389,7 +392,7 @@ gather_wallet(void *gathering)
 	((Gathering *) gathering)->fact = read_wallet();
 }
 
-/* What keeps several facts of an area from being had is one failure. */
+/* Adds a failure. Several facts of an area that fail for the same reason are one failure. */
 static void
 add_failure(Gathering *gathering, const char *area, ErrorData *error)
 {
@@ -409,7 +412,7 @@ add_failure(Gathering *gathering, const char *area, ErrorData *error)
 	gathering->failures = lappend(gathering->failures, failure);
 }
 
-/* Adds a fact. Where it cannot be had the area has a failure, and the fact has no key. */
+/* Reads a fact and adds it. If it cannot be read, the area gets a failure instead. */
 static void
 attempt(Gathering *gathering, const char *name, const char *area, void (*gather)(void *gathering))
 {

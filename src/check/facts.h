@@ -1,6 +1,6 @@
 /*
  * facts.h
- *		What the checks look at, as one jsonb: what is attached, how the other server is, what is here.
+ *		What the checks look at, as one jsonb: what is attached, what the other servers say, what is here.
  *
  *		{"library": ...,
  *		 "schema": where the extension is,
@@ -8,14 +8,14 @@
  *		 "bindings": [{"catalog", "part", "relation", "oid", "kind", "columns", "owner", "seen", ...}],
  *		 "needs": {catalog: {part: {"columns": {name: {"number", "needed"}}}}},
  *		 "catalogs": {catalog: null, or {"title", "items", "part", "server", "owner", "schema", "reached",
- *						"error", "latency_ms", "is": {...}}; of a view "behind", the server of it that is
- *						out of reach},
+ *						"error", "latency_ms", "is": {...}}; for a view "behind": its server that cannot be
+ *						reached},
  *		 "books": {catalog: null, or {"book_id", "first_seen_at", "last_seen_at", "products"}},
  *		 "local": {...}, "wallet": null, or {"doubles": [...], "expired": n, ...}}
  *
- * What cannot be known for a failure has no key: null would be a database with nothing attached. "is"
- * is of the catalog, "local" of this database: identity, role, and the tables of the schema (of all,
- * here) with columns, keys and triggers.
+ * A fact that could not be read has no key; null means that nothing is attached. "is" is the catalog's
+ * identity (identity.h), "local" is this database's: who it is, the role, and the tables of the schema (here:
+ * of all schemas) with columns, keys and triggers.
  */
 #ifndef DCX_FACTS_H
 #define DCX_FACTS_H
@@ -26,7 +26,7 @@
 
 #include "src/catalog/catalog.h"
 
-/* Facts that could not be had, and the area of the checks that is about them. */
+/* A fact that could not be read, and the area of the checks that it belongs to. */
 typedef struct DcxFactsFailure
 {
 	const char *area;
@@ -34,24 +34,25 @@ typedef struct DcxFactsFailure
 } DcxFactsFailure;
 
 /*
- * All of it, in the current memory context. schema: where the extension is; reached: which catalogs are there to be read;
- * failures: a DcxFactsFailure for what is not in it, since this database is not in order.
+ * Reads all facts, in the current memory context. schema: where the extension is. reached: which catalogs
+ * are attached and can be read. failures: a DcxFactsFailure for each fact that could not be read, since
+ * something in this database is not in order.
  */
 extern Jsonb *dcx_facts_gather(const char *schema, bool reached[DCX_CATALOGS], List **failures);
 
 /*
- * The tables of the catalog, without what is of this moment. ZD007 where nothing is attached, ZD008
- * where it cannot be reached.
+ * The tables of a catalog with columns and keys; without rights and triggers, which belong to a role and a
+ * moment. ZD007 when nothing is attached, ZD008 when the catalog cannot be reached.
  */
 extern Jsonb *dcx_facts_schema(DcxCatalogId id);
 
-/* The relation that is attached for a part of a catalog; InvalidOid where there is none. */
+/* The relation that is attached for a part of a catalog; InvalidOid when there is none. */
 extern Oid dcx_facts_relation(DcxCatalogId id, int part);
 
-/* The rows of a part of a catalog as an array of objects; NULL where it is not attached. */
+/* The rows of a part of a catalog as an array of objects; NULL when it is not attached. */
 extern Jsonb *dcx_facts_rows(DcxCatalogId id, int part);
 
-/* The newest saved book of a catalog, with costs; NULL where there is none. */
+/* The newest saved book of a catalog, with costs; NULL when there is none. */
 extern Jsonb *dcx_facts_book(DcxCatalogId id);
 
 #endif /* DCX_FACTS_H */

@@ -2,8 +2,8 @@
  * maintain.c
  *		What a scheduler calls, every few minutes.
  *
- * Tasks that do not depend on each other: one that fails says so, and the others are done. All in
- * one transaction, so what takes locks is short, and comes late.
+ * The tasks do not depend on each other. Each runs in a subtransaction: one that fails is reported, and
+ * the others are done all the same. All of it is one transaction, so a task that takes locks comes late and is short.
  */
 #include "postgres.h"
 
@@ -27,7 +27,7 @@
 #include "src/wallet/ledger_tables.h"
 #include "src/wallet/wallet.h"
 
-/* A task at work. */
+/* A task that runs. */
 typedef struct Task
 {
 	ReturnSetInfo *result;
@@ -49,7 +49,7 @@ put_task(const Task *task, const char *what)
 	tuplestore_putvalues(task->result->setResult, task->result->setDesc, values, nulls);
 }
 
-/* False where the catalog cannot be reached. */
+/* Runs a task, and reports if it fails. False when that was because a catalog cannot be reached. */
 static bool
 perform(Task *task, const char *name, void (*work)(void *task))
 {
@@ -124,8 +124,8 @@ analyze_part(void *argument)
 }
 
 /*
- * Only what their accounts have passed over already: so no wallet has to be locked, and no money
- * moves. An expired hold holds nothing, marked or not.
+ * Marks holds as expired. Only those that their account already counts as expired: so no wallet has to be
+ * locked, and no money moves. An expired hold holds nothing, marked or not.
  */
 static void
 mark_expired(void *task)

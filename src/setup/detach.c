@@ -2,8 +2,8 @@
  * detach.c
  *		Detaches a catalog or the wallets: removes the bindings, and drops what attach made.
  *
- * What attach made stands in dcx.binding. A relation that was there before is let go, and a server or
- * a schema that something else uses is kept. Everything runs as the caller.
+ * dcx.binding says what attach made. A relation that was there before stays, and so does a server or a
+ * schema that something else uses. Everything runs as the caller.
  */
 #include "postgres.h"
 
@@ -23,7 +23,7 @@
 #include "src/remote/foreign.h"
 #include "src/wallet/attach_wallet.h"
 
-/* Puts a row into the result: what was dropped, or let go. */
+/* Puts a row into the result: an object that was dropped, or the binding that was removed. */
 static void
 put_removed(FunctionCallInfo fcinfo, const char *object)
 {
@@ -79,7 +79,7 @@ schema_is_used(Oid schema)
 							 NULL) > 0;
 }
 
-/* Drops what attach made for the catalog as a whole, as far as nothing else uses it. */
+/* Drops server, mapping and schema if attach made them and nothing else uses them. */
 static void
 drop_surroundings(FunctionCallInfo fcinfo, const DcxBound *bound, Oid owner, Oid server, Oid schema)
 {
@@ -114,7 +114,7 @@ drop_surroundings(FunctionCallInfo fcinfo, const DcxBound *bound, Oid owner, Oid
 	}
 }
 
-/* Undoes one binding: a relation that attach made is dropped, any other is let go. */
+/* Undoes one binding: drops a relation that attach made, and leaves any other. */
 static void
 undo_binding(FunctionCallInfo fcinfo, const DcxBound *bound)
 {

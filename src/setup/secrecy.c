@@ -1,6 +1,9 @@
 /*
  * secrecy.c
- *		Keeps the text of a statement that holds a password out of the server log, where the caller may.
+ *		Keeps the text of a statement that holds a password out of the server log, if the caller may.
+ *
+ * Three ways: settings until the end of the transaction; another text for the statement that runs; and a
+ * hook that turns off the lines which PostgreSQL logs after the transaction has ended.
  */
 #include "postgres.h"
 
@@ -13,10 +16,10 @@
 
 #include "src/setup/secrecy.h"
 
-/* What stands in the statement's place. */
+/* What is shown instead of the statement. */
 #define NOT_SHOWN "<dcx_attach by a connection string: the statement is not shown>"
 
-/* The client's message that called us, and what of its logging the caller may stop. */
+/* The client's message that called us, and which settings about its logging the caller may set. */
 static struct
 {
 	TimestampTz message;	 /* when it came, which tells it from the next one; 0: none */
@@ -35,8 +38,8 @@ may_set(const char *setting)
 }
 
 /*
- * Sets a setting that not everybody may set, until the end of the transaction. One that this server
- * does not have, since its library is not loaded, is left alone.
+ * Sets a setting until the end of the transaction, if the caller may set it. One that does not exist here,
+ * since its library is not loaded, is left alone.
  */
 static void
 set_if_allowed(const char *setting, const char *value)
@@ -60,9 +63,9 @@ begins(const char *text, const char *with)
 }
 
 /*
- * Whether what is about to be logged is the text of the statement that called us, and all that has it
- * logged is the caller's to stop. In a statement of its own PostgreSQL logs the duration when the
- * transaction is over, and with it every setting we could have made for the transaction.
+ * Whether a message shows the statement that called us, and the caller may set all settings that have it
+ * logged. PostgreSQL logs the duration of a single statement when its transaction has ended: then the
+ * settings that we made for the transaction count no more.
  */
 static bool
 is_hidden(const ErrorData *edata)
@@ -77,7 +80,7 @@ is_hidden(const ErrorData *edata)
 	return hidden.plan && begins(edata->message_id, "duration: %.3f ms  plan:");
 }
 
-/* Turns a message off, as a hook may; no other hook is shown it then. */
+/* The hook: turns a message off, and does not show it to other hooks. */
 static void
 hide_statement(ErrorData *edata)
 {
@@ -94,7 +97,7 @@ dcx_secrecy_init(void)
 	emit_log_hook = hide_statement;
 }
 
-/* Others see the statement while it runs, and as the last one of the session when it is idle. */
+/* pg_stat_activity shows the statement while it runs, and afterwards as the last one of the session. */
 static void
 hide_activity(void)
 {
@@ -115,7 +118,7 @@ dcx_secrecy_begin(void)
 	hidden.transaction = may_set("log_transaction_sample_rate");
 	hidden.plan = may_set("auto_explain.log_min_duration");
 
-	/* For what logs in a later message of the transaction: a cursor that is fetched from, or closed. */
+	/* For later messages of the transaction, which fetch from a cursor or close it. */
 	set_if_allowed("log_min_duration_statement", "-1");
 	set_if_allowed("log_min_duration_sample", "-1");
 	set_if_allowed("auto_explain.log_min_duration", "-1");
@@ -136,8 +139,9 @@ void
 dcx_secrecy_end(ErrorContextCallback *callers)
 {
 	/*
-	 * What called us may fail after we are done, and its context be the text of a statement in a
-	 * function, or the parameters. (Our own errors have no such context, and keep their details.)
+	 * The statement that called us may still fail. The context of its error can be the text of a statement in
+	 * a function, or parameters: terse leaves that out. (Our own errors have no context, and keep their
+	 * details.)
 	 */
 	set_if_allowed("log_error_verbosity", "terse");
 	error_context_stack = callers;

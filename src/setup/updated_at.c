@@ -2,9 +2,9 @@
  * updated_at.c
  *		The trigger that keeps "updatedAt", which Prisma sets in its client only.
  *
- * dcx_set_updated_at() is a BEFORE UPDATE row trigger. A row that changes gets the transaction's
- * time, never an earlier one than it had; a row that does not change, or an update of nothing but
- * the column itself, is left alone.
+ * dcx_set_updated_at() is a BEFORE UPDATE row trigger. A row that changes gets the transaction's time, but
+ * never an earlier one than it had. A row that does not change is left alone; so is one in which only the
+ * column itself changes.
  */
 #include "postgres.h"
 
@@ -31,14 +31,17 @@
 #include "src/base/query.h"
 #include "src/base/relation.h"
 
-/* The column where the trigger's argument names no other. */
+/* The column, unless the trigger's argument names another one. */
 #define DEFAULT_COLUMN "updatedAt"
 
-/* Triggers of one kind fire in the order of their names; z's are added where this is not last, or taken. */
+/*
+ * Triggers of one kind fire in the order of their names, and ours has to be the last. If another name
+ * comes after this one, or it is taken, z's are put before it.
+ */
 #define TRIGGER_NAME	 "zzz_dcx_updated_at"
 #define TRIGGER_NAME_MAX 40
 
-/* The column of the relation that a trigger's FmgrInfo is for; lives as long as that. */
+/* The column of the relation that a trigger was called for last; kept in its FmgrInfo. */
 typedef struct UpdatedAtColumn
 {
 	Oid		   relation;
@@ -120,7 +123,7 @@ find_trigger_column(TriggerData *trigger)
 					DEFAULT_COLUMN));
 }
 
-/* The same, found once a statement and relation. */
+/* The same, but found only once for each statement and relation. */
 static AttrNumber
 get_trigger_column(FunctionCallInfo fcinfo)
 {
@@ -184,9 +187,9 @@ replace_value(TriggerData *trigger, AttrNumber attnum, Datum value)
 }
 
 /*
- * The time to set: the transaction's, in the column's precision, or the row's own where that is
- * later. timestamp holds UTC, as Prisma has it, whatever the session's time zone: its value is
- * then the same number as timestamptz's.
+ * The time to set: the transaction's, in the column's precision; or the row's own if that is later. A
+ * column of type timestamp holds UTC, as Prisma writes it, whatever the session's time zone. So its value
+ * is the same number as that of a timestamptz.
  */
 static Datum
 new_time(Form_pg_attribute attribute, Datum old_time, bool old_null)
@@ -216,7 +219,7 @@ dcx_set_updated_at(PG_FUNCTION_ARGS)
 	attnum = get_trigger_column(fcinfo);
 	tupdesc = RelationGetDescr(trigger->tg_relation);
 
-	/* The slots hold the two rows taken apart; the executor keeps them so between triggers. */
+	/* Puts all columns of the two rows into their slots, where the next trigger finds them, too. */
 	slot_getallattrs(trigger->tg_trigslot);
 	slot_getallattrs(trigger->tg_newslot);
 	if (!row_changes(tupdesc, trigger->tg_trigslot, trigger->tg_newslot, attnum))
@@ -253,8 +256,9 @@ find_targets(Oid schema, Oid relation, Oid function)
 	values[3] = CStringGetTextDatum(DEFAULT_COLUMN);
 
 	/*
-	 * A partition has the trigger from its parent, where that is a target too. Ours is known by its
-	 * function, whatever it is called, and keeps the column in every update, as the checks have it.
+	 * A partition gets the trigger from its parent if that is a target, too. Our trigger is recognized
+	 * by its function, whatever its name is. It counts if it fires at every update: the checks (identity.c)
+	 * have the same rule.
 	 */
 	n = dcx_query_execute(
 		"SELECT c.oid, a.atttypid, ours.tgname, ours.tgenabled IN ('O', 'A'), others.last"
@@ -295,8 +299,8 @@ find_targets(Oid schema, Oid relation, Oid function)
 }
 
 /*
- * Whether a trigger that was just made calls our function: who owns its schema can rename that, and
- * another one to its name.
+ * Whether a trigger that was just made calls our function. The owner of the function's schema could have
+ * renamed it meanwhile, and another schema to its name.
  */
 static bool
 calls(Oid relation, const char *trigger, Oid function)
@@ -340,7 +344,7 @@ create_trigger(Target *target, Oid function)
 	dcx_query_utility((Node *) statement);
 	dcx_run_end(&run);
 
-	/* Nothing of that name may be locked, where it is another table that got the trigger. */
+	/* The command has locked the table that it found by its name: that could be another one. */
 	LockRelationOid(target->relation, AccessShareLock);
 	if (!calls(target->relation, target->trigger, function))
 		dcx_names_moved(psprintf("Trigger \"%s\" of %s does not call the dcx_set_updated_at() of "
@@ -349,7 +353,7 @@ create_trigger(Target *target, Oid function)
 								 dcx_relation_name(target->relation)));
 }
 
-/* Gives a table the trigger where it lacks it; returns what there is to say about it. */
+/* Gives a table the trigger, unless it has it; returns what there is to say about it. */
 static const char *
 attach_target(Target *target, Oid function)
 {
