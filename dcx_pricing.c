@@ -12,7 +12,7 @@
  *		src/wallet		moves money: wallets, holds, the ledger
  *		src/price		prices a VM, network services, an order, an inventory
  *		src/book		price books: read from a catalog, saved, chosen
- *		src/catalog		which relations the catalogs' tables are
+ *		src/catalog		which relations the catalogs' tables are, and who another server is
  *		src/remote		other servers: how they are reached, and how long we wait
  *		src/base		PostgreSQL: statements, relations, snapshots; and exact decimals
  *

@@ -8,12 +8,12 @@
 #include "postgres.h"
 
 #include "catalog/pg_class.h"
-#include "fmgr.h"
 #include "foreign/foreign.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
 #include "src/base/errcodes.h"
+#include "src/base/json.h"
 #include "src/base/query.h"
 #include "src/base/relation.h"
 #include "src/remote/place.h"
@@ -170,7 +170,5 @@ dcx_reach_rows(Oid relation)
 				errcode(DCX_ERRCODE_UNREACHABLE),
 				errmsg("%s cannot be read", dcx_relation_name(relation)),
 				errdetail("%s", dcx_reach_sentence(probe.error)));
-	return DatumGetJsonbP(
-		DirectFunctionCall1(jsonb_in,
-							CStringGetDatum(psprintf("[%s]", probe.answer ? probe.answer : ""))));
+	return dcx_json_parse(psprintf("[%s]", probe.answer ? probe.answer : ""));
 }

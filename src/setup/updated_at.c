@@ -335,8 +335,8 @@ create_trigger(Target *target, Oid function)
 	statement->relation = makeRangeVar(get_namespace_name(get_rel_namespace(target->relation)),
 									   get_rel_name(target->relation),
 									   -1);
-	statement->funcname = list_make2(makeString(get_namespace_name(get_func_namespace(function))),
-									 makeString(get_func_name(function)));
+	statement->funcname =
+		list_make2(makeString(dcx_extension_schema(function)), makeString(get_func_name(function)));
 	statement->row = true;
 	statement->timing = TRIGGER_TYPE_BEFORE;
 	statement->events = TRIGGER_TYPE_UPDATE;

@@ -618,7 +618,7 @@ CONF
 		}
 		cmp_ok($session->value(q{SELECT count(*) FROM pg_stat_statements WHERE query ILIKE '%dcx_attach_aas%'}),
 			'>', 2, 'it has the calls');
-		cmp_ok($session->value(q{SELECT count(*) FROM pg_stat_statements WHERE query ILIKE '%dcx\_remote%'}),
+		cmp_ok($session->value(q{SELECT count(*) FROM pg_stat_statements WHERE query ILIKE '%count(*) FROM target.products%'}),
 			'>', 0, 'and what happens inside');
 		is( $session->value(q{SELECT query FROM pg_stat_statements WHERE query ~* 'Kq7zz|Vw9yy|Xt5uu|Rb3ss|Lm1nn'}),
 			'', 'and no password');
