@@ -1,6 +1,9 @@
 /*
  * extension.c
- *		The functions of the extension, for our own use: found so that nobody else's is taken for one.
+ *		Finds the extension's own schema and functions, so that C code can use them.
+ *
+ * The functions are called directly, not by a statement: no name has to be resolved, and no right is
+ * needed.
  */
 #include "postgres.h"
 
@@ -49,7 +52,7 @@ dcx_extension_function(Oid function, const char *name, int nargs, const Oid *typ
 	return found;
 }
 
-/* The rows of a function in SQL; the caller drops the slot. */
+/* Calls a function in SQL that returns rows. Returns a slot for them, which the caller drops; or NULL. */
 static TupleTableSlot *
 call(Oid function, const DcxParameters *parameters, ReturnSetInfo *result)
 {

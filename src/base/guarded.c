@@ -1,6 +1,8 @@
 /*
  * guarded.c
  *		Work whose failure is a result, and not the end of the statement.
+ *
+ * The work runs in a subtransaction, as a block with EXCEPTION does in PL/pgSQL.
  */
 #include "postgres.h"
 

@@ -9,6 +9,7 @@
 
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_foreign_server.h"
 #include "fmgr.h"
 #include "foreign/foreign.h"
 #include "funcapi.h"

@@ -5,6 +5,9 @@
 #ifndef DCX_IMPORT_H
 #define DCX_IMPORT_H
 
+#include "lib/stringinfo.h"
+#include "nodes/pg_list.h"
+
 #include "src/catalog/catalog.h"
 #include "src/remote/foreign.h"
 
