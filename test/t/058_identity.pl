@@ -1,5 +1,5 @@
-# What attach asks of another server, and what that may answer, whoever runs it. And what attach does to this database:
-# event triggers see it.
+# What another server may answer when attach asks it who it is, whoever runs it. What attach does to this database, which
+# event triggers see. And who may ask at all.
 use strict;
 use warnings;
 
@@ -41,13 +41,15 @@ GRANT USAGE ON SCHEMA lies TO aas_reader;
 GRANT SELECT ON ALL TABLES IN SCHEMA public, lies TO aas_reader
 SQL
 
+my $liar = session($aas, database => 'lying');
+
 # What it answers from now on: an expression of jsonb, or of text, in which $1 is the truth.
 sub answers
 {
 	my ($expression) = @_;
 
-	$aas->safe_psql('lying', 'DELETE FROM lies.lie');
-	$aas->safe_psql('lying', "INSERT INTO lies.lie VALUES (\$lie\$$expression\$lie\$)") if defined $expression;
+	$liar->value('DELETE FROM lies.lie');
+	$liar->value("INSERT INTO lies.lie VALUES (\$lie\$$expression\$lie\$)") if defined $expression;
 }
 
 # A value of the answer is another one.
@@ -303,6 +305,6 @@ SQL
 	$operator->close;
 };
 
-$super->close;
+$_->close for $super, $liar;
 $_->stop for $main, $aas;
 done_testing();
