@@ -23,9 +23,9 @@ dcx_told_to_stop(const ErrorData *error)
 ErrorData *
 dcx_guarded(void (*work)(void *argument), void *argument)
 {
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	DcxNamesState names = dcx_names_state();
+	MemoryContext		   context = CurrentMemoryContext;
+	ResourceOwner		   owner = CurrentResourceOwner;
+	volatile DcxNamesState names = dcx_names_state();
 	ErrorData *volatile error = NULL;
 
 	BeginInternalSubTransaction(NULL);

@@ -221,8 +221,8 @@ static uint64
 execute_plan(DcxPlan *plan, const char *sql, DcxParameters *parameters, bool read_only,
 			 Portal *cursor)
 {
-	DcxNamesState	outer = dcx_names_state();
-	volatile uint64 n = 0;
+	volatile DcxNamesState outer = dcx_names_state();
+	volatile uint64		   n = 0;
 
 	dcx_names_check(sql);
 	PG_TRY();
@@ -261,8 +261,8 @@ dcx_query_open(DcxPlan *plan, const char *sql, DcxParameters *parameters)
 uint64
 dcx_query_fetch(void *cursor)
 {
-	DcxNamesState outer = dcx_names_state();
-	uint64		  nrows;
+	volatile DcxNamesState outer = dcx_names_state();
+	uint64				   nrows;
 
 	SPI_cursor_fetch(cursor, true, FETCH_ALL);
 	nrows = SPI_processed;
@@ -408,9 +408,9 @@ dcx_query_time(uint64 row, int column)
 void
 dcx_query_into(ReturnSetInfo *result, const char *sql, const DcxParameters *parameters)
 {
-	SPIExecuteOptions options = {0};
-	DcxNamesState	  outer = dcx_names_state();
-	volatile int	  code = 0;
+	SPIExecuteOptions	   options = {0};
+	volatile DcxNamesState outer = dcx_names_state();
+	volatile int		   code = 0;
 
 	options.read_only = true;
 	options.params = makeParamList(parameters->n);
@@ -447,8 +447,8 @@ dcx_query_into(ReturnSetInfo *result, const char *sql, const DcxParameters *para
 uint64
 dcx_query_execute(const char *sql, int nargs, const Oid *types, Datum *values, const char *nulls)
 {
-	DcxNamesState outer = dcx_names_state();
-	volatile int  result = 0;
+	volatile DcxNamesState outer = dcx_names_state();
+	volatile int		   result = 0;
 
 	dcx_names_check(sql);
 	PG_TRY();

@@ -430,9 +430,9 @@ may_survive(const Shelf *shelf)
 static bool
 load_from_afar(Shelf *shelf)
 {
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	DcxNamesState names = dcx_names_state();
+	MemoryContext		   context = CurrentMemoryContext;
+	ResourceOwner		   owner = CurrentResourceOwner;
+	volatile DcxNamesState names = dcx_names_state();
 	ErrorData *volatile error = NULL;
 	bool subtransaction;
 
