@@ -1,8 +1,11 @@
 # dcx_pricing
 #
 #   make && make install && make installcheck   the PGXS way, against any running server
-#   make demo, psql, stop, test, bench          a throwaway cluster of our own (test/cluster)
+#   make demo, psql, stop                       a throwaway cluster to look around in (test/cluster)
+#   make check, test, coverage, cassert, valgrind, bench    throwaway clusters for tests
 #   make format, check-format, arrows           the source itself (.ci/run runs the last two)
+#
+# make V=1 shows the compiler's whole command lines.
 
 EXTENSION = dcx_pricing
 MODULE_big = $(EXTENSION)
@@ -51,16 +54,46 @@ REGRESS = fixtures attach vm bookjson network services pricebook saved large_boo
 REGRESS_OPTS = --inputdir=test
 ISOLATION = $(sort $(notdir $(basename $(wildcard test/specs/*_race.spec))))
 ISOLATION_OPTS = --inputdir=test --outputdir=.
-# PGXS runs these in installcheck where TAP_TESTS is set. Only test/cluster sets it: they start servers of their own.
-PROVE_TESTS = test/t/*.pl
+
+# Only test/cluster sets TAP_TESTS: these start servers of their own, several at a time. The longest come first, so that
+# the last to end is a short one.
+long_tests = $(wildcard $(patsubst %,test/t/%.pl,048_check_aside 022_secrets 041_outage_midway 045_check 043_parallel \
+	010_exactness_stress 053_enetworks 020_two_clusters 056_hangs 012_saved_stress 049_check_large))
+PROVE_TESTS = $(long_tests) $(filter-out $(long_tests),$(wildcard test/t/*.pl))
 
 # `make demo` and `make test` work before there is any PostgreSQL; the rest says what it lacks. pg_config and PGXS
 # come with Debian's client packages already, so it is the server's headers that tell.
 PG_CONFIG ?= pg_config
-ifneq ($(wildcard $(shell $(PG_CONFIG) --includedir-server 2>/dev/null)/postgres.h),)
+ifeq ($(MAKECMDGOALS),check)
+# PGXS has a target check as well, which only says that there is none.
+else ifneq ($(wildcard $(shell $(PG_CONFIG) --includedir-server 2>/dev/null)/postgres.h),)
 override autodepend := yes
+NO_INSTALLCHECK = 1
 PGXS := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)
+
+# A line per file instead of the whole command. `make -s` prints none.
+ifndef V
+brief = $(if $(findstring s,$(firstword -$(MAKEFLAGS))),@,@echo '$(1)';)
+$(eval COMPILE.c = $$(call brief,CC $$<)$(value COMPILE.c))
+$(eval COMPILE.c.bc = $$(call brief,BC $$<)$(value COMPILE.c.bc))
+$(eval LINK.shared = $$(call brief,LD $$@)$(value LINK.shared))
+endif
+
+# In place of PGXS's own, which does not say what it needs and leaves databases and roles behind. All kinds run and what
+# they made is removed, also where a test fails. TAP tests have servers of their own.
+installcheck:
+ifneq ($(strip $(REGRESS) $(ISOLATION)),)
+	@PATH='$(bindir)':"$$PATH" test/server ready
+	@failed=0; \
+	$(if $(strip $(REGRESS)),{ $(pg_regress_installcheck) $(REGRESS_OPTS) $(REGRESS); } || failed=1;) \
+	$(if $(strip $(ISOLATION)),{ $(pg_isolation_regress_installcheck) $(ISOLATION_OPTS) $(ISOLATION); } || failed=1;) \
+	PATH='$(bindir)':"$$PATH" test/server clean $(CONTRIB_TESTDB) $(ISOLATION_TESTDB); \
+	exit $$failed
+endif
+ifdef TAP_TESTS
+	$(prove_installcheck)
+endif
 else
 all install uninstall installcheck clean:
 	@echo "$(PG_CONFIG) does not lead to a PostgreSQL with server headers (postgresql-server-dev-NN)." >&2
@@ -70,12 +103,17 @@ endif
 
 # The Makefile too: the order of the parts is here.
 $(base_script): $(part_files) $(EXTENSION).control Makefile
-	{ printf '%s\n' '\echo Use "CREATE EXTENSION $(EXTENSION)" to load this file. \quit' '$(path)' ''; cat $(part_files); } >$@
+	$(call brief,SQL $@){ printf '%s\n' '\echo Use "CREATE EXTENSION $(EXTENSION)" to load this file. \quit' '$(path)' ''; \
+		cat $(part_files); } >$@
 
-.PHONY: demo psql stop test bench format check-format arrows
+.PHONY: installcheck demo psql stop check test coverage cassert valgrind bench format check-format arrows
 
-demo psql stop test:
+demo stop test coverage cassert valgrind $(filter check,$(MAKECMDGOALS)):
 	@test/cluster $@
+
+# make psql ARGS='-c "SELECT 1"'
+psql:
+	@test/cluster psql $(ARGS)
 
 bench:
 	@test/cluster run test/bench/run
