@@ -49,17 +49,18 @@ unqualified := $(shell grep -inE '^(CREATE|ALTER|DROP|COMMENT|GRANT|REVOKE) ' /d
 $(if $(pathless),$(error $(pathless): has to begin with $(path)))
 $(if $(unqualified),$(error $(unqualified): names an object without @extschema@))
 
-REGRESS = fixtures attach vm bookjson network services pricebook saved large_books history margin inventory outage \
+# What the environment says is the choice of whoever types it: REGRESS="fixtures attach vm" ISOLATION= make check.
+REGRESS ?= fixtures attach vm bookjson network services pricebook saved large_books history margin inventory outage \
 	wallet ledger movement hold reserve request order updated_at check check_network privileges shapes
 REGRESS_OPTS = --inputdir=test
-ISOLATION = $(sort $(notdir $(basename $(wildcard test/specs/*_race.spec))))
+ISOLATION ?= $(sort $(notdir $(basename $(wildcard test/specs/*_race.spec))))
 ISOLATION_OPTS = --inputdir=test --outputdir=.
 
 # Only test/cluster sets TAP_TESTS: these start servers of their own, several at a time. The longest come first, so that
 # the last to end is a short one.
 long_tests = $(wildcard $(patsubst %,test/t/%.pl,048_check_aside 022_secrets 041_outage_midway 045_check 043_parallel \
 	010_exactness_stress 053_enetworks 020_two_clusters 056_hangs 012_saved_stress 049_check_large))
-PROVE_TESTS = $(long_tests) $(filter-out $(long_tests),$(wildcard test/t/*.pl))
+PROVE_TESTS ?= $(long_tests) $(filter-out $(long_tests),$(wildcard test/t/*.pl))
 
 # `make demo` and `make test` work before there is any PostgreSQL; the rest says what it lacks. pg_config and PGXS
 # come with Debian's client packages already, so it is the server's headers that tell.
