@@ -59,7 +59,7 @@ subtest 'restored onto a server without the library' => sub {
 	my $with = $path ? $super->value("SHOW $path") : '';
 	my $node = PostgreSQL::Test::Cluster->new('bare');
 
-	$node->init;
+	$node->init(extra => [ '--username', 'postgres' ]);
 	$node->append_conf('postgresql.conf', ($path // '') eq 'extension_destdir' ? "$path = ''" : "$path = '\$system'") if $path;
 	$node->append_conf('postgresql.conf', q{dynamic_library_path = '$libdir'});
 	$node->start;
