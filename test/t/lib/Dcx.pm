@@ -36,7 +36,7 @@ sub new_node
 	my ($name, %params) = @_;
 	my $node = PostgreSQL::Test::Cluster->new($name);
 
-	$node->init(extra => [ '--username', 'postgres' ], %{ $params{init} // {} });
+	$node->init(extra => [ '--username', 'postgres', '--encoding', 'UTF8' ], %{ $params{init} // {} });
 	$node->append_conf('postgresql.conf', "log_statement = none\n" . ($params{conf} // ''));
 	unlink $node->data_dir . '/pg_hba.conf';
 	$node->append_conf('pg_hba.conf', "local all,replication all trust\nhost all all 127.0.0.1/32 scram-sha-256\n");
