@@ -160,10 +160,12 @@ my @writes = (
 	q{TRUNCATE own.wallets},
 	q{UPDATE aas.products SET price = price + 1});
 
-# A balance or a price that is read must be the one that a statement reads.
+# A balance or a price that is read must be the one that a statement reads; unless the name means another table than the
+# attached one by now, which a rename leaves attached.
+my ($wallets, $products) = map { $super->value("SELECT '$_'::regclass::oid") } 'own.wallets', 'aas.products';
 my @reads = (
-	q{SELECT 'WRONG READ', dcx_wallet_balance('a') WHERE dcx_wallet_balance('a') <> (SELECT round(balance::text::numeric, 6) FROM own.wallets WHERE org::text = 'a')},
-	q{SELECT 'WRONG READ', dcx_product_cost('RAM_GB') WHERE dcx_product_cost('RAM_GB') <> (SELECT price::text::numeric FROM aas.products WHERE code::text = 'RAM_GB')});
+	qq{SELECT 'WRONG READ', dcx_wallet_balance('a') WHERE 'own.wallets'::regclass = $wallets AND dcx_wallet_balance('a') <> (SELECT round(balance::text::numeric, 6) FROM own.wallets WHERE org::text = 'a')},
+	qq{SELECT 'WRONG READ', dcx_product_cost('RAM_GB') WHERE 'aas.products'::regclass = $products AND dcx_product_cost('RAM_GB') <> (SELECT price::text::numeric FROM aas.products WHERE code::text = 'RAM_GB')});
 
 # --------------------------------------------------------------------------------------------------
 # How tables are altered. %t: the table, %n: its name, %c and %d: columns, %k: the key's columns, %y: a type
