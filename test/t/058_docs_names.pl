@@ -1,5 +1,5 @@
-# What the docs point at is there: the file and heading of every link, and in architecture.md every test and module that
-# it names. Reads files only.
+# What the docs point at exists: the file and heading of every link on every page, docs/reference.md included, and every
+# test and module that architecture.md names. Reads files only.
 use strict;
 use warnings;
 
@@ -37,7 +37,7 @@ for my $page (grep { -e } glob '*.md docs/*.md')
 
 		push @dead, $link unless -e $target && ($anchor eq '' || anchors($target)->{$anchor});
 	}
-	is("@dead", '', "$page: its links lead somewhere");
+	is("@dead", '', "$page: every link has a target");
 }
 
 my $architecture = slurp_file('docs/architecture.md');
@@ -57,6 +57,6 @@ for my $tests ($architecture =~ /Tests?: ((?:`\w+`[^.`]*)+)/g)
 {
 	push @missing, grep { !/^\d|_race$/ && !-e "test/sql/$_.sql" } $tests =~ /`(\w+)`/g;
 }
-is("@missing", '', 'docs/architecture.md: the tests and modules that it names are there');
+is("@missing", '', 'docs/architecture.md: the tests and modules that it names exist');
 
 done_testing();
