@@ -293,8 +293,8 @@ test('40001 reaches Prisma as itself', async () => {
   }, { isolationLevel: 'RepeatableRead' }), (error) => clients.Prisma.state(error) === '40001');
 });
 
-// The TypeScript of the README and of docs/wallet.md, as JavaScript.
-const [replaced, orders, withPrisma] = [process.env.README, process.env.WALLET]
+// The TypeScript of the README, docs/pricing.md and docs/wallet.md, as JavaScript.
+const [replaced, priceWithPrisma, price, orders, withPrisma] = [process.env.README, process.env.PRICING, process.env.WALLET]
   .flatMap((page) => readFileSync(page, 'utf8').match(/(?<=^```ts\n).*?(?=^```$)/gms))
   .map((source) => createJiti(import.meta.url).transform({ source, ts: true, async: true }));
 
@@ -308,6 +308,13 @@ test('the README: what it replaces', async () => {
   assert.equal(before, 376);
   assert.deepEqual([typeof held.hold_id, held.cost, held.available], ['string', '376.00', '248.00']);
   await main.query(`UPDATE "OrganisationWallet" SET balance = 1000 WHERE "organisationId" = 'org-acme'`);
+});
+
+test('the docs: a price', async () => {
+  const vm = { cpu: '1GHZ', cpus: 2, ram: 4, storage: 'STANDARD', gb: 40 };
+  const cost = await (await run(priceWithPrisma, 'priceWithPrisma', { prisma })).priceWithPrisma(vm);
+  assert.equal(cost.toFixed(2), '376.00');
+  assert.deepEqual(await run(price, 'cost', { main }), { cost: '376.00' });
 });
 
 // A pool whose clients run, in the place of the first statement that the pattern matches, what replace() makes of it.

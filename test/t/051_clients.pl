@@ -1,4 +1,5 @@
-# node-postgres, Prisma and postgres.js against a real server: test/clients. Skipped where there is no Node.js that runs them.
+# node-postgres, Prisma and postgres.js against a real server: test/clients. Skipped if there is no Node.js that can run
+# them.
 use strict;
 use warnings;
 use Cwd qw(abs_path);
@@ -9,7 +10,7 @@ use Test::More;
 my ($major) = (`node --version 2>&1` // '') =~ /^v(\d+)/;
 plan skip_all => 'needs Node.js 20 and npm' unless $major && $major >= 20 && `npm --version 2>&1` =~ /^\d/;
 
-my %page = map { $_ => abs_path($_) } 'README.md', 'docs/setup.md', 'docs/wallet.md';
+my %page = map { $_ => abs_path($_) } 'README.md', 'docs/setup.md', 'docs/pricing.md', 'docs/wallet.md';
 my $dir = PostgreSQL::Test::Utils::tempdir;
 system_or_bail('cp', glob('test/clients/*'), $dir);
 plan skip_all => 'the packages cannot be installed'
@@ -46,6 +47,7 @@ $ENV{MAIN_URL} = "postgresql://main_app:main_secret\@$host/$main";
 $ENV{FINANCE_URL} = "postgresql://finance:finance_secret\@$host/$main";
 $ENV{AAS_URL} = $aas_url;
 $ENV{README} = $page{'README.md'};
+$ENV{PRICING} = $page{'docs/pricing.md'};
 $ENV{WALLET} = $page{'docs/wallet.md'};
 my $output = `cd '$dir' && node --test --test-reporter=tap clients.test.mjs 2>&1`;
 my @results = $output =~ /^((?:not )?ok) \d+ - (.*)$/mg;
