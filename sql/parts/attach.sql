@@ -45,7 +45,7 @@ without it.
 Arguments:
   source: as of dcx_attach_aas.
   schema: as of dcx_attach_aas.
-  prices: the name of one view that stands for the three tables, in the remote schema or in the local one. Its columns
+  prices: the name of one view in place of the three tables, in the remote schema or in the local one. Its columns
     are code, title, provider, active, min_mbps, max_mbps, fixed_price, price_per_mbps and, if there, cost. NULL: the
     tables themselves.
 Returns: one row per attached table.
@@ -63,12 +63,12 @@ CREATE FUNCTION @extschema@.dcx_detach(what text)
 RETURNS TABLE(object text)
 AS 'MODULE_PATHNAME', 'dcx_detach' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
 COMMENT ON FUNCTION @extschema@.dcx_detach(text) IS
-'Undoes an attach. It drops what attach made, and lets go of what attach adopted. The ledger, the holds and saved price
-books stay.
+'Undoes an attach. It drops what attach created. What attach adopted stays, and is no longer attached. The ledger, the
+holds and saved price books stay.
 Arguments:
   what: ''aas'', ''enetworks'' or ''wallet''.
 Returns: one row per object.
-  object: what was dropped or let go, or is kept because other objects use it.
+  object: what was dropped, is no longer attached, or is kept because other objects use it.
 NULL: if what is NULL, nothing is done and there are no rows.
 Errors:
   ZD007: nothing of that name is attached.

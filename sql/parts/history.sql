@@ -30,7 +30,8 @@ RETURNS jsonb
 AS 'MODULE_PATHNAME', 'dcx_price_book_at' LANGUAGE C STABLE STRICT PARALLEL RESTRICTED COST 1000;
 COMMENT ON FUNCTION @extschema@.dcx_price_book_at(timestamptz, text) IS
 'The saved price book that was in force at a time, in the form of dcx_price_book.
-Between the last sight of one book and the first sight of the next, the earlier one answers, with a warning.
+If the prices changed between two saves, it is unknown when. For a time in between, the result is the earlier book, with
+a warning.
 Arguments:
   at: the time.
   catalog: ''aas'' for the products, ''enetworks'' for the network services.
@@ -111,9 +112,9 @@ Arguments:
   after: another one, of the same catalog.
 Returns: one row per difference, in the order of the codes.
   code: the code of the product or network service.
-  title: its title. Of a change of provider or active also the new value; of a band which band, and which of its
-    prices.
-  change: added, removed, price or title. Of a network service also provider or active.
+  title: its title. For a change of provider or active, also the new value. For a band, also which band, and which of
+    its prices.
+  change: added, removed, price or title. For a network service also provider or active.
   before: the price before, in rand. NULL if there was none.
   after: the price after, in rand. NULL if there is none.
   percent: by how much the price rose, rounded to two decimals. NULL if the price before is 0 or missing.

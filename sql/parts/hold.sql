@@ -7,10 +7,9 @@ RETURNS TABLE(
     hold_id bigint, organisation text, amount numeric, expires_at timestamptz, available numeric, replayed boolean)
 AS 'MODULE_PATHNAME', 'dcx_wallet_hold' LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 1;
 COMMENT ON FUNCTION @extschema@.dcx_wallet_hold(text, numeric, text, interval, text, jsonb) IS
-'Holds money for an order. It stays in the balance, but nobody else can spend it.
+'Holds money for an order. It stays in the balance, but no other hold or debit can use it.
 The hold ends when it is captured, released, or expires. No job is needed for that.
-The same request again, with the same key and the same arguments, holds nothing more: it is answered as the first
-time.
+The same request again, with the same key and the same arguments, holds nothing more: it gets the first answer.
 Arguments:
   org: the id of the organisation.
   amount: rand, above 0, in whole cents.
@@ -38,8 +37,8 @@ RETURNS TABLE(
     entry_id bigint, organisation text, amount numeric, balance numeric, available numeric, replayed boolean)
 AS 'MODULE_PATHNAME', 'dcx_wallet_capture' LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 1;
 COMMENT ON FUNCTION @extschema@.dcx_wallet_capture(bigint, numeric) IS
-'Takes what a hold holds from the wallet, or less, and frees the rest. That is the end of the hold.
-The same capture again is answered as the first time.
+'Charges a hold: takes the held money, or less, from the wallet, and frees the rest. That is the end of the hold.
+The same capture again gets the first answer.
 Arguments:
   hold_id: the id of the hold.
   amount: rand, above 0, in whole cents, at most what is held. NULL: all of it.
@@ -64,7 +63,7 @@ RETURNS TABLE(
     hold_id bigint, organisation text, amount numeric, expires_at timestamptz, available numeric, replayed boolean)
 AS 'MODULE_PATHNAME', 'dcx_wallet_release' LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 1;
 COMMENT ON FUNCTION @extschema@.dcx_wallet_release(bigint) IS
-'Frees what a hold holds. That is the end of the hold. The same release again is answered as the first time.
+'Frees the money that a hold holds. That is the end of the hold. The same release again gets the first answer.
 Arguments:
   hold_id: the id of the hold.
 Returns: as dcx_wallet_hold.

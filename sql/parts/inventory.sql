@@ -12,7 +12,7 @@ Only VMs whose is_current is true are counted. 1024 MiB of memory are one GB.
 Arguments:
   cpu_type: as of dcx_vm_cost. It is used for all VMs.
   vms: a table or view with the columns of vcenter_vm_data_vms. NULL: vcenter_vm_data_vms, on the search_path.
-  book: a price book. NULL: the prices that answer now, as for dcx_vm_cost.
+  book: a price book. NULL: the prices that are used now, as for dcx_vm_cost.
 Returns: one row per VM, in no particular order.
   uuid: identity_instance_uuid of the inventory.
   name: identity_name.

@@ -36,7 +36,7 @@ Returns: one row per entry.
   hold_id: the hold that was captured. NULL for other kinds.
   description: a text of the caller. For an order: its lines, in short.
   idempotency_key: the key of the request. NULL for opening and external.
-  details: what else the caller gave. Of opening and external: which operation it was.
+  details: what else the caller gave. For opening and external: which operation it was.
   session_role: the role that had logged in.
 NULL: if any argument is NULL, there are no rows.
 Errors: as dcx_wallet_available.
@@ -46,9 +46,9 @@ CREATE FUNCTION @extschema@.dcx_wallet_audit()
 RETURNS TABLE(organisation text, problem text, expected numeric, actual numeric)
 AS 'MODULE_PATHNAME', 'dcx_wallet_audit' LANGUAGE C STABLE STRICT PARALLEL UNSAFE ROWS 10;
 COMMENT ON FUNCTION @extschema@.dcx_wallet_audit() IS
-'The proof that the money is right, for all wallets. No rows: every balance is what its entries add up to, every entry
-follows from the one before, no open holds exceed their balance, every capture is as its hold has it, every quote
-recomputes, and every idempotency key is kept.
+'Checks that the money of all wallets adds up. No rows: it does. Every balance is the sum of its entries, every entry
+follows from the one before, no open holds exceed their balance, every capture agrees with its hold, every quote
+computes to the amount held, and every idempotency key is there.
 It reads the whole ledger.
 Returns: one row per problem.
   organisation: the id of the organisation.

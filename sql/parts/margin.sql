@@ -8,8 +8,8 @@ RETURNS TABLE(
 AS 'MODULE_PATHNAME', 'dcx_vm_margin_numeric' LANGUAGE C STABLE STRICT PARALLEL UNSAFE ROWS 3;
 COMMENT ON FUNCTION @extschema@.dcx_vm_margin(text, numeric, numeric, text, numeric) IS
 'What a VM earns: the lines of dcx_vm_quote, and what their products cost us.
-Prices and costs are those of the book that answers, as for dcx_vm_cost. A product that is sold below its cost raises
-a warning.
+Prices and costs are those of the book that is used, as for dcx_vm_cost. If a product is sold below its cost, a warning
+says so.
 Arguments: as dcx_vm_cost.
 Returns: three rows.
   line: the number of the line, from 1.

@@ -7,7 +7,7 @@ RETURNS TABLE(
 AS 'MODULE_PATHNAME', 'dcx_wallet_credit' LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 1;
 COMMENT ON FUNCTION @extschema@.dcx_wallet_credit(text, numeric, text, text, jsonb) IS
 'Adds money to a wallet, as part of your transaction.
-The same request again, with the same key and the same arguments, moves no money: it is answered as the first time.
+The same request again, with the same key and the same arguments, moves no money: it gets the first answer.
 Arguments:
   org: the id of the organisation.
   amount: rand, above 0, in whole cents.
@@ -30,8 +30,8 @@ Errors:
   22003: the balance is NULL, NaN, infinite, or too large for exact cents in its type.
   22004: org, amount or idempotency_key is NULL.
   22023: the amount is not above 0 or not in whole cents, or the key has not 1 to 255 bytes.
-  25006: the transaction is read-only, or the server is a replica. A request that was made before is answered there,
-    too.
+  25006: the transaction is read-only, or the server is a replica. A request that was made before gets its answer
+    there, too.
   27000: a trigger on the wallet table changed the new balance, or the column cannot hold it.
   40001: under REPEATABLE READ or SERIALIZABLE another transaction came first. Run the transaction again.
   42809: a view is attached, in which no money moves.
@@ -46,7 +46,7 @@ RETURNS TABLE(
 AS 'MODULE_PATHNAME', 'dcx_wallet_debit' LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 1;
 COMMENT ON FUNCTION @extschema@.dcx_wallet_debit(text, numeric, text, text, jsonb) IS
 'Takes money from a wallet, as part of your transaction: at most what is available.
-The same request again, with the same key and the same arguments, moves no money: it is answered as the first time.
+The same request again, with the same key and the same arguments, moves no money: it gets the first answer.
 Arguments: as dcx_wallet_credit.
 Returns: as dcx_wallet_credit.
 NULL: description and details may be NULL. Any other NULL is an error.

@@ -4,7 +4,7 @@ CREATE FUNCTION @extschema@.dcx_price_book(catalog text DEFAULT 'aas')
 RETURNS jsonb
 AS 'MODULE_PATHNAME', 'dcx_price_book' LANGUAGE C STABLE STRICT PARALLEL RESTRICTED COST 1000;
 COMMENT ON FUNCTION @extschema@.dcx_price_book(text) IS
-'The prices that answer now, as one value. You can store it, change a price in it, and pass it to every function that
+'The prices that are used now, as one value. You can store it, change a price in it, and pass it to every function that
 takes a book.
 A product is {"title", "price", "category", "unit"}, under its code; price is in rand per month. Cost prices are left
 out.
@@ -27,7 +27,7 @@ RETURNS TABLE(
     catalog text, products integer, loads bigint, remote_reads bigint, hits bigint, source text, read_at timestamptz)
 AS 'MODULE_PATHNAME', 'dcx_price_book_stats' LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
 COMMENT ON FUNCTION @extschema@.dcx_price_book_stats() IS
-'What this session has read of the catalogs so far, and where the prices that answered last come from. It reads nothing
+'What this session has read of the catalogs so far, and where the prices that it used last came from. It reads nothing
 itself.
 Returns: one row for ''aas'', and one for ''enetworks'' if the session has used it.
   catalog: ''aas'' or ''enetworks''.

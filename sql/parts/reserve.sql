@@ -8,8 +8,7 @@ AS 'MODULE_PATHNAME', 'dcx_vm_reserve' LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 
 COMMENT ON FUNCTION @extschema@.dcx_vm_reserve(text, text, numeric, numeric, text, numeric, text, interval, numeric) IS
 'Prices a VM as dcx_vm_cost does, and holds the money for it as dcx_wallet_hold does, in one statement.
 The sum is rounded to cents, half a cent away from zero. The hold keeps the quote.
-The same request again is answered as the first time, at the first price, also when prices have changed or the catalog
-is down.
+The same request again gets the first answer and the first price, also when prices have changed or the catalog is down.
 Arguments:
   org: the id of the organisation.
   cpu_type: as of dcx_vm_cost.
@@ -42,8 +41,8 @@ AS 'MODULE_PATHNAME', 'dcx_order_reserve' LANGUAGE C VOLATILE PARALLEL UNSAFE RO
 COMMENT ON FUNCTION @extschema@.dcx_order_reserve(text, jsonb, text, interval, numeric) IS
 'Prices an order as dcx_order_quote does, and holds the money for all of it as one hold, in one statement.
 The sum is rounded to cents once, half a cent away from zero. The hold keeps the quote with all its lines.
-The same request again is answered as the first time. It is the same if the items are the same and in the same order,
-however the JSON is written.
+The same request again gets the first answer. It is the same if the items are the same and in the same order, however
+the JSON is written.
 An order that dcx_vm_reserve has placed is another request: repeat an order by the function that placed it.
 Arguments:
   org: the id of the organisation.

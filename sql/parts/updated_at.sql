@@ -4,11 +4,11 @@ CREATE FUNCTION @extschema@.dcx_set_updated_at()
 RETURNS trigger
 AS 'MODULE_PATHNAME', 'dcx_set_updated_at' LANGUAGE C;
 COMMENT ON FUNCTION @extschema@.dcx_set_updated_at() IS
-'The trigger that keeps "updatedAt". dcx_attach_updated_at creates it. For another column, create it yourself, as in
+'The trigger that sets "updatedAt". dcx_attach_updated_at creates it. For another column, create it yourself, as in
   CREATE TRIGGER zzz_modified BEFORE UPDATE ON "User" FOR EACH ROW EXECUTE FUNCTION dcx_set_updated_at(''modified'')
 A row that changes gets the time of the transaction, in UTC if the column is a timestamp, and never an earlier time
 than it had.
-A row that does not change keeps its value. An UPDATE of that column alone is taken as it is.
+A row that does not change keeps its value. An UPDATE that sets only this column sets it as it says.
 Errors:
   39P01: it was not called as such a trigger.
   42703: the table has no such column.
@@ -18,7 +18,7 @@ CREATE FUNCTION @extschema@.dcx_attach_updated_at(target text DEFAULT 'public')
 RETURNS TABLE(relation text, trigger text, note text)
 AS 'MODULE_PATHNAME', 'dcx_attach_updated_at' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
 COMMENT ON FUNCTION @extschema@.dcx_attach_updated_at(text) IS
-'Gives tables a trigger that keeps "updatedAt", whoever writes the row. It can be called again at any time.
+'Gives tables a trigger that sets "updatedAt", whoever writes the row. It can be called again at any time.
 Arguments:
   target: a schema: all its tables that have a column "updatedAt". Or one table, written as in SQL.
 Returns: one row per table.

@@ -11,13 +11,13 @@ COMMENT ON FUNCTION @extschema@.dcx_attach_wallet(text, text, text) IS
 It makes the tables of the ledger in schema dcx, which belong to you, two triggers on the wallet table, and one
 opening entry per wallet.
 Call it again after a restore, a repair, or a change of the table: it puts missing triggers back, drops surplus ones,
-and writes one external entry for each balance that was changed without the ledger.
+and writes one external entry for each balance that was changed while the triggers were missing.
 A view or a foreign table can be attached for reading. No money moves in it.
 Arguments:
   wallets: the table, written as in SQL, with quotes where SQL needs them.
   organisation_column: the column of the organisation: text, varchar, char, uuid or an integer type.
   balance_column: the column of the balance in rand: numeric, double precision, real or an integer type.
-Returns: one row for the table, and one for its ledger. Of a view only the first.
+Returns: one row for the table, and one for its ledger. For a view only the first.
   relation: the wallet table, or dcx.wallet_entry.
   rows: how many wallets there are, or how many entries.
   note: which columns are used, and what was done.
@@ -31,7 +31,8 @@ Errors:
   42804: one of the columns is of another type.
   42P01: there is no such table. The detail lists candidates.
   55000: other wallets are attached: call dcx_detach(''wallet'') first. Or a table in schema dcx was changed by hand.
-Rights: you must own the wallet table, or be a superuser.';
+Rights: you must own the wallet table, or be a superuser. If there is no schema dcx yet, you need CREATE on the
+    database.';
 REVOKE ALL ON FUNCTION @extschema@.dcx_attach_wallet(text, text, text) FROM PUBLIC;
 
 CREATE FUNCTION @extschema@.dcx_wallet_balance(org text)

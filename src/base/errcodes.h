@@ -60,7 +60,7 @@
 /*
  * The catalog cannot be reached, breaks off, takes too long, or has no products at all. At COMMIT or RELEASE:
  * a server that the transaction has read from was lost, and nothing is kept. As a warning: a saved price book
- * answers in place of the catalog.
+ * is used in place of the catalog.
  * Do: run the transaction again, with the same key. dcx_check('connection') says what is wrong.
  */
 #define DCX_ERRCODE_UNREACHABLE MAKE_SQLSTATE('Z', 'D', '0', '0', '8')
@@ -94,7 +94,7 @@
  *
  * 25006 ERRCODE_READ_ONLY_SQL_TRANSACTION
  * The call writes, and the transaction is read-only or the server is a replica.
- * Do: call it on the primary. A request that was made before is answered on a replica, too.
+ * Do: call it on the primary. A request that was made before gets its answer on a replica, too.
  *
  * 27000 ERRCODE_TRIGGERED_DATA_CHANGE_VIOLATION
  * A trigger of the platform changed the wallet while money was moved, or the column cannot hold the balance.
@@ -172,8 +172,8 @@
  * Do: run the transaction again, with the same key.
  *
  * HV000 ERRCODE_FDW_ERROR
- * The other server answers what PostgreSQL does not answer.
- * Do: see what server it is.
+ * The other server gave an answer that PostgreSQL would not give.
+ * Do: check that host and port in the URL are those of a PostgreSQL server.
  *
  * P0002 ERRCODE_NO_DATA_FOUND
  * No price book is saved that was in force at that time.
