@@ -1,6 +1,6 @@
--- The guided tour of `make demo`: run by psql in MAIN, on the fixtures.
--- It works in a copy of MAIN and puts back what it changes in AAS, so that a newcomer finds all three databases as the
--- docs expect them.
+-- The guided tour of `make demo`: psql runs it in MAIN, on the fixtures.
+-- It works in a copy of MAIN and undoes what it changes in AAS, so that a newcomer finds all three databases as the docs
+-- expect them.
 \set QUIET on
 \pset border 1
 \pset footer off
@@ -105,8 +105,8 @@ SELECT * FROM dcx_wallet_audit();
 \echo
 SELECT * FROM dcx_hold_verify(1);
 
-\echo ==[ 8 ]== A whole order: three VMs, a VM from a template, a network line and 500 GB of backup.
-\echo '          The prices of network lines are in E-Networks.'
+\echo ==[ 8 ]== A whole order: three VMs, a VM from a template, a network service and 500 GB of backup.
+\echo '          The prices of network services are in E-Networks, the third database.'
 \echo
 \echo '  SELECT * FROM dcx_attach_enetworks(''postgresql://enetworks_reader:...@127.0.0.1/enetworks_product_local'');'
 \echo
@@ -124,7 +124,7 @@ SELECT * FROM dcx_order_quote(:'items');
 \echo
 SELECT dcx_wallet_can_afford('org-hooli', (SELECT sum(amount) FROM dcx_order_quote(:'items')));
 SELECT cost, available, replayed FROM dcx_order_reserve('org-hooli', :'items', 'order-2001', max_cost => 8269);
-\echo '  A typing error is found, and the message names it:'
+\echo '  A typing error in an order is an error that names it:'
 \echo
 \set ON_ERROR_STOP off
 SELECT * FROM dcx_order_quote('[{"product": "BACKUP_GB"}, {"network": {"service": "PV_FIBRE_BUSINESS", "mpbs": 100}}]');
@@ -156,18 +156,22 @@ SELECT dcx_vm_cost('1GHZ', 2, 4, 'STANDARD', 40) AS rand_per_month;
 SELECT dcx_price_book() AS book, jsonb_set(dcx_price_book(), '{RAM_GB,price}', '42') AS dearer \gset
 SELECT * FROM dcx_price_book_diff(:'book', :'dearer');
 SELECT dcx_vm_cost('1GHZ', 2, 4, 'STANDARD', 40, :'book') AS now, dcx_vm_cost('1GHZ', 2, 4, 'STANDARD', 40, :'dearer') AS then;
-\echo '  What it would bring, over all VMs of the inventory:'
+\echo '  How much more all VMs of the inventory would bring in:'
 \echo
 SELECT count(*) AS vms, sum(n.cost) AS now, sum(t.cost) AS then, sum(t.cost - n.cost) AS more
   FROM dcx_inventory_costs('2GHZ', book => :'book') n JOIN dcx_inventory_costs('2GHZ', book => :'dearer') t USING (uuid);
 
-\echo ==[ 11 ]== AAS is down? The newest saved price book can answer meanwhile.
+\echo ==[ 11 ]== AAS is down: a price is an error, unless you allow the newest saved price book.
+\echo
+\echo '  SELECT * FROM dcx_price_book_save();        -- while AAS was up'
 \echo
 SELECT changed, products FROM dcx_price_book_save();
 ALTER SERVER dcx_aas OPTIONS (SET host 'localhost', ADD port '1');
 \set ON_ERROR_STOP off
 SELECT dcx_vm_cost('1GHZ', 2, 4, 'STANDARD', 40);
 \set ON_ERROR_STOP on
+\echo
+\echo '  SET dcx_pricing.on_outage = saved;'
 \echo
 SET dcx_pricing.on_outage = saved;
 SELECT dcx_vm_cost('1GHZ', 2, 4, 'STANDARD', 40) AS rand_per_month;
@@ -180,7 +184,7 @@ ALTER SERVER dcx_aas OPTIONS (SET host '127.0.0.1', DROP port);
 \echo '  SET search_path = aas, public;'
 \echo
 SET search_path = aas, public;
--- Otherwise the order of the rows shows in the last digits of an average.
+-- The last digits of an average depend on the order of the rows.
 SET extra_float_digits = 0;
 -- Verify product catalog integrity
 SELECT
@@ -209,7 +213,7 @@ RESET search_path;
 \echo
 SELECT * FROM dcx_price_book_stats();
 
-\echo ==[ 14 ]== Is anything wrong? No rows would be good news.
+\echo ==[ 14 ]== What is wrong? We have just broken two things: a time-out in MAIN and a price in AAS.
 \echo
 ALTER SERVER dcx_aas OPTIONS (DROP connect_timeout);
 \c aas_product_data
@@ -218,7 +222,7 @@ UPDATE products SET price = 'NaN' WHERE code = 'DNS_ZONE';
 \echo '  SELECT * FROM dcx_check();'
 \echo
 SELECT area, severity, object, problem FROM dcx_check();
-\echo '  Some rows bring the SQL that mends them. psql can run it. The price must be mended in AAS:'
+\echo '  Some rows have the SQL that fixes them. psql can run it. The price must be corrected in AAS:'
 \echo
 \echo '  SELECT fix FROM dcx_check() WHERE fix IS NOT NULL \\gexec'
 \echo
@@ -239,7 +243,7 @@ SELECT * FROM dcx_health();
 \echo '  \\c tour'
 \echo '  SELECT * FROM dcx_wallet_statement(''org-acme'');'
 
--- Put back what newcomers should not find. In the tour, live prices are what is nicer to play with.
+-- Undo what newcomers should not find. In the tour database prices stay live: then a change in AAS can be seen at once.
 ALTER DATABASE tour RESET dcx_pricing.max_price_age;
 \c aas_product_data
 SET client_min_messages = warning;
