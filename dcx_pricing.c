@@ -2,17 +2,17 @@
  * dcx_pricing.c
  *		The front door: what is where, and what happens when the library is loaded.
  *
- * An extension for a cloud platform's MAIN database: what a VM costs at the catalog's real prices,
- * whether an organisation's wallet can afford it, and the money held while it is built.
+ * An extension for a cloud platform's MAIN database. It prices VMs from the product catalog, and holds the
+ * money for them in the organisation's wallet while they are built.
  *
  * Each wing is a folder of src/, and uses only the wings below it:
  *
  *		src/setup		attaches and detaches a catalog, and makes the updatedAt triggers
- *		src/check		looks for everything that can be wrong, and keeps it right
+ *		src/check		lists what is wrong, and does what a scheduler should do regularly
  *		src/wallet		moves money: wallets, holds, the ledger
  *		src/price		prices a VM, network services, an order, an inventory
  *		src/book		price books: read from a catalog, saved, chosen
- *		src/catalog		which relations the catalogs' tables are, and who another server is
+ *		src/catalog		which relations are the catalogs' tables, and who another server is
  *		src/remote		other servers: how they are reached, and how long we wait
  *		src/base		PostgreSQL: statements, relations, snapshots; and exact decimals
  *
@@ -41,7 +41,7 @@ void _PG_init(void);
 void
 _PG_init(void)
 {
-	/* Which price answers is not for every user to decide: superusers, and those granted SET. */
+	/* Not every user may decide which price counts: only superusers, and roles with GRANT SET ON PARAMETER. */
 	DefineCustomIntVariable("dcx_pricing.max_price_age",
 							"How old a saved price book may be to answer for the catalog.",
 							"At 0 the catalog itself always answers. Above 0, the newest book that "

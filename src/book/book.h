@@ -2,9 +2,9 @@
  * book.h
  *		A price book in memory: product code -> price and title, or a network service's bands.
  *
- * A book is made of rows, and does not care whether these come from the catalog, a saved book or an
- * argument. What it says never changes once it is made, and it reads nothing but its own memory. A row with something
- * wrong in it spoils only its own code: looking that code up is the error.
+ * A book is made from rows, which can come from the catalog, a saved book or an argument. It never changes once
+ * it is made, and reads nothing but its own memory. A bad row spoils only its own code: looking that code up is
+ * the error.
  */
 #ifndef DCX_BOOK_H
 #define DCX_BOOK_H
@@ -38,8 +38,8 @@ typedef struct DcxService
 } DcxService;
 
 /*
- * What is known of a code that two services have: no bands, since nobody can say whose count; the provider
- * where both have the same.
+ * What is known of a code that two services have: no bands, since nobody can say which of them are meant; the
+ * provider, if it is the same in both.
  */
 extern DcxService dcx_service_common(const DcxService *a, const DcxService *b);
 

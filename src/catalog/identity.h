@@ -31,14 +31,14 @@ typedef struct DcxIdentity
 
 /*
  * Asks a foreign server of postgres_fdw about itself and a schema, as the role's user mapping says.
- * Whether the role may use the server is the caller's business. An outage is a result; a malformed
- * answer is HV000.
+ * The caller checks whether the role may use the server. An outage is a result; a malformed answer is
+ * HV000.
  */
 extern DcxIdentity dcx_identity_ask(Oid server, Oid role, const char *schema);
 
 /*
- * Raises the error of an identity that has one: ZD008 where the server cannot be reached, HV000 where it
- * is no PostgreSQL, 2F003 where postgres_fdw would not let the role connect. id: what is looked for there.
+ * Raises the error of an identity that has one: ZD008 if the server cannot be reached, HV000 if it is not
+ * PostgreSQL, 2F003 if postgres_fdw would not let the role connect. id: which catalog is sought there.
  */
 pg_noreturn extern void dcx_identity_refuse(const DcxIdentity *identity, DcxCatalogId id,
 											Oid server, Oid role);

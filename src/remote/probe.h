@@ -37,10 +37,10 @@ typedef struct DcxProbe
 
 /*
  * Asks a foreign server of postgres_fdw a question: a statement with one parameter of type text (NULL
- * for NULL). Connects with the role's user mapping. A role that is no superuser needs a password in
- * it, and the server has to ask for that, as postgres_fdw has it. Whether the role may use the server
- * is the caller's business. Whatever goes wrong over there is a failure in the result; errors are only
- * raised for what goes wrong here, such as the user's own cancel.
+ * for NULL). Connects with the role's user mapping. If the role is not a superuser, the mapping must have
+ * a password and the server must ask for it, as postgres_fdw requires. The caller checks whether the role
+ * may use the server. Whatever fails at the other server is a failure in the result; errors are only raised
+ * for what fails here, such as the user's own cancel.
  */
 extern DcxProbe dcx_probe(Oid server, Oid role, const char *question, const char *parameter);
 

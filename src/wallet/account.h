@@ -34,13 +34,13 @@ extern Numeric dcx_account_available(const char *organisation);
  */
 extern DcxStanding dcx_account_lock(const char *organisation, const char *key);
 
-/* dcx_ledger_check_snapshot() of the account: call it before an error that the account is the reason of. */
+/* dcx_ledger_check_snapshot() of the account: call it before you raise an error because of the account. */
 extern void dcx_account_check_snapshot(const DcxStanding *standing);
 
 /* Refuses (ZD001) an amount that is not available, after dcx_account_check_snapshot(). */
 pg_noreturn extern void dcx_account_insufficient(const DcxStanding *standing, Numeric asked);
 
-/* A change of the account that changes nothing yet but the expired holds; the caller sets the rest. */
+/* A change of the account that only takes out the expired holds so far; the caller sets the rest. */
 extern DcxChange dcx_account_change(const DcxStanding *standing);
 
 #endif /* DCX_ACCOUNT_H */
