@@ -20,7 +20,7 @@ SELECT "osType", count(*) FROM aas.terraform_vm_config WHERE "osType" = 'WINDOWS
 -- Nothing can be written through it.
 UPDATE aas.products SET price = 0;
 TRUNCATE aas.products;
--- A dead remote costs seconds; no password among the server's options.
+-- A dead remote costs seconds; the server's options contain no password.
 SELECT unnest(srvoptions) AS option FROM pg_foreign_server WHERE srvname = 'dcx_aas'
 EXCEPT SELECT 'host=' || :'host' EXCEPT SELECT 'port=' || :'port' ORDER BY 1;
 SELECT option_name FROM information_schema.user_mapping_options
@@ -80,7 +80,7 @@ SELECT hint FROM test.failure($$SELECT dcx_vm_cost('1GHZ', 2, 4, 'STANDARD', 40)
 SELECT * FROM dcx_attach_aas();
 SELECT dcx_vm_cost('1GHZ', 2, 4, 'STANDARD', 40);
 SELECT * FROM test.failure($$SELECT * FROM dcx_template_costs('1GHZ', 'STANDARD')$$) \gx
--- What is there and not of the server is left alone.
+-- Tables that are not on the server are left alone.
 SELECT * FROM test.failure(format($$SELECT * FROM dcx_attach_aas(%L)$$, :'aas_url')) \gx
 SELECT replace(object, current_user, 'CURRENT_USER') AS object FROM dcx_detach('aas');
 \det aas.*

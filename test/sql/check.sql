@@ -18,7 +18,7 @@ INSERT INTO aas.wallets VALUES ('a', 100), ('b', 50);
 -- Nothing is attached: no error, whatever is asked.
 SELECT * FROM dcx_check('connection');
 SELECT area, severity, problem FROM dcx_check() WHERE area NOT IN ('connection', 'updated_at');
--- Nor for one who may not look into the schema.
+-- Nor for a role without USAGE on the schema.
 CREATE ROLE regress_dcx_watcher;
 GRANT EXECUTE ON FUNCTION dcx_check(text) TO regress_dcx_watcher;
 SET ROLE regress_dcx_watcher;
@@ -61,7 +61,7 @@ CREATE TRIGGER "~ Late" BEFORE UPDATE ON aas.products FOR EACH ROW EXECUTE FUNCT
 :problems;
 SELECT fix FROM dcx_check() \gexec
 :problems;
--- A name that is taken, by one that is disabled, is not proposed.
+-- A fix does not use a name that a disabled trigger has.
 ALTER TRIGGER zzzz ON aas.products RENAME TO "~~~";
 CREATE TRIGGER "~~~_updated_at" BEFORE UPDATE ON aas.products FOR EACH ROW EXECUTE FUNCTION aas.touch();
 ALTER TABLE aas.products DISABLE TRIGGER "~~~_updated_at";
@@ -113,7 +113,7 @@ ALTER TABLE aas.products DROP CONSTRAINT category;
 UPDATE aas.products SET "categoryId" = 'c9' WHERE id = 'p3';
 SELECT * FROM dcx_check('catalog');
 ROLLBACK;
--- Of floating point, what is behind the digits that it is good for is no price.
+-- Digits of a floating-point price beyond the exact ones do not count.
 BEGIN;
 ALTER TABLE aas.products ALTER price TYPE float8;
 UPDATE aas.products SET price = 37.00000000000001 WHERE id = 'p2';
@@ -129,13 +129,13 @@ UPDATE aas.products SET code = 'RAM_GBIT' WHERE id = 'p2';
 UPDATE aas.products SET price = NULL WHERE id = 'p3';
 SELECT * FROM dcx_check('catalog');
 ROLLBACK;
--- One in other letters is none that is missing.
+-- A code in other letter case is not missing.
 BEGIN;
 UPDATE aas.products SET code = lower(code);
 SELECT dcx_vm_cost('1GHZ', 2, 4, 'STANDARD', 40);
 SELECT severity, problem FROM dcx_check('catalog');
 ROLLBACK;
--- Nor is there one where every code of it is there twice.
+-- A family whose codes all exist twice is missing, too.
 BEGIN;
 INSERT INTO aas.products SELECT id || '+', code, title, price, cost, unit, "categoryId" FROM aas.products;
 SELECT object, problem FROM dcx_check('catalog') WHERE severity = 'error';
@@ -193,7 +193,7 @@ ALTER TABLE aas.categories DROP CONSTRAINT categories_pkey CASCADE;
 ALTER TABLE aas.terraform_vm_config DROP CONSTRAINT terraform_vm_config_pkey;
 ALTER TABLE aas.products ALTER "createdAt" TYPE timestamp, ALTER "updatedAt" TYPE timestamp;
 SELECT * FROM dcx_check();
--- What the details say, mends it.
+-- The SQL in the details fixes it.
 SELECT substring(detail FROM 'ALTER TABLE.*[^.]') AS sql FROM dcx_check('schema') WHERE detail ~ 'PRIMARY KEY' \gexec
 SELECT substring(detail FROM 'ALTER TABLE.*[^.]') AS sql FROM dcx_check('schema') \gexec
 SELECT * FROM dcx_check();
@@ -203,7 +203,7 @@ BEGIN;
 ALTER TABLE aas.products ADD r integer DEFAULT 1, ADD t integer DEFAULT 2;
 SELECT * FROM dcx_check();
 ROLLBACK;
--- No other key is proposed than there can be, and of no view that it be altered.
+-- The fix proposes only keys that can exist, and never alters a view.
 BEGIN;
 ALTER TABLE aas.products RENAME TO all_products;
 CREATE VIEW aas.products AS SELECT code, price, cost::text FROM aas.all_products;
@@ -307,7 +307,7 @@ SELECT object, problem, fix FROM dcx_check();
 SELECT fix FROM dcx_check() \gexec
 SELECT * FROM dcx_check();
 ROLLBACK;
--- Money is held that is not there.
+-- More money is held than the balance has.
 BEGIN;
 SELECT amount FROM dcx_wallet_hold('a', 80, 'k');
 UPDATE aas.wallets SET balance = 79.99 WHERE org = 'a';
@@ -395,13 +395,13 @@ SELECT * FROM dcx_attach_wallet('aas.parted', 'org');
 SELECT fix FROM dcx_check('wallet') \gexec
 :problems;
 ROLLBACK;
--- What cannot be mended for what is in it, is not tried. Wallets of nobody are no two wallets of one.
+-- No fix is proposed if the data prevent it. Wallets without an organisation are not two wallets of one.
 BEGIN;
 ALTER TABLE aas.wallets DROP CONSTRAINT wallets_pkey, ALTER org DROP NOT NULL;
 INSERT INTO aas.wallets VALUES ('b', 1), ('b', 2), (NULL, 3), (NULL, 4);
 :problems;
 ROLLBACK;
--- A balance that cannot be reckoned with is in the audit's way; the rest is looked at.
+-- A balance that is no number stops the audit; everything else is still checked.
 BEGIN;
 ALTER TABLE aas.wallets DISABLE TRIGGER ALL, DROP CONSTRAINT wallets_pkey, ALTER balance DROP NOT NULL;
 UPDATE aas.wallets SET balance = NULL WHERE org = 'a';
@@ -463,7 +463,7 @@ SELECT name FROM dcx_health() WHERE value IS NOT NULL;
 SELECT * FROM test.failure('SELECT dcx_schema()') \gx
 ROLLBACK;
 
--- What keeps one area from answering does not keep the others.
+-- If one area fails, the others are still checked.
 BEGIN;
 UPDATE aas.products SET cost = 100 WHERE id = 'p2';
 ALTER TABLE dcx.wallet_hold RENAME COLUMN state TO condition;
@@ -493,7 +493,7 @@ BEGIN;
 ALTER TABLE dcx.binding RENAME COLUMN seen TO saw;
 ALTER TABLE aas.wallets ALTER balance DROP NOT NULL;
 SELECT area, severity, object, problem, detail FROM dcx_check();
--- Asked for alone, none is taken for healthy.
+-- If one area is asked for alone and fails, that is not taken for healthy.
 SELECT area, severity, problem, detail FROM unnest('{schema,catalog,updated_at,wallet,settings}'::text[]) a, LATERAL dcx_check(a);
 ROLLBACK;
 BEGIN;
@@ -535,7 +535,7 @@ BEGIN
 END $$;
 SELECT hold_id AS short, expires_at AS expiry FROM dcx_wallet_hold('a', 20, 'short', '200 milliseconds') \gset
 CALL aas.wait_until(:'expiry');
--- It has expired; the account has not been touched since, so nobody has to mark anything.
+-- It has expired, but nobody has used the account since, so there is nothing to mark.
 SELECT * FROM dcx_check('wallet');
 SELECT result FROM dcx_maintain() WHERE task = 'holds';
 SELECT amount, available FROM dcx_wallet_debit('a', 1, 'd');
@@ -559,7 +559,7 @@ SELECT amount, expires_at = :'expiry' AS then, available, replayed FROM dcx_wall
 SELECT * FROM dcx_wallet_audit();
 SELECT dcx_wallet_available('a');
 
--- Nobody's but who is told so; he sees what he may.
+-- EXECUTE is revoked from PUBLIC; a role that has it sees what it may.
 CREATE ROLE regress_dcx_watcher;
 SET ROLE regress_dcx_watcher;
 SELECT f.state, f.message FROM unnest('{dcx_check(),dcx_health(),dcx_maintain(),dcx_schema()}'::text[]) call, LATERAL test.failure('SELECT ' || call) f;

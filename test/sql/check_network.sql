@@ -17,7 +17,7 @@ DROP TRIGGER IF EXISTS zzz_dcx_updated_at ON providers;
 -- As it comes there is nothing wrong, but with a provider that is not active.
 SELECT count(*) FROM dcx_attach_enetworks(:'enetworks_url');
 SELECT area, severity, object, problem, detail, fix FROM dcx_check() WHERE area IN ('connection', 'schema', 'catalog') AND object <> 'aas';
--- Nothing keeps "updatedAt" there.
+-- No trigger sets "updatedAt" there.
 SELECT severity, object, problem, detail, fix FROM dcx_check('updated_at') WHERE detail LIKE '%E-Networks%';
 \c regress_dcx_enetworks
 \o /dev/null
@@ -124,7 +124,7 @@ EXECUTE look;
 SELECT dcx_network_cost('LINE', 0.5);
 ROLLBACK;
 
--- What is neither true nor false is not active, as pricing has it.
+-- A value that is neither true nor false counts as not active, as in pricing.
 BEGIN;
 ALTER TABLE providers ALTER active TYPE text;
 UPDATE providers SET active = 'perhaps';

@@ -30,7 +30,7 @@ MERGE INTO "OrganisationWallet" w USING (VALUES ('org-acme', 5), ('org-renamed',
 INSERT INTO "OrganisationWallet" VALUES ('merged', 'org-renamed', 7, 'ZAR', now(), now())
   ON CONFLICT (id) DO UPDATE SET balance = "OrganisationWallet".balance + 1;
 SELECT * FROM test.last_entries(3);
--- Also where triggers are not to fire; and not where it is rolled back.
+-- Also if triggers are disabled by session_replication_role; and not if it is rolled back.
 SET session_replication_role = replica;
 UPDATE "OrganisationWallet" SET balance = balance - 5 WHERE "organisationId" = 'org-acme';
 RESET session_replication_role;
@@ -47,7 +47,7 @@ SELECT * FROM test.last_entries(12);
 SELECT * FROM dcx_wallet_audit();
 ROLLBACK;
 SELECT * FROM dcx_wallet_audit();
--- A balance that cannot be added up is refused; nobody's wallet is none.
+-- A balance that cannot be added up is refused; a wallet without an organisation does not count.
 SELECT f.* FROM unnest('{NaN,Infinity,-Infinity}'::text[]) v,
     LATERAL test.failure(format($$UPDATE "OrganisationWallet" SET balance = %L WHERE "organisationId" = 'org-acme'$$, v)) f;
 BEGIN;
@@ -76,7 +76,7 @@ SET session_replication_role = replica;
 SELECT state, message FROM test.failure('DELETE FROM dcx.wallet_entry');
 RESET session_replication_role;
 
--- A time without triggers: refused, until attaching again says what happened, once.
+-- Without triggers money does not move, until attaching again has written what happened, once.
 BEGIN;
 ALTER TABLE "OrganisationWallet" DISABLE TRIGGER ALL;
 UPDATE "OrganisationWallet" SET balance = balance + 7 WHERE "organisationId" IN ('org-acme', 'org-hooli');
@@ -85,7 +85,7 @@ DELETE FROM "OrganisationWallet" WHERE "organisationId" = 'org-wonka';
 SELECT * FROM dcx_wallet_audit();
 SELECT * FROM test.failure($$SELECT dcx_wallet_debit('org-acme', 1, 'k')$$) \gx
 SELECT * FROM test.failure($$SELECT dcx_wallet_hold('org-nowallet', 1, 'k')$$) \gx
--- Others go on, as far as a balance is not to change.
+-- Calls that do not change a balance still work.
 SELECT amount, available FROM dcx_wallet_hold('org-tyrell', 1, 'k');
 SELECT * FROM test.failure($$SELECT dcx_wallet_debit('org-tyrell', 1, 'k2')$$) \gx
 SELECT relation, note FROM dcx_attach_wallet();
@@ -129,7 +129,7 @@ SELECT amount, balance, available FROM dcx_wallet_capture((SELECT hold_id FROM d
 SELECT * FROM dcx_wallet_audit();
 ROLLBACK;
 
--- Detached, the ledger stays, and the platform's changes are nobody's business.
+-- After detaching the ledger stays, and the platform's changes are not recorded.
 BEGIN;
 SELECT * FROM dcx_detach('wallet');
 UPDATE "OrganisationWallet" SET balance = balance + 1 WHERE "organisationId" = 'org-acme';
@@ -152,7 +152,7 @@ SELECT a AS arguments, f.state, f.message FROM unnest(ARRAY[$$'test.v'$$, $$'"Or
     LATERAL test.failure(format('SELECT * FROM dcx_attach_wallet(%s)', a)) f;
 SELECT count(*) - :entries AS more FROM dcx.wallet_entry;
 SELECT tgrelid::regclass, tgname FROM pg_trigger WHERE tgname ~ 'dcx' ORDER BY 1, 2;
--- A table, or a column, that is only called otherwise now is the same.
+-- A renamed table or column is the same wallet table.
 SAVEPOINT s;
 ALTER TABLE "OrganisationWallet" RENAME balance TO amount;
 ALTER TABLE "OrganisationWallet" RENAME TO "Purse";
@@ -168,7 +168,7 @@ SELECT count(*) FROM dcx_detach('wallet');
 SELECT relation, note FROM dcx_attach_wallet('test.w', 'org', 'other');
 SELECT * FROM test.last_entries(2, 'org-other');
 SELECT * FROM dcx_wallet_audit();
--- A table that is gone stands in nobody's way.
+-- A dropped table does not prevent attaching another.
 SET LOCAL client_min_messages = warning;
 DROP TABLE test.w;
 RESET client_min_messages;
@@ -183,7 +183,7 @@ BEGIN;
 ALTER TABLE "OrganisationWallet" DISABLE TRIGGER ALL;
 UPDATE "OrganisationWallet" SET balance = 'NaN' WHERE "organisationId" = 'org-acme';
 SELECT * FROM test.failure('SELECT * FROM dcx_attach_wallet()') \gx
--- What is wrong can be put right.
+-- After the cause is corrected, attaching works.
 ALTER TABLE "OrganisationWallet" ENABLE TRIGGER ALL;
 UPDATE "OrganisationWallet" SET balance = 1000.1 WHERE "organisationId" = 'org-acme';
 SELECT relation, note FROM dcx_attach_wallet();

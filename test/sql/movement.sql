@@ -9,7 +9,7 @@ SELECT organisation, kind, amount, balance, available, idempotency_key, descript
   FROM dcx.wallet_entry WHERE organisation = 'org-zero' ORDER BY entry_id;
 SELECT dcx_wallet_balance('org-zero'), dcx_wallet_available('org-zero'), "updatedAt" FROM "OrganisationWallet" WHERE "organisationId" = 'org-zero';
 
--- The same again: answered as the first time, whatever happened since, with the very same entry.
+-- The same request again gets the first answer, whatever happened since, with the same entry.
 SELECT entry_id AS first FROM dcx_wallet_credit('org-zero', 100, 'k1', 'Deposit', '{"ref": null, "bank": "x"}') \gset
 SELECT entry_id = :first AS same, amount, balance, available, replayed
   FROM dcx_wallet_credit('org-zero', 100.00, 'k1', 'Deposit', '{"bank": "x", "ref": null}');
@@ -118,7 +118,7 @@ SELECT kind, amount, balance, idempotency_key FROM dcx.wallet_entry WHERE organi
 SELECT * FROM dcx_wallet_audit();
 ROLLBACK;
 
--- The platform's own CHECK (balance >= 0) is not what says no.
+-- Our own error comes first, not that of the platform's CHECK (balance >= 0).
 BEGIN;
 DELETE FROM "WalletTransaction" WHERE "walletId" = 'cm5wal000005';
 DELETE FROM "OrganisationWallet" WHERE balance < 0;
@@ -165,7 +165,7 @@ BEGIN
     PERFORM dcx_attach_wallet('test.w', 'org');
     PERFORM dcx_wallet_hold('held', 10, 'h');
     FOREACH call IN ARRAY ARRAY[
-        -- to the last cent, and not beyond it, up or down, whoever writes
+        -- up to the last exact cent and not above, positive or negative, whoever writes
         $q$SELECT dcx_wallet_credit('rich', 0.01, 'k')$q$, $q$UPDATE test.w SET balance = balance + 0.01 WHERE org = 'rich'$q$,
         $q$UPDATE test.w SET balance = balance - 0.01 WHERE org = 'poor'$q$, format($q$INSERT INTO test.w VALUES ('new', %s)$q$, below + 0.01),
         format($q$SELECT dcx_wallet_credit('held', %s, 'k')$q$, below - 100 + 0.01), $q$SELECT dcx_wallet_debit('rich', 0.01, 'd')$q$,
@@ -173,7 +173,7 @@ BEGIN
         RETURN QUERY SELECT call, f.state, f.message, f.detail, f.hint FROM test.failure(call) f;
     END LOOP;
     RETURN QUERY SELECT 'audit', a.problem, a.expected::text, a.actual::text, NULL FROM dcx_wallet_audit() a;
-    -- What is so large already, made so behind our back.
+    -- A balance that is too large already, made so without our triggers.
     ALTER TABLE test.w DISABLE TRIGGER ALL;
     EXECUTE 'UPDATE test.w SET balance = sign(balance) * $1' USING below * 10;
     ALTER TABLE test.w ENABLE TRIGGER ALL;
@@ -216,14 +216,14 @@ SELECT substring(:'hint', '(ALTER TABLE .*)\.$') AS statement \gset
 :statement;
 SELECT relation, note FROM dcx_attach_wallet('test.w', 'org');
 SELECT balance FROM dcx_wallet_credit('o', 0.01, 'c');
--- A view that casts it is read as it says.
+-- A view that casts it is read as the view shows it.
 SELECT count(*) FROM dcx_detach('wallet');
 CREATE VIEW test.v AS SELECT org, balance::float8 FROM test.w;
 SELECT count(*) FROM dcx_attach_wallet('test.v', 'org');
 SELECT * FROM test.failure($$SELECT dcx_wallet_balance('o')$$) \gx
 ROLLBACK;
 
--- What the platform's own floating point leaves in the last digits is no money, and keeps no sum from being stored.
+-- Floating-point errors in the last digits of the platform's balances are not money, and do not prevent storing a sum.
 BEGIN;
 UPDATE "OrganisationWallet" SET balance = 20.01 WHERE "organisationId" = 'org-vandelay';
 UPDATE "OrganisationWallet" SET balance = balance - 19.72 WHERE "organisationId" = 'org-vandelay';

@@ -1,4 +1,4 @@
-# The Makefile refuses what would not be installed, or not as it should, and nothing else.
+# The Makefile refuses SQL files that would not be installed, or not safely, and no others.
 use strict;
 use warnings;
 
@@ -12,7 +12,7 @@ my $sources = "$FindBin::RealBin/../..";
 my $path = 'SET LOCAL search_path = pg_catalog, pg_temp;';
 my $upgrade = "-- An upgrade.\n\\echo Use ALTER EXTENSION. \\quit\n\n$path\nDROP VIEW \@extschema\@.old;\n";
 
-# What `make arrows` would do where sql/ has these files besides its own; the parts have a folder of their own.
+# What `make arrows` says if sql/ has these files besides its own. A name may begin with parts/.
 sub make_says
 {
 	my (%files) = @_;
@@ -22,7 +22,7 @@ sub make_says
 	copy("$sources/$_", "$dir/$_") or die "copy: $!"
 	  for 'Makefile', 'dcx_pricing.control', map { s{^\Q$sources/}{}r } glob "$sources/sql/parts/*.sql";
 	append_to_file("$dir/sql/$_", $files{$_}) for keys %files;
-	# Not as the make above this one.
+	# Not what the make above this one has set.
 	local @ENV{qw(MAKEFLAGS MFLAGS MAKELEVEL)};
 	delete @ENV{qw(MAKEFLAGS MFLAGS MAKELEVEL)};
 	IPC::Run::run([ 'make', '-C', $dir, '-n', 'arrows' ], '>', \my $out, '2>', \my $err);

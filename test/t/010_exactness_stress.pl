@@ -1,6 +1,6 @@
-# Exactness under load: writers with savepoints and rollbacks, and readers at every isolation level, some of whom write
-# themselves, compare what dcx_vm_cost() answers with plain SQL over the table in the same statement. They never differ.
-# So do sessions that take over another's snapshot, two-phase commits, and a standby.
+# Exactness under load. Writers use savepoints and rollbacks. Readers at every isolation level, some of which also
+# write, compare dcx_vm_cost() with plain SQL over the table in the same statement. The two never differ. This also
+# holds for sessions that import another session's snapshot, for two-phase commits, and on a standby.
 use strict;
 use warnings;
 
@@ -97,7 +97,7 @@ CREATE TABLE aas.ram PARTITION OF aas.rest FOR VALUES IN ('RAM_GB');
 CREATE TABLE aas.storage PARTITION OF aas.rest DEFAULT
 SQL
 
-# What the scripts have in common.
+# Shared by the scripts.
 my $random = <<'SCRIPT';
 \set level random(1, 3)
 \set p random(1, 9999)
@@ -143,14 +143,14 @@ COMMIT PREPARED 'stress :client_id';
 \\endif
 $check
 SCRIPT
-	# One who is in everybody's snapshots for a while, and changes no price.
+	# A transaction that is in everybody's snapshots for a while, and changes no price.
 	'bystander@1' => "$random$begin$elsewhere" . $check x 8 . $end,
 	'overflow@1' => "$random${begin}SELECT many_subtransactions();\n" . $check x 4 . $end,
 	# Readers.
 	'single@3' => $check x 4,
 	'transaction@4' => "$random$begin" . $check x 5 . "$end$check",
 	'mixed@2' => "$random$begin$mixed$end$check",
-	# Readers who write.
+	# Readers that also write.
 	'own@3' => "$random$begin${check}SAVEPOINT s;\n$check$one$check$back$check$another$check$end$check",
 	'own_nested@2' => <<"SCRIPT",
 $random$begin$elsewhere${check}SAVEPOINT t;
@@ -218,7 +218,7 @@ COMMIT;
 SCRIPT
 });
 
-# A standby, while the primary is written to: its snapshots are made otherwise.
+# A standby, while others write on the primary: a standby makes its snapshots in another way.
 my $standby = PostgreSQL::Test::Cluster->new('standby');
 $node->backup('of_primary');
 $standby->init_from_backup($node, 'of_primary', has_streaming => 1);
@@ -249,7 +249,7 @@ BEGIN
 END $$;
 SQL
 my ($bystander, @writers) = map { Dcx::Session->new($node->connstr('plain')) } 1 .. 4;
-# The oldest in every snapshot, so that other things have to tell them apart.
+# The oldest transaction in every snapshot: so xmin is the same, and snapshots differ in other things.
 $bystander->value('BEGIN; INSERT INTO elsewhere VALUES (1)');
 $writers[$_]->start("CALL write_on('" . (qw(CPU_1GHZ RAM_GB STORAGE_STANDARD))[$_] . "')") for 0 .. 2;
 my $on_standby = $random =~ s/random\(1, 3\)/random(1, 2)/r;
@@ -289,7 +289,7 @@ subtest 'a snapshot taken over from another session' => sub {
 	my $change = sub { $node->safe_psql('quiet', "UPDATE aas.products SET price = $_[0] WHERE code = 'CPU_1GHZ'") };
 	my $price = 'SELECT price FROM vm';
 
-	# The oldest in every snapshot, so that other things have to tell them apart.
+	# The oldest transaction in every snapshot: so xmin is the same, and snapshots differ in other things.
 	$bystander->value('BEGIN; INSERT INTO elsewhere VALUES (1)');
 	$importer->value('BEGIN ISOLATION LEVEL REPEATABLE READ');
 	is($importer->value($price), '376.00', 'a book is in memory');

@@ -1,6 +1,6 @@
-# Two snapshots can have the same bounds and the same number of transactions in progress, and yet see others: while a
-# session is in the middle of PREPARE TRANSACTION, its transaction is listed twice. That moment is too short to meet,
-# so an exported snapshot is forged to look like it.
+# Two snapshots can have the same bounds and the same number of transactions in progress, and still see different rows:
+# while a session is in the middle of PREPARE TRANSACTION, its transaction is listed twice. That moment is too short to
+# hit, so the test forges an exported snapshot that looks like it.
 use strict;
 use warnings;
 use FindBin;

@@ -1,7 +1,7 @@
-# Exactness under load, of saved books: sessions at every isolation level save, change prices, take that back, and
-# change rows of dcx.price_book by hand, and compare what dcx_vm_cost() answers with the newest row that plain SQL finds
-# in the same statement, priced from its jsonb. They never differ. Nor does the choice between the catalog and a saved book
-# change within a transaction, where rows grow old; and what is saved never goes back in time.
+# Exactness of saved books under load. Sessions at every isolation level save books, change prices, undo that, and
+# change rows of dcx.price_book by hand. They compare dcx_vm_cost() with the price in the newest row that plain SQL
+# finds in the same statement. The two never differ. A transaction never changes between the catalog and a saved book,
+# although rows grow old in its course, and a save never puts older prices after newer ones.
 use strict;
 use warnings;
 
@@ -101,7 +101,7 @@ $$;
 SQL
 }
 
-# What the scripts have in common. Books are saved at READ COMMITTED only: at other levels by hand.
+# Shared by the scripts. dcx_price_book_save() needs READ COMMITTED: at other levels the scripts insert books by hand.
 my $random = <<'SCRIPT';
 \set level random(1, 3)
 \set p random(1, 9999)
@@ -151,13 +151,13 @@ COMMIT PREPARED 'stress :client_id';
 \\endif
 $check
 SCRIPT
-	# One who is in everybody's snapshots for a while, and saves nothing.
+	# A transaction that is in everybody's snapshots for a while, and saves nothing.
 	'bystander@1' => "$random$begin$elsewhere" . $check x 8 . $end,
 	# Readers.
 	'single@3' => $check x 4,
 	'transaction@4' => "$random$begin" . $check x 5 . "$end$check",
 	'mixed@2' => "$random$begin$mixed$end$check",
-	# Readers who save.
+	# Readers that also save.
 	'own@3' => "$random$begin${check}SAVEPOINT s;\n$check$save_or_hand$check$back$check$save_or_new$check$end$check",
 	'own_nested@2' => <<"SCRIPT",
 $random$begin$elsewhere${check}SAVEPOINT t;
@@ -227,7 +227,7 @@ FROM (SELECT *, lag(book) OVER w AS before, lag(last_seen_at) OVER w AS before_s
 	FROM dcx.price_book WINDOW w AS (ORDER BY book_id)) AS b
 SQL
 
-# A standby, while books are saved on the primary: its snapshots are made otherwise.
+# A standby, while books are saved on the primary: a standby makes its snapshots in another way.
 my $standby = PostgreSQL::Test::Cluster->new('standby');
 $node->backup('of_primary');
 $standby->init_from_backup($node, 'of_primary', has_streaming => 1);
@@ -249,7 +249,7 @@ BEGIN
 END $$;
 SQL
 my ($bystander, $writer, $stop) = map { Dcx::Session->new($node->connstr('history')) } 1 .. 3;
-# The oldest in every snapshot, so that other things have to tell them apart.
+# The oldest transaction in every snapshot: so xmin is the same, and snapshots differ in other things.
 $bystander->value('BEGIN; INSERT INTO elsewhere VALUES (1)');
 $writer->start('CALL save_on()');
 my $on_standby = $random =~ s/random\(1, 3\)/random(1, 2)/r;

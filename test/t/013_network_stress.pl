@@ -1,6 +1,6 @@
-# The exactness rule where prices are in three tables: writers of providers, services and bands, with savepoints and
-# rollbacks, and readers at every isolation level, some of whom write themselves, compare what dcx_network_offers() and
-# dcx_network_cost() answer with plain SQL over the tables in the same statement. They never differ.
+# Exactness where prices are in three tables. Writers change providers, services and bands, with savepoints and
+# rollbacks. Readers at every isolation level, some of which also write, compare dcx_network_offers() and
+# dcx_network_cost() with plain SQL over the tables in the same statement. The two never differ.
 use strict;
 use warnings;
 
@@ -117,7 +117,7 @@ CREATE TABLE enetworks.bands_of_1 PARTITION OF enetworks.bandwidth_prices FOR VA
 CREATE TABLE enetworks.bands_of_others PARTITION OF enetworks.bandwidth_prices DEFAULT
 SQL
 
-# What the scripts have in common.
+# Shared by the scripts.
 my $random = <<'SCRIPT';
 \set level random(1, 3)
 \set p random(1, 99999)
@@ -171,14 +171,14 @@ COMMIT PREPARED 'stress :client_id';
 \\endif
 $check
 SCRIPT
-	# One who is in everybody's snapshots for a while, and changes no price.
+	# A transaction that is in everybody's snapshots for a while, and changes no price.
 	'bystander@1' => "$random$begin$elsewhere" . $check x 6 . $end,
 	'overflow@1' => "$random${begin}SELECT many_subtransactions();\n" . $check x 3 . $end,
 	# Readers.
 	'single@3' => $check x 4,
 	'transaction@3' => "$random$begin" . $check x 5 . "$end$check",
 	'mixed@2' => "$random$begin$mixed$end$check",
-	# Readers who write.
+	# Readers that also write.
 	'own@4' => "$random$begin${check}SAVEPOINT s;\n$check$any$check$back$check$any$check$end$check",
 	'own_provider@2' => "$random$begin$elsewhere${check}SAVEPOINT s;\n$provider$check$back$check$end$check",
 	'own_service@2' => "$random$begin$elsewhere${check}SAVEPOINT s;\n$service$check$back$check$end$check",

@@ -41,7 +41,7 @@ sub stats
 	return \%stats;
 }
 
-# What every outage says.
+# The error of every outage.
 my %unreachable = (
 	state => 'ZD008',
 	message => 'the catalog cannot be reached',
@@ -258,7 +258,7 @@ subtest 'a catalog without a product' => sub {
 	$app->close;
 };
 
-# Makes products hang in AAS until the block is over.
+# Makes reads of products hang in AAS until the block ends.
 sub while_hanging
 {
 	my ($block) = @_;
@@ -281,7 +281,7 @@ SQL
 subtest 'AAS hangs' => sub {
 	my $app = session($main, user => 'app');
 
-	# What attach gave the server at first.
+	# The options that the first attach gave the server.
 	$operator->value(q{SELECT * FROM dcx_detach('aas')});
 	$operator->value("SELECT * FROM dcx_attach_aas('$url')");
 	like($operator->value(q{SELECT srvoptions FROM pg_foreign_server WHERE srvname = 'dcx_aas'}),
@@ -334,7 +334,7 @@ subtest 'AAS breaks off in the middle of a read' => sub {
 		is($app->value($price), '376.00', 'the next statement works');
 	}
 
-	# Not a fast stop: that ends the locker's session, too, and where it goes first, the read gets its answer.
+	# Not a fast stop: that also ends the locker's session, and if it ends first, the read gets its answer.
 	my $locker = session($aas, database => $Dcx::aas_db);
 	$locker->value('BEGIN');
 	$locker->value('LOCK TABLE products IN ACCESS EXCLUSIVE MODE');
@@ -390,7 +390,7 @@ subtest 'a host that accepts connections and then says nothing' => sub {
 	my ($postmaster) = slurp_file($aas->data_dir . '/postmaster.pid') =~ /\A(\d+)/;
 	my $error;
 
-	# Only so that the test does not wait forever where nothing else ends it.
+	# So that the test ends even if nothing else ends the wait.
 	$app->value(q{SET statement_timeout = '45s'});
 	kill 'STOP', $postmaster;
 	eval { $error = $app->error($price) };
@@ -492,7 +492,7 @@ SQL
 	$app->close;
 };
 
-# What a session holds after so many outages of each kind.
+# How much memory a session uses after so many outages of each kind.
 sub held
 {
 	my ($session, $times) = @_;

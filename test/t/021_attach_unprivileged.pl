@@ -1,4 +1,4 @@
-# Roles that are no superusers: who may attach, who may price, and whose wallet a role sees.
+# Roles that are not superusers: who may attach, who may price, and whose wallet a role sees.
 use strict;
 use warnings;
 
@@ -112,7 +112,7 @@ SQL
 		message => 'role "operator" has no user mapping for server "by_hand"',
 		hint => qr/^CREATE USER MAPPING FOR operator SERVER by_hand OPTIONS/);
 
-	# Whoever may make the mapping may use the server.
+	# A role that may create the mapping may use the server.
 	$main->safe_psql($Dcx::main_db, 'GRANT USAGE ON FOREIGN SERVER by_hand TO operator');
 	$operator->value(<<SQL);
 CREATE USER MAPPING FOR operator SERVER by_hand OPTIONS (user 'aas_reader', password '$Dcx::aas_password')
@@ -260,7 +260,7 @@ SQL
 	$super->value('RESET ROLE');
 	is($super->value(sprintf $sql, 'acme'), '1000.00', 'and again after that');
 
-	# A policy by setting, as applications with one role have it: the same role, another answer.
+	# A policy that depends on a setting, as in applications with one role: the same role gets another answer.
 	$super->value(<<'SQL');
 CREATE ROLE tenant LOGIN;
 CREATE POLICY tenant ON "OrganisationWallet" TO tenant
@@ -434,7 +434,7 @@ SQL
 	$mallory = session($main, database => 'prey', user => 'mallory');
 	fails_with($mallory, 'SELECT * FROM bank.salaries', 'no right on a table', state => '42501');
 
-	# Nobody has attached anything yet, and whoever may create a schema may create this one.
+	# Nothing is attached yet, so any role that may create a schema may create schema dcx.
 	$mallory->value(<<'SQL');
 CREATE SCHEMA dcx;
 CREATE TABLE dcx.binding (catalog text NOT NULL, part text NOT NULL, relation regclass NOT NULL, columns text[],

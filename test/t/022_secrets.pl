@@ -1,4 +1,4 @@
-# A password that is given to dcx_attach_aas() shows up nowhere but in the user mapping.
+# A password that is given to dcx_attach_aas() is found nowhere but in the user mapping.
 use strict;
 use warnings;
 
@@ -145,7 +145,7 @@ CREATE FUNCTION plpgsql_nested(source text) RETURNS SETOF text LANGUAGE plpgsql 
 	$$ BEGIN RETURN QUERY EXECUTE format('SELECT * FROM plpgsql_attach(%L)', source); END $$;
 SQL
 
-# Whose statements the extension can keep out of the log.
+# The roles whose statements the extension can keep out of the log.
 my @callers = (
 	[ 'a superuser', undef, 1 ],
 	[ 'a role that may set log_min_error_statement', 'trusted', 1 ],
@@ -280,7 +280,7 @@ subtest 'a statement that fails after attaching' => sub {
 	unlike($error->{text}, $secret, 'the error is clean');
 	log_is_clean($main, $log, 'the log is clean');
 
-	# As where AAS goes away just before postgres_fdw commits there.
+	# As if AAS went away just before postgres_fdw commits there.
 	$log = -s $main->logfile;
 	$session->value("SELECT * FROM dcx_attach_aas('$good', 'target')");
 	$session->value(<<'SQL');
@@ -630,7 +630,7 @@ CONF
 	};
 }
 
-# AAS hears a password only as SCRAM has it.
+# AAS receives the password only in SCRAM's form.
 log_is_clean($aas, $aas_log_begins, 'the log of AAS is clean');
 
 $aas->stop;

@@ -1,4 +1,5 @@
-# The extension comes and goes, moves with a dump, and stands in any schema; what was attached outlives it.
+# The extension is dropped and created again, dumped and restored, and created in another schema: what was attached
+# stays attached.
 use strict;
 use warnings;
 
@@ -140,7 +141,7 @@ subtest 'a dump of MAIN, restored as another database' => sub {
 	my $dump = PostgreSQL::Test::Utils::tempdir() . '/main.sql';
 	my $restored;
 
-	# As an ordinary role has attached it.
+	# As if an ordinary role had attached it.
 	$session->value('DROP SCHEMA dcx, aas, copy CASCADE; DROP SERVER dcx_aas CASCADE');
 	$session->value('ALTER TABLE "OrganisationWallet" OWNER TO operator');
 	$session->value(<<'SQL');

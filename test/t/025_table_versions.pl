@@ -1,5 +1,5 @@
-# The tables in schema dcx outlive the library that made them: those of an earlier version work and are brought along, a
-# column that is lost is missed, and nothing works on those of a later one.
+# The tables in schema dcx can be older or newer than the library. Tables of an earlier version work, and attaching
+# again completes them. A missing column is reported. Tables of a later version are refused.
 use strict;
 use warnings;
 
@@ -33,7 +33,7 @@ sub contents
 	  qw(binding price_book wallet_account wallet_entry wallet_hold wallet_key);
 }
 
-# How the tables are made.
+# The definitions of the tables.
 my $structure = <<'SQL';
 SELECT c.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attcollation::regcollation, a.attnotnull, a.attidentity, pg_get_expr(d.adbin, d.adrelid)
   FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
@@ -41,7 +41,7 @@ SELECT c.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attcollatio
  WHERE c.relnamespace = 'dcx'::regnamespace AND c.relkind IN ('r', 'i') ORDER BY c.relname, a.attnum
 SQL
 
-# What the checks say of the tables, and the fixes.
+# What the checks say about the tables, and the fixes.
 sub findings
 {
 	my ($session) = @_;
@@ -112,7 +112,7 @@ SQL
 	my $keeper = session($main, user => 'keeper');
 	my $error = $keeper->error('SELECT * FROM dcx_attach_wallet()');
 
-	# What attach writes besides is its caller's to write; that he may not is an error as ever.
+	# Attach also writes as its caller: if the caller may not, that is an ordinary permission error.
 	is($error->{state}, '42501', 'who may not write dcx.binding does not attach');
 	my $session = session($main);
 	$session->value('GRANT SELECT, INSERT, UPDATE ON dcx.binding TO keeper; GRANT USAGE ON SCHEMA dcx TO keeper');
@@ -125,7 +125,7 @@ SQL
 	$_->close for $keeper, $session;
 };
 
-# What needs the tables: each fails with 55000 or works.
+# Calls that need the tables: each works, or fails with 55000.
 my @calls = (
 	q{SELECT dcx_vm_cost('1GHZ', 1, 2, 'STANDARD', 10)},
 	q{SELECT * FROM dcx_price_book_save()},

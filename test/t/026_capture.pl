@@ -1,5 +1,5 @@
-# Nothing that somebody else makes gets into our SQL: not while the extension is installed or updated into a schema of
-# his, nor while a superuser calls it.
+# No object that another role creates is used by our SQL: not while the extension is installed or updated in a schema
+# that this role may create in, and not while a superuser calls a function.
 use strict;
 use warnings;
 
@@ -29,7 +29,7 @@ SELECT pg_describe_object(d.classid, d.objid, 0), pg_describe_object(d.refclassi
    AND NOT EXISTS (SELECT FROM pg_depend o WHERE o.classid = d.refclassid AND o.objid = d.refobjid AND o.deptype = 'e' AND o.refobjid = e.oid)
 SQL
 
-# Where they are.
+# The schemas that they are in.
 my $schemas = <<'SQL';
 SELECT DISTINCT a.schema FROM pg_extension e JOIN pg_depend m ON m.refobjid = e.oid AND m.deptype = 'e',
        pg_identify_object(m.classid, m.objid, 0) a WHERE e.extname = 'dcx_pricing'
@@ -90,7 +90,7 @@ my %argument = (
 	items => '[{"product": "RAM_GB"}, {"vm": {"cpu_type": "1GHZ", "cpus": 2, "ram_gb": 4, "storage_type": "STANDARD", "gb": 40}}]');
 my %trigger = map { $_ => 1 } qw(dcx_set_updated_at dcx_wallet_record);
 
-# In an order that gives each something to do.
+# In an order in which each call has something to do.
 sub turn
 {
 	my ($name) = @_;
@@ -277,7 +277,7 @@ $$BEGIN RAISE LOG 'captured: audit as %', current_user; END$$;
 RESET ROLE
 SQL
 	$offset = -s $main->logfile;
-	# Which of the two is meant without arguments, nobody can say.
+	# Without arguments the name is ambiguous.
 	fails_with($session, 'CREATE EXTENSION dcx_pricing SCHEMA api', 'one that could be taken for ours', state => '42725');
 	$session->value('DROP FUNCTION api.dcx_wallet_audit(integer)');
 	for my $name (split /\n/, $main->safe_psql('odd1', q{SELECT DISTINCT proname FROM pg_proc WHERE proname ~ '^dcx_'}))
@@ -290,7 +290,7 @@ SQL
 	}
 	$session->value('CREATE EXTENSION dcx_pricing SCHEMA api');
 	is($session->value($bound), '', 'nothing of ours depends on them');
-	# Each a problem, and the fix of ours that it takes.
+	# Problems, each with the fix that dcx_check() proposes.
 	for (
 		[ 'CREATE SCHEMA aas; CREATE TABLE aas.products (code text, title text, price numeric)', 'dcx_attach_aas' ],
 		[ <<'SQL', 'dcx_attach_wallet' ],
@@ -337,7 +337,7 @@ SQL
 	$session->close;
 };
 
-# What stands in the owner's relations is his, and runs as him, also for a superuser.
+# Code in the owner's relations runs as the owner, also if a superuser calls.
 subtest 'views, casts and indexes of the owner' => sub {
 	my $who = q{LANGUAGE plpgsql %s AS $$BEGIN RAISE LOG 'captured: %s as %%', current_user; RETURN $1; END$$};
 	my $function = sub { my ($name, $type, $kind) = @_; return "CREATE FUNCTION $name($type) RETURNS $type " . sprintf($who, $kind, $name) };
@@ -383,7 +383,7 @@ SQL
 	$session->value(q{SELECT * FROM dcx_detach('wallet')});
 	$session->value(q{SELECT * FROM dcx_attach_wallet('shop.parted', 'org', 'amount')});
 	$session->close;
-	# What the expressions of indexes and partition keys are, a session remembers.
+	# A session caches the expressions of indexes and partition keys.
 	for my $call (q{dcx_attach_updated_at('shop.keyed')}, q{dcx_wallet_balance('o')}, q{dcx_inventory_costs('1GHZ', 'shop.vms')}, q{dcx_wallet_statement('o')}, 'dcx_check()',
 		q{dcx_wallet_debit('o', 1, 'k')}, q{dcx_detach('wallet')}, q{dcx_attach_wallet('shop.keyed', 'org', 'amount')}, 'dcx_check()',
 		q{dcx_wallet_audit()}, q{dcx_detach('wallet')})
@@ -426,7 +426,7 @@ SQL
 		my $copy = PostgreSQL::Test::Utils::tempdir();
 		my ($out, $err);
 
-		# What the Makefile says to it.
+		# What the Makefile says about it.
 		make_path("$copy/sql/parts");
 		copy("$sources/$_", "$copy/$_") or die "$_: $!\n"
 		  for qw(Makefile dcx_pricing.control), map { s{^\Q$sources\E/}{}r } glob "$sources/sql/parts/*.sql";

@@ -1,5 +1,5 @@
-# Tables altered at random, in every way that ALTER and CREATE allow, and then every function called: no crash, no
-# internal error, and no balance or price other than the one that a statement reads.
+# Tables are altered at random, in every way that ALTER and CREATE allow, and then every function is called. There is no
+# crash and no internal error, and every balance and price is the one that a statement reads.
 #
 #   DCX_SHAPES_ROUNDS=5000 DCX_SHAPES_SEED=1 PROVE_TESTS=test/t/027_shapes.pl test/cluster test
 use strict;
@@ -23,7 +23,7 @@ my $super = session($main);
 # A database where everything is attached by an ordinary role
 # --------------------------------------------------------------------------------------------------
 
-# Not every server is built with ICU.
+# Not all servers are built with ICU.
 my $collation = 'CREATE COLLATION own.nocase ' . (
 	$super->value(q{SELECT count(*) FROM pg_collation WHERE collprovider = 'i'})
 	? q{(provider = icu, locale = 'und-u-ks-level2', deterministic = false)}
@@ -373,7 +373,7 @@ sub alteration
 # Rounds
 # --------------------------------------------------------------------------------------------------
 
-# Most often what reads and writes our tables without a statement, and who may.
+# Most often calls that read and write our tables without a statement, and roles that may call them.
 my @roles = ('RESET ROLE', ('SET ROLE operator') x 3, 'SET ROLE app');
 my @often = map { ($_) x ($_->[0] =~ /wallet_(?!record)|reserve|hold/ ? 6 : $_->[1] =~ /book|facts/ || $_->[2] eq 't' ? 1 : 3) } @functions;
 my @table_names = sort keys %tables;
@@ -401,7 +401,7 @@ sub alterations
 	return map { alteration(pick($ours ? grep { /^(?:dcx|own\.wallets)/ } @table_names : @table_names)) } 1 .. $n;
 }
 
-# As whom it is done: the tables' owner; with an @ a superuser.
+# The role that does it: the tables' owner, or with an @ a superuser.
 sub as_whom
 {
 	my ($alteration) = @_;
@@ -409,7 +409,7 @@ sub as_whom
 	return $alteration =~ /^@(.*)/s ? ('RESET ROLE', $1) : ('SET ROLE operator', $alteration);
 }
 
-# Messages of core's that reach a row instead of an error, in checks.
+# Messages of PostgreSQL's own that checks return in a row.
 my $inside = qr/cache lookup failed|could not open relation with OID|returned NULL|unrecognized|unexpected |invalid memory alloc|attribute number|type \d+ .* does not match/;
 
 # Looks through what a round printed.
@@ -433,7 +433,7 @@ sub crashed
 	return slurp_file($main->logfile, $log) =~ /(.*(?:terminated by signal|TRAP:|PANIC).*)/ ? $1 : undef;
 }
 
-# In one transaction that is rolled back: what is known before the tables change must not be used after.
+# In one transaction that is rolled back: what a session cached before the tables change must not be used after.
 sub round_in_transaction
 {
 	my ($round) = @_;
@@ -457,7 +457,7 @@ SQL
 	judge($round, $script, $out, $err);
 }
 
-# Committed, in a copy of the database, under a session that was there before.
+# Committed, in a copy of the database, with a session that was connected before.
 sub round_committed
 {
 	my ($round) = @_;

@@ -1,5 +1,5 @@
-# What attaching a URL again does with the options that server and user mapping have: what the URL names follows it,
-# what it does not name stays, the address follows as a whole, and nothing that protects the connection gets weaker.
+# A URL is attached again: which options of the server and the user mapping change. Options that the URL names are set,
+# others stay, the address is replaced as a whole, and no option that protects the connection gets weaker.
 use strict;
 use warnings;
 
@@ -14,7 +14,7 @@ my $enetworks = new_enetworks('enetworks');
 my $main = new_main('main');
 my $major = $main->safe_psql('postgres', q{SELECT current_setting('server_version_num')::int / 10000});
 
-# AAS has TLS where openssl is at hand and the server is built with it.
+# AAS uses TLS if openssl is installed and the server is built with it.
 my $dir = PostgreSQL::Test::Utils::tempdir();
 my $have_tls = make_certificate();
 
@@ -133,7 +133,7 @@ subtest 'the address follows the URL as a whole' => sub {
 	attach('');
 	my ($server, $mapping) = (options('server'), options('mapping'));
 
-	# A server by name that would lead elsewhere if any of its address stayed behind.
+	# A server that would lead elsewhere if any part of its old address were kept.
 	alter(q{SET host 'aas.invalid', ADD hostaddr '127.0.0.2', SET port '1', SET dbname 'other', ADD service 'other'});
 	alter(q{SET user 'other', SET password 'other'}, 'USER MAPPING FOR CURRENT_USER SERVER');
 	$note = attach('');
@@ -144,7 +144,7 @@ subtest 'the address follows the URL as a whole' => sub {
 	is_deeply(options('mapping'), $mapping, 'the mapping, too');
 	is($main->safe_psql($Dcx::main_db, "SELECT $Dcx::cost"), '376.00', 'it prices');
 
-	# A URL without a password: the old one is not sent to whoever is asked now.
+	# A URL without a password: the old password is not sent to the new server.
 	$note = attach('', url => "postgresql://aas_reader\@/$Dcx::aas_db?host="
 		  . ($aas->host =~ s{/}{%2F}gr) . "&port=$port");
 	is(told($note, 'changed'), 'host', 'by a socket');
@@ -159,7 +159,7 @@ subtest 'the address follows the URL as a whole' => sub {
 	detach();
 };
 
-# Each of what protects a connection: its values that this server's libpq has, weakest first, and what no value means.
+# Each option that protects a connection: the values that libpq knows, weakest first, and what no value means.
 my %orders = (
 	sslmode => [ qw(disable allow prefer) ],
 	gssencmode => [ qw(disable prefer) ],
@@ -180,7 +180,7 @@ subtest 'nothing that protects the connection gets weaker' => sub {
 		{
 			for my $asked (0 .. $#values)
 			{
-				# Not TLS 1.3 at least and 1.2 at most.
+				# Not a minimum of TLS 1.3 with a maximum of 1.2.
 				my $other = $name =~ /^ssl_m/ ? $name =~ /min/ ? 'ssl_max_protocol_version' : 'ssl_min_protocol_version' : undef;
 				my $before = $set < 0 ? 'unset' : $values[$set];
 				my ($in_force) = $set < 0 ? grep { $values[$_] eq $default{$name} } 0 .. $#values : $set;

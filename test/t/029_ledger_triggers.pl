@@ -1,4 +1,5 @@
-# A change of a balance is written once, whatever triggers others put on the wallet table: by name, kind or partition.
+# A change of a balance is written once, whatever triggers others put on the wallet table: of other names and kinds, and
+# on partitions.
 use strict;
 use warnings;
 
@@ -127,7 +128,7 @@ SQL
 	finish();
 };
 
-# What somebody with TRIGGER on the table can put there.
+# The triggers that a role with TRIGGER on the table can create.
 my $function = 'EXECUTE FUNCTION dcx_wallet_record';
 my %intrusions = (
 	'one more, first by name' => "CREATE TRIGGER \"!\" AFTER INSERT OR UPDATE OR DELETE ON %s FOR EACH ROW $function()",
@@ -144,7 +145,7 @@ my %intrusions = (
 	  "CREATE CONSTRAINT TRIGGER \"!\" AFTER INSERT OR UPDATE OR DELETE ON %s DEFERRABLE FOR EACH ROW $function()",
 	'before TRUNCATE' => "CREATE TRIGGER \"!\" BEFORE TRUNCATE ON %s $function()",
 );
-# Of a partitioned table there is neither a condition on events nor a transition table.
+# A trigger on a partitioned table has neither a condition on events nor a transition table.
 my %of_a_plain_one = (
 	'with the rows as a table' =>
 	  "CREATE TRIGGER \"!\" AFTER UPDATE ON %s REFERENCING OLD TABLE AS gone NEW TABLE AS come FOR EACH ROW $function()",
@@ -187,7 +188,7 @@ SQL
 	is(new_entries(), 'external|acme|3.00', 'the session\'s role changes in the statement: recorded once');
 	attach();
 
-	# Where ours is not ALWAYS, the others are its equals, but none of another kind is.
+	# If ours is not ENABLE ALWAYS, others of the same kind count as well, but none of another kind.
 	for my $name (sort keys %all)
 	{
 		intrude($all{$name}, 'shop.wallets');
@@ -253,7 +254,7 @@ subtest 'ours is switched off, or not what it was' => sub {
 	attach();
 	is(triggers('shop.wallets'), $both, 'ours is back');
 
-	# One that fires for some of the changes is none: nobody is to believe that the others are recorded.
+	# A trigger that fires for some of the changes does not count: nobody should believe that the others are recorded.
 	$super->value('DROP TRIGGER "000_dcx_wallet" ON shop.wallets');
 	intrude($intrusions{'for one event'}, 'shop.wallets');
 	fails_with($app, q{SELECT dcx_wallet_debit('acme', 1, 'some')}, 'one for some of the changes does not write', state => '55000');

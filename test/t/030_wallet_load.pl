@@ -1,7 +1,7 @@
-# Wallets under load, directly and through pgbouncer in transaction mode: what sessions want at once they get as if
-# one after the other, whatever expires meanwhile. What is available is recomputed from the ledger, while it goes on and
-# afterwards for every moment that something changed: it is what was answered, and never negative. The audit is empty
-# all the time, and nothing deadlocks.
+# Wallets under load, directly and through pgbouncer in transaction mode. Concurrent calls get the same results as if
+# they had run one after the other, also while holds expire. The test computes the available money from the ledger,
+# during the load and afterwards for every moment at which something changed. It equals what the calls returned, and is
+# never negative. The audit never finds anything, and nothing deadlocks.
 #
 # DCX_STRESS=0.1 does a tenth of the mixed load, DCX_STRESS=10 ten times as much.
 use strict;
@@ -21,7 +21,7 @@ my $pool = 8;    # sessions of the server behind pgbouncer
 
 my $node = new_main('main', conf => <<'CONF');
 max_connections = 100
-# A deadlock would be found, not waited out.
+# A deadlock must be reported, not hidden by a long deadlock_timeout.
 deadlock_timeout = 10ms
 CONF
 my $admin = session($node);
@@ -182,7 +182,7 @@ SQL
 	audit_is_empty($path);
 }
 
-# What the scripts have in common: one of three wallets.
+# Shared by the scripts: one of three wallets.
 my $common = <<'SCRIPT';
 \set n random(1, 3)
 \set cents random(1, 2500)
@@ -245,7 +245,7 @@ SCRIPT
 $common
 INSERT INTO outcome SELECT 'key', 'done', to_jsonb(c) FROM dcx_wallet_credit($org, :k / 10.0, 'key ' || :k) AS c;
 SCRIPT
-		# Much at once, some of it taken back; the audit sees what has been done so far. The wallet is locked first, since
+		# Many calls at once, some of them rolled back; the audit sees the work so far. The wallet is locked first, since
 		# a row that is locked in a savepoint only is not locked any more after ROLLBACK TO: locking it again deadlocks,
 		# in any table, with somebody who has waited for the first lock.
 		'order@2' => <<"SCRIPT",
@@ -331,7 +331,7 @@ SELECT what, coalesce(answer->'entry_id', answer->'hold_id') FROM outcome
 WHERE state = 'done' AND what IN ('key', 'capture', 'release')
 GROUP BY 1, 2 HAVING count(DISTINCT answer - 'replayed') > 1
 SQL
-	# A load that never met one of these has proved nothing.
+	# If one of these never happened, the load has proved nothing.
 	is($admin->value(<<"SQL"), <<'TEXT' =~ s/\n\z//r, 'everything happened') if $amount >= 1;
 SELECT what || ': ' || string_agg(state, ', ' ORDER BY state COLLATE "C") FROM (
 	SELECT DISTINCT what, CASE WHEN (answer->>'replayed')::boolean THEN 'replayed' ELSE state END AS state FROM outcome

@@ -1,10 +1,9 @@
-# The server is killed while clients move money, all of it with SIGKILL, and the role has synchronous_commit = off:
-# what a client was told is there afterwards, once.
+# The server is killed with SIGKILL while clients move money, and the role has synchronous_commit = off. After the
+# restart everything that a client was told is there, once.
 #
-# A client writes down what it was answered, as psql prints it after the commit. After the restart it asks for all of it
-# once more, for the request that it got no answer to, and for some it had not come to. What was answered is answered as
-# the first time, as a replay; the one request without an answer had been carried out or had not; those after it had
-# not.
+# A client records each answer as psql prints it after the commit. After the restart it repeats all these requests, the
+# one that got no answer, and some that it had not sent yet. Each answered request gets the same answer as a replay. The
+# one without an answer either had been carried out or had not. The requests not yet sent had not.
 use strict;
 use warnings;
 
@@ -31,7 +30,7 @@ max_wal_size = 4GB
 checkpoint_timeout = 1h
 bgwriter_lru_maxpages = 0
 autovacuum = off
-# As in other tests: what is logged least.
+# As in other tests: log as little as possible.
 wal_level = minimal
 max_wal_senders = 0
 CONF
@@ -90,7 +89,7 @@ sub hold
 	};
 }
 
-# What becomes of a hold that was made before: the key finds it.
+# Resolves a hold that was made before; it is found by its key.
 sub capture
 {
 	my ($organisation, $key, $cents, $captured) = @_;
@@ -301,7 +300,7 @@ sub to_be_booked
 	return { map { $_ => join ', ', @{ $sums{$_} } } keys %sums };
 }
 
-# The ledger is younger than what a crash forgets.
+# A crash soon after attaching: the ledger has just been made.
 subtest 'soon after attaching' => sub {
 	new_wallets('early');
 	$node->stop('immediate');

@@ -1,4 +1,4 @@
-# Orders that are priced in another cluster: what is locked while it hangs, and what is held when it fails.
+# Orders whose prices are in another cluster: what is locked while that cluster hangs, and what is held if it fails.
 use strict;
 use warnings;
 
@@ -56,7 +56,7 @@ sub reads_of
 	return $session->value('SELECT remote_reads FROM dcx_price_book_stats()');
 }
 
-# What there is in the ledger. A call that fails must not change it, whoever made it.
+# What is in the ledger. A call that fails must not change it, whoever calls.
 sub ledger
 {
 	return $super->value(<<'SQL');
@@ -65,7 +65,7 @@ SELECT (SELECT count(*) FROM dcx.wallet_entry), (SELECT count(*) FROM dcx.wallet
 SQL
 }
 
-# Makes products hang in AAS until the block is over.
+# Makes reads of products hang in AAS until the block ends.
 sub while_hanging
 {
 	my ($block) = @_;
@@ -315,7 +315,7 @@ SQL
 		 'read_at is when the prices were read, not when the money was held');
 	set_cpu_price(78);
 
-	# Whoever owns the ledger can write into an open hold what he likes. It shows.
+	# The owner of the ledger can write anything into an open hold. dcx_hold_verify() shows it.
 	$super->value('BEGIN');
 	$super->value("UPDATE dcx.wallet_hold SET quote = jsonb_set(quote, '{lines,0,unit_price}', '77') WHERE hold_id = $id");
 	is( $super->value("SELECT code, amount, recomputed, ok FROM dcx_hold_verify($id) WHERE NOT ok"),

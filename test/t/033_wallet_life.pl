@@ -1,4 +1,5 @@
-# The ledger outlives the extension, its triggers and the table: what comes and goes, and what attaching mends.
+# The extension, its triggers and the wallet table are dropped and come back: the ledger stays, and attaching again
+# repairs what is missing.
 use strict;
 use warnings;
 
@@ -38,7 +39,7 @@ sub debit_fails
 	$app->close;
 }
 
-# What attaching says of the ledger.
+# What attaching says about the ledger.
 sub attach
 {
 	my ($arguments) = @_;
@@ -136,7 +137,7 @@ subtest 'the first time, and again' => sub {
 	adds_up();
 };
 
-# What the extension's end and return must not touch: holds of every state, keys of everything.
+# What DROP and CREATE EXTENSION must not change: holds in every state, and all keys.
 my %first;
 sub fill
 {
@@ -210,7 +211,7 @@ subtest 'the extension is dropped, and made again' => sub {
 	is(ledger(), $rows, 'and nothing of the ledger');
 	guards('without the extension');
 
-	# What the platform does meanwhile: five wallets change for good, one is as it was.
+	# What the platform does meanwhile: it changes five wallets, and one changes and is as it was again.
 	set_balance('org-acme', $_) for 'balance - 80', 'balance + 0.01';
 	set_balance('org-initech', $_) for 'balance - 1', 'balance + 1';
 	$super->value(<<"SQL");

@@ -1,4 +1,5 @@
-# The wallet table changes under the ledger: its columns' types, its schema, its partitions, another in its place.
+# The wallet table changes after it was attached: its column types, its schema, its partitions, and another table in its
+# place.
 use strict;
 use warnings;
 

@@ -1,4 +1,4 @@
-# Dumped and restored: the ledger, its holds, keys, guards and triggers come back, and nothing is counted twice.
+# Dump and restore: ledger, holds, keys, guards and triggers come back, and nothing is counted twice.
 use strict;
 use warnings;
 
@@ -45,7 +45,7 @@ my %databases = (
 	$Dcx::main_db => { schema => 'public', attacher => 'operator', wallets => 11 },
 	parted => { schema => 'dcx_api', attacher => undef, wallets => 2 });
 
-# A call of one who may move money, or of another.
+# A call by a role that may move money, or by another.
 sub call
 {
 	my ($database, $of, $function, $user) = @_;

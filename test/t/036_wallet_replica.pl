@@ -1,4 +1,4 @@
-# Wallets that another server changes, and a server that may only read: replication into MAIN, and of MAIN.
+# Replication: wallets that another server changes, and a server that may only read.
 use strict;
 use warnings;
 
@@ -67,7 +67,7 @@ subtest 'logical replication into the wallet table' => sub {
 		$publisher->wait_for_catchup('wallets');
 	};
 
-	# As when MAIN takes over: its wallets are emptied, and come anew from where they are kept.
+	# As when MAIN takes over: its wallets are emptied and replicated again.
 	$super->value('TRUNCATE "OrganisationWallet" CASCADE');
 	is(scalar(split /\n/, new_entries()), 11, 'emptied');
 	$publisher->safe_psql($Dcx::main_db, 'CREATE PUBLICATION wallets FOR TABLE "OrganisationWallet"');
@@ -181,7 +181,7 @@ SQL
 		state => '25006');
 	$_->close for $reading, $auditing;
 
-	# Where it is promoted, the ledger goes on.
+	# After promotion the ledger goes on.
 	$main->stop;
 	$standby->promote;
 	$reading = session($standby, user => 'app');

@@ -1,4 +1,5 @@
-# The wallet table belongs to an ordinary role. What he can have run, by whose call, and that it reaches no ledger.
+# The wallet table belongs to an ordinary role: which code of that role runs, whose call runs it, and that it cannot
+# reach the ledger.
 use strict;
 use warnings;
 
@@ -113,7 +114,7 @@ my @on_ledger = (
 	'SELECT public.dcx_wallet_audit()',
 	q{SELECT public.dcx_attach_wallet('shop.wallets', 'org')}, q{SELECT public.dcx_detach('wallet')});
 
-# Ways to be somebody else.
+# Ways to become another role.
 my @on_role = (
 	'SET ROLE app', 'SET ROLE postgres', 'SET SESSION AUTHORIZATION DEFAULT', 'SET SESSION AUTHORIZATION postgres',
 	q{SELECT set_config('role', 'postgres', false)}, q{SELECT set_config('session_authorization', 'postgres', true)},
@@ -122,7 +123,7 @@ my @on_role = (
 	q{COPY shop.log TO PROGRAM 'true'}, 'CREATE TEMPORARY TABLE wallet_entry (organisation text)',
 	'CREATE TEMPORARY VIEW wallet_account AS SELECT 1', 'DECLARE c CURSOR WITH HOLD FOR SELECT 1', 'LISTEN somebody');
 
-# What he may do: none of it outlasts the call, and none of it is looked at when the ledger is written.
+# What the owner may set: none of it lasts longer than the call, and none of it counts when the ledger is written.
 my @allowed = (
 	q{SELECT set_config('search_path', 'shop, pg_temp, pg_catalog', false)},
 	q{SELECT set_config('row_security', 'off', false)}, q{SELECT set_config('timezone', 'UTC-3', false)},
@@ -131,7 +132,7 @@ my @allowed = (
 my $settings = 'SELECT ' . join ', ', map { "current_setting('$_')" } 'search_path', 'row_security',
   'default_transaction_read_only', 'timezone', 'datestyle', 'transform_null_equals';
 
-# What an unqualified name could hit with that search_path.
+# Objects that an unqualified name could find with that search_path.
 $shop->value(<<'SQL');
 CREATE TABLE shop.wallet_entry (organisation text, entry_id bigint);
 CREATE TABLE shop.wallet_account (organisation text, balance numeric);
@@ -212,7 +213,7 @@ ROWS
 	};
 }
 
-# Takes his triggers off, but for one of that body, at that time.
+# Drops the owner's triggers, except one with that body, at that time.
 sub trigger
 {
 	my ($name, $when, $body) = @_;

@@ -1,5 +1,5 @@
-# An ordinary role attaches its wallets: what it needs for that, what it can do with the ledger, which is its own then,
-# and what it cannot do with it to others.
+# An ordinary role attaches its wallets: which rights it needs, what it can do with the ledger that it then owns, and
+# that it cannot harm others with it.
 use strict;
 use warnings;
 
@@ -154,7 +154,7 @@ DROP POLICY spring ON dcx.wallet_entry; ALTER TABLE dcx.wallet_entry DISABLE ROW
 SQL
 };
 
-# Every call there is. A column of another type must not be taken for one of its type: that would read at any address.
+# Every call. A value of a column whose type was changed must not be read as the old type: that would read any address.
 my @calls = (
 	q{wallet_debit('org-acme', 2, 'shape')}, q{wallet_debit('org-acme', 10, 'debit')},
 	q{wallet_hold('org-acme', 10, 'hold', '1 day')}, q{wallet_hold('org-acme', 2, 'shape')}, 'wallet_capture(1)',
@@ -185,7 +185,7 @@ subtest 'a ledger of another shape' => sub {
 		wallet_key => [ 'entry_id', 'hold_id' ],
 		binding => [ 'relation', 'columns' ]);
 
-	# Whoever owns a table can take off all that keeps it in shape.
+	# The owner of a table can drop every constraint and trigger on it.
 	my $loosen = <<'SQL';
 DO $$
 DECLARE

@@ -1,4 +1,4 @@
-# Orders whose prices are in two other clusters: what is read of each, what is locked while one hangs, and what can be
+# Orders whose prices are in two other clusters: what is read from each, what is locked while one hangs, and what can be
 # ordered while one is down.
 use strict;
 use warnings;

@@ -1,5 +1,5 @@
-# AAS is down, and dcx_pricing.on_outage says what that means: an error that names the saved book, or its prices, with
-# one warning a transaction and one attempt in a while.
+# AAS is down. By dcx_pricing.on_outage that is an error that names the saved book, or the saved prices are used: with
+# one warning per transaction, and with only one attempt to connect in a while.
 use strict;
 use warnings;
 
@@ -81,7 +81,7 @@ sub books
 	return $super->value('SELECT count(*), max(last_seen_at) FROM dcx.price_book');
 }
 
-# So many attempts to connect are made in the block.
+# The block makes so many attempts to connect.
 sub attempts_are
 {
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
@@ -158,7 +158,7 @@ SQL
 		});
 	});
 
-	# It is tried again after a while: nobody has to do anything.
+	# It is tried again after a while, without anybody doing anything.
 	my $answer;
 	attempts_are(1, 'one connection is enough', sub {
 		for (1 .. 10 * $PostgreSQL::Test::Utils::timeout_default)
@@ -302,7 +302,7 @@ subtest 'what fails otherwise is no outage' => sub {
 	$aas->safe_psql($Dcx::aas_db, 'DROP TABLE kept');
 };
 
-# Makes products hang in AAS until the block is over.
+# Makes reads of products hang in AAS until the block ends.
 sub while_hanging
 {
 	my ($block) = @_;
@@ -346,7 +346,7 @@ SQL
 	});
 	is(answer($app, $price), '576.00, 0 warnings', 'AAS is not left alone for that');
 
-	# Whereas its own is an outage, which leaves the connection as it was.
+	# The remote server's own time-out is an outage, and leaves the connection as it was.
 	$super->value(q{ALTER SERVER dcx_aas OPTIONS (SET options '-c statement_timeout=300ms')});
 	$app = fresh();
 	while_hanging(sub {
@@ -376,7 +376,7 @@ subtest 'settings' => sub {
 		fails_with($app, "CREATE FUNCTION pg_temp.f() RETURNS int LANGUAGE sql SET $setting = '$value' AS 'SELECT 1'",
 			'nor within a function', %denied);
 
-		# Before the library is there, a session can set what it likes. It comes to nothing.
+		# Before the library is loaded, a session can set the parameter to anything. That has no effect.
 		$unloaded->value("SET $setting = '$value'");
 		$unloaded->value($price);
 		is($unloaded->value("SHOW $setting"), $before, 'nor before the library is loaded');

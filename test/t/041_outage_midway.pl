@@ -1,5 +1,5 @@
-# AAS breaks off, or stops talking, in the middle of a transaction: a bounded time, no half book, nothing left behind, and
-# no transaction that goes on at other prices than it began with.
+# AAS breaks off or stops answering in the middle of a transaction: the wait is bounded, no half book is used, nothing
+# is left behind, and no transaction goes on at other prices than it began with.
 use strict;
 use warnings;
 
@@ -87,7 +87,7 @@ sub left_alone
 	is($proxy->connections, $before, 'and asks nobody');
 }
 
-# Where the connection goes, from the proxy's view: at which message, and after how many bytes of its answer. A small
+# Where the connection breaks, as the proxy sees it: at which message, and after how many bytes of its answer. A small
 # fetch_size makes the read of several.
 my %places = (
 	'before the cursor' => [ 'DECLARE', 1 ],
@@ -140,8 +140,8 @@ subtest 'cut at the end of the subtransaction' => sub {
 	left_alone($app);
 };
 
-# postgres_fdw refuses the COMMIT of a transaction that has lost a connection it was using. To go on with it would be to
-# answer what comes to nothing.
+# postgres_fdw refuses the COMMIT of a transaction that has lost a connection it was using. Going on with it would
+# only give answers that are rolled back.
 subtest 'a transaction that has read, and then loses AAS' => sub {
 	my $app = fresh();
 
@@ -172,7 +172,7 @@ subtest 'a transaction that has read, and then loses AAS' => sub {
 	$app->value('ROLLBACK');
 	$proxy->pass;
 
-	# A book of a view is exact for one statement.
+	# A book that was read from a view is exact for one statement only.
 	$operator->value(q{SELECT * FROM dcx_attach_aas(NULL, 'viewed')});
 	forget_now();
 	for my $text ('SAVEPOINT', 'DECLARE', 'FETCH')
@@ -353,7 +353,7 @@ SELECT count(*) FILTER (WHERE name = 'dcx price book'),
 SQL
 }
 
-# Another catalog each time, since the one that failed is left alone.
+# Another catalog each time, since a session does not ask one that has just failed.
 subtest 'nothing is left behind' => sub {
 	my $app = fresh();
 	my %kinds = (

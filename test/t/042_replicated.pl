@@ -1,4 +1,4 @@
-# Prices that come to MAIN by replication: the catalog as local tables that AAS feeds, and a standby that may only read.
+# Prices that replication brings to MAIN: the catalog as local tables that AAS feeds, and a standby that may only read.
 use strict;
 use warnings;
 
@@ -59,7 +59,7 @@ sub nothing_remote
 	is(remote_reads($aas, 0), 0, 'by nobody');
 }
 
-# Who keeps "updatedAt" of a table is its publisher; that the products have no foreign key here is so.
+# The publisher sets "updatedAt"; and the products have no foreign key here.
 is( $super->value(q{SELECT area, severity, object, problem FROM dcx_check() WHERE severity <> 'info'
 		AND object ~ '^(public\.(products|categories|terraform_vm_config)|server|aas)'}),
 	'schema|warning|public.products|there is no foreign key "categoryId" -> categories.id', 'and in order');

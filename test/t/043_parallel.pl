@@ -1,4 +1,4 @@
-# A million VMs priced by a book, by several processes at once: the same to the last digit.
+# Parallel workers price a million VMs by a book: the sum is the same to the last digit.
 use strict;
 use warnings;
 
@@ -33,7 +33,7 @@ SET min_parallel_table_scan_size = 0
 SQL
 my $serial = 'SET max_parallel_workers_per_gather = 0';
 
-# The sum, and something that any digit of any row's cost would change.
+# The sum, and a checksum that any digit of any row's cost would change.
 sub priced
 {
 	my ($book) = @_;
@@ -111,7 +111,7 @@ subtest 'book forms' => sub {
 		$super->value('SELECT sum(ram) * 37 FROM vms') =~ s/0+$//r, 'and of a product');
 };
 
-# Lines of every width, some of which no band holds.
+# Bandwidths of every size, some of which no band contains.
 subtest 'network services' => sub {
 	my $enetworks = new_enetworks('enetworks');
 	my $enetworks_url = enetworks_url($enetworks);
@@ -148,7 +148,7 @@ subtest 'network services' => sub {
 };
 
 subtest 'an error in a worker is the same error' => sub {
-	# Else the leader may be the first to meet it.
+	# Otherwise the leader may be the first to reach it.
 	$super->value('SET parallel_leader_participation = off');
 	my $bad = $super->value("SELECT jsonb_set('$book', '{STORAGE_PREMIUM,price}', '-1')") =~ s/'/''/gr;
 

@@ -1,4 +1,4 @@
-# Saved books outlive a dump and the extension itself; and no cost in them is for everybody.
+# Saved books survive a dump and DROP EXTENSION, and only the right roles can read the costs in them.
 use strict;
 use warnings;
 
@@ -34,7 +34,7 @@ for my $price (40, 41.5, 37)
 	push @times, $operator->value('SELECT clock_timestamp()');
 }
 
-# So has E-Networks books of its own.
+# E-Networks has books of its own, too.
 my $line = q{SELECT dcx_network_cost('PV_FIBRE_BUSINESS', 100)};
 my @network_times;
 $operator->value("SELECT * FROM dcx_attach_enetworks('$enetworks_url')");
@@ -94,7 +94,7 @@ SQL
 	  [ q{dcx_vm_margin('1GHZ', 2::float8, 4, 'STANDARD', 40)}, 'dcx_vm_margin' ];
 	fails_with($app, "SET $_", "$_ is not for everybody", state => '42501')
 	  for q{dcx_pricing.max_price_age = '1h'}, 'dcx_pricing.on_outage = saved';
-	# What an error says of a product says nothing of its cost.
+	# An error about a product does not show its cost.
 	my $error = fails_with($app, q{SELECT dcx_product_cost('RAM_GB', 1, dcx_price_book() || '{"RAM_GB": {"cost": 1}}')},
 		'an error', state => 'ZD003');
 	unlike($error->{text} =~ s/^LOCATION.*//mr, qr/24\.65/, 'without costs');
@@ -195,7 +195,7 @@ SQL
 	is($operator->value('SELECT book_id, changed FROM dcx_price_book_save()'), '9|t', 'the next one is the next');
 	is(history($app), $before, 'and what was is what was');
 
-	# Without the catalog, too: it is not needed for what was.
+	# Also without the catalog: old books do not need it.
 	$operator->value("SELECT * FROM dcx_detach('$_')") for 'aas', 'enetworks';
 	is(history($app), $before, 'detached, the history is there');
 	fails_with($app, $_, 'and no current one', state => 'ZD007') for 'SELECT dcx_price_book()', $line;

@@ -1,5 +1,5 @@
-# dcx_check() over two clusters: how the catalog's server is reached, and whether it is the one that was attached. Each
-# problem is planted, seen as its row and no other, and mended.
+# dcx_check() over two clusters: how the catalog's server is reached, and whether it is the one that was attached. The
+# test causes each problem, sees exactly its row, and fixes it.
 use strict;
 use warnings;
 
@@ -17,7 +17,7 @@ my $url = aas_url($aas, port => $proxy->port);
 my $super = session($main);
 my $areas = "ARRAY['connection', 'schema', 'catalog', 'updated_at', 'wallet', 'settings']";
 
-# All that a check has shown, beside its rows too.
+# Everything that a check has shown, also outside its rows.
 my $shown = '';
 
 # What is wrong, in the order in which it is found.
@@ -49,13 +49,13 @@ sub fix
 	$shown .= "$fix\n" . $super->value($fix) . $super->notices;
 }
 
-# What the others say.
+# The rows of the other areas.
 sub others
 {
 	$shown .= $super->error($_)->{text} . "\n" for 'SELECT * FROM dcx_health()', 'SELECT dcx_schema()', 'SELECT * FROM dcx_maintain()';
 }
 
-# What a healthy catalog has besides: nothing that is more than an information.
+# What a healthy catalog has anyway: rows of severity info only.
 my $healthy;
 
 # The rows that a healthy catalog does not have.
@@ -66,7 +66,7 @@ sub news
 	return join "\n", grep { !$known{$_} } split /\n/, rows(@_);
 }
 
-# With a problem planted there is this and no more, and when it is mended nothing.
+# While the problem exists there is exactly this row; after the fix there is none.
 sub planted
 {
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
@@ -87,7 +87,7 @@ sub main_sql { my ($sql) = @_; return sub { $super->value($sql) } }
 sub server { my ($options) = @_; return main_sql("ALTER SERVER dcx_aas OPTIONS ($options)") }
 
 $aas->safe_psql($Dcx::aas_db, 'CREATE EXTENSION dcx_pricing; SELECT * FROM dcx_attach_updated_at()');
-# The chattiest that a client can ask for.
+# The most verbose settings that a client can ask for.
 $super->value('SET client_min_messages = debug5');
 $super->value('SELECT * FROM dcx_attach_updated_at()');
 $super->value('ALTER TABLE "OrganisationWallet" ALTER balance TYPE numeric(14,2)');

@@ -1,6 +1,6 @@
 # dcx_check('schema') and ('updated_at') over two clusters: what pricing needs, what the remote tables are, and what the
-# foreign tables say they are. Each problem is planted, seen as its row and no other, and mended by what the row says.
-# And the schema as a value, carried from one environment to another.
+# foreign tables say they are. The test causes each problem, sees exactly its row, and fixes it by the SQL in the row.
+# It also carries a schema as a value from one environment to another.
 use strict;
 use warnings;
 
@@ -27,8 +27,8 @@ is(join("\n", grep { !/\|info\|/ } keys %known), '', 'a clean fixture: no error 
 
 sub news { return join "\n", sort grep { !$known{$_} } rows() }
 
-# Where there is something wrong there is this row and no other. It is mended by its fix, or where that is for the other
-# side by the SQL in its detail, unless a way to mend it is given.
+# While the problem exists there is this row and no other. Its fix fixes it, or if that is for the other
+# side the SQL in its detail, unless the caller gives another way.
 sub planted
 {
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
@@ -59,7 +59,7 @@ sub planted
 		{
 			$super->value($fix);
 		}
-		# What was mended there is not yet what the foreign table says.
+		# After the fix there, the foreign table still has to be changed here.
 		$super->value($_) for split /\n/, $super->value(q{SELECT fix FROM dcx_check('schema') WHERE fix IS NOT NULL});
 		is(news(), '', 'and gone');
 		$there->value($params{after}) if $params{after};
@@ -110,11 +110,11 @@ for my $column ('createdAt', 'updatedAt')
 		besides => [qq{schema|warning|aas.products|column "$column" has another type here}]);
 }
 
-# An enum there is text here, which is no difference.
+# An enum there is text here: that is not a difference.
 is($super->value(q{SELECT atttypid::regtype FROM pg_attribute WHERE attrelid = 'aas.terraform_vm_config'::regclass
 	AND attname = 'osType'}), 'text', 'an enum is text here');
 
-# A column that is used by a view here cannot be mended as long as it is.
+# A column that a view uses here cannot be changed as long as the view exists.
 subtest 'a view on the foreign table' => sub {
 	my $used = qr/It is used by rule _RETURN on view public\.prices, which has to go first\.$/;
 	my $drop = 'DROP VIEW public.prices';
@@ -185,7 +185,7 @@ SQL
 	is(news(), '', 'all as before');
 };
 
-# What is a partition has its parent's columns, and no others.
+# A partition has its parent's columns, and no others.
 subtest 'a partition' => sub {
 	$super->value($_) for 'CREATE TABLE parent (LIKE aas.categories) PARTITION BY LIST (id)',
 	  'ALTER TABLE parent ALTER description TYPE varchar(50), DROP COLUMN "createdAt", ADD COLUMN remark text',

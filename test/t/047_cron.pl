@@ -1,4 +1,4 @@
-# dcx_maintain() as pg_cron runs it: what changed in AAS is saved, and quoted; holds that are over are marked.
+# dcx_maintain() as pg_cron runs it: it saves and uses what changed in AAS, and marks holds that have expired.
 use strict;
 use warnings;
 
@@ -25,7 +25,7 @@ $super->value("SELECT * FROM dcx_attach_aas('$url')");
 $super->value('SELECT * FROM dcx_attach_wallet()');
 $super->value('CREATE EXTENSION pg_cron');
 
-# A role of its own, which has no right on any table of the platform's. Books answer everybody.
+# A role that has no right on any table of the platform. Saved books are for everybody.
 $super->value(<<'SQL');
 CREATE ROLE janitor LOGIN;
 GRANT USAGE ON SCHEMA cron TO janitor;
@@ -45,11 +45,11 @@ is($app->value("SELECT $Dcx::cost"), '376.00', 'which answers also when there is
 is($super->value(q{SELECT reltuples FROM pg_class WHERE oid = 'aas.products'::regclass}), '-1',
 	'nothing has been analyzed');
 
-# Two holds that are over: of a wallet that has moved on, and of one that nobody has touched since.
+# Two holds that have expired: one of a wallet that was used since, and one of a wallet that was not.
 $super->value("SELECT * FROM dcx_wallet_hold('$_', 10, 'over', '1 microsecond')") for 'org-acme', 'org-globex';
 $super->value(q{SELECT * FROM dcx_wallet_hold('org-acme', 20, 'open', '1 day')});
 
-# From 1.5 on it counts in seconds, too; before, a run begins with a minute.
+# From version 1.5 on pg_cron can count in seconds; before, a run starts with a minute.
 my ($version) = $super->value(q{SELECT extversion FROM pg_extension WHERE extname = 'pg_cron'}) =~ /^1\.(\d+)/;
 my $interval = $version >= 5 ? '1 second' : '* * * * *';
 $janitor->value("SELECT cron.schedule('dcx', '$interval', 'INSERT INTO dcx_log SELECT now(), * FROM dcx_maintain()')");
@@ -71,7 +71,7 @@ is($super->value(q{SELECT reltuples FROM pg_class WHERE oid = 'aas.products'::re
 is($super->value('SELECT * FROM dcx_wallet_audit()'), '', 'all adds up');
 is(session($main)->value(q{SELECT * FROM dcx_check('settings')}), '', 'and the settings are in order');
 
-# What fails is no end of it: the job goes on, and says so.
+# A failure does not end the job: it goes on, and reports it.
 is( $janitor->value(q{SELECT task FROM dcx_maintain() WHERE result LIKE 'failed%' OR task = 'check' AND result <> 'no errors'}),
 	'', 'no task failed');
 $aas->stop;

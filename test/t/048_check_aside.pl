@@ -1,5 +1,5 @@
-# dcx_check() looks, and leaves no trace: not in a read-only transaction or on a standby, not in one that fails, and not
-# where the catalog is lost while it looks.
+# dcx_check() changes nothing: not in a read-only transaction, on a standby, in a transaction that fails, or if the
+# catalog is lost while it is read.
 use strict;
 use warnings;
 
@@ -106,7 +106,7 @@ for my $how ('cut', 'stall')
 	}
 }
 
-# Saving reads by postgres_fdw, which lets the transaction fail where its connection was lost: then nothing is done.
+# Saving reads through postgres_fdw, which fails the transaction if its connection was lost: then nothing is saved.
 subtest 'the catalog is lost while a book of it is saved' => sub {
 	my $maintain = 'INSERT INTO orders SELECT task FROM dcx_maintain()';
 
@@ -149,7 +149,7 @@ subtest 'what is read by way of foreign tables' => sub {
 		$how eq 'mute' ? $proxy->pass : $aas->start;
 	}
 
-	# Another server's cancel is not this one's.
+	# A cancel on another server is not a cancel of this session.
 	$aas->safe_psql($Dcx::aas_db, <<'SQL');
 CREATE FUNCTION cancelled() RETURNS text LANGUAGE plpgsql AS $$ BEGIN RAISE 'not now' USING ERRCODE = 'query_canceled'; END $$;
 ALTER TABLE categories RENAME TO all_categories;
@@ -159,7 +159,7 @@ SQL
 	is($super->value("$problems AND area <> 'schema'"), 'catalog|error|categories|this could not be looked at', 'a cancel there is a row');
 	$aas->safe_psql($Dcx::aas_db, 'DROP VIEW categories; ALTER TABLE all_categories RENAME TO categories');
 
-	# Of another server than the products are.
+	# On another server than the products.
 	$super->value($_) for 'CREATE SERVER dead FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host $$127.0.0.1$$, port $$1$$)',
 	  'CREATE USER MAPPING FOR postgres SERVER dead', 'DROP FOREIGN TABLE seen.more_categories',
 	  'CREATE FOREIGN TABLE seen.dead_categories () INHERITS (seen.categories) SERVER dead';
@@ -184,7 +184,7 @@ SQL
 	is($super->value($problems), '', 'as before');
 };
 
-# What comes slowly comes: only silence is taken for an outage. (A row is more than what the server sends at once.)
+# A slow answer is an answer: only silence is an outage. (A row is longer than what the server sends at once.)
 subtest 'an answer that takes its time' => sub {
 	$aas->safe_psql($Dcx::aas_db, <<'SQL');
 ALTER TABLE categories RENAME TO all_categories;
@@ -196,7 +196,7 @@ SQL
 	is($super->value($problems), '', 'as before');
 };
 
-# Whoever has something locked is waited for, but not for ever; the other areas answer.
+# The check waits for locks, but not for ever; the other areas are still checked.
 subtest 'a table that is locked' => sub {
 	my $other = session($main);
 

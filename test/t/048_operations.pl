@@ -1,5 +1,5 @@
-# What docs/operations.md says: dumps and what is in them, a restore onto a server without the library, replicas,
-# pgbouncer, versions that differ, the morning after an outage.
+# What docs/operations.md says: what a dump contains, a restore onto a server without the library, replicas, pgbouncer,
+# different versions, the morning after an outage.
 use strict;
 use warnings;
 
@@ -82,7 +82,7 @@ subtest 'restored onto a server without the library' => sub {
 	like(($node->psql($Dcx::main_db, 'DELETE FROM dcx.wallet_entry'))[2], qr/is refused/, 'the ledger is guarded');
 	$node->safe_psql($Dcx::main_db, q{UPDATE "OrganisationWallet" SET balance = 900 WHERE "organisationId" = 'org-acme'});
 
-	# The library comes.
+	# The library is installed.
 	if ($path)
 	{
 		$node->append_conf('postgresql.conf', "$path = '$with'");

@@ -1,4 +1,4 @@
-# dcx_check() and its kin where there is much to look at: thousands of tables on both sides, and a catalog of 100,000
+# dcx_check() and its relatives on large databases: thousands of tables on both sides, and a catalog of 100,000
 # products, some of them bad.
 use strict;
 use warnings;
@@ -17,8 +17,8 @@ my $super = session($main);
 my $areas = "ARRAY['connection', 'schema', 'catalog', 'updated_at', 'wallet', 'settings']";
 my $limit = 30;
 
-# Processor seconds that all processes of both nodes have used, those that have ended too: what else the machine does
-# does not count. Where there is no /proc, the time of day.
+# Processor seconds that all processes of both nodes have used, including those that have ended: other load on the machine
+# does not count. Without /proc, the time of day.
 sub processor_time
 {
 	my %ours = map { slurp_file($_->data_dir . '/postmaster.pid') =~ /^(\d+)/ => 1 } $main, $aas;
@@ -39,7 +39,7 @@ sub processor_time
 	return $ticks / POSIX::sysconf(POSIX::_SC_CLK_TCK());
 }
 
-# Does something, which takes no longer than it may.
+# Does something, and checks that it does not take too long.
 sub timed
 {
 	local $Test::Builder::Level = $Test::Builder::Level + 1;

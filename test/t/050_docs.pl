@@ -86,7 +86,7 @@ sub start_psql
 		'<', $in, '>', $out, '2>&1', IPC::Run::timeout($PostgreSQL::Test::Utils::timeout_default));
 }
 
-# An example printed what its page says.
+# Whether an example printed what its page says.
 sub prints
 {
 	local $Test::Builder::Level = $Test::Builder::Level + 1;

@@ -1,4 +1,4 @@
-# dcx_check() as roles that are no superusers call it: the one who attached, and one that only watches.
+# dcx_check() called by roles that are not superusers: the one that attached, and one that only watches.
 use strict;
 use warnings;
 
@@ -40,7 +40,7 @@ GRANT EXECUTE ON FUNCTION dcx_check(text), dcx_health(), dcx_schema(text), dcx_w
 SQL
 };
 
-# What dcx_check() and dcx_health() are made of needs no grant, and gets none.
+# The internal functions of dcx_check() and dcx_health() need no GRANT, and have none.
 subtest 'the parts of the checks' => sub {
 	my $parts = $super->value(<<'SQL');
 SELECT oid::regprocedure FROM pg_proc WHERE proname ~ '^dcx_check_|^dcx_health_' ORDER BY 1
@@ -76,7 +76,7 @@ subtest 'without the right to audit' => sub {
 	is($watcher->value($problems), '', 'and gone');
 };
 
-# A role that is no superuser must not connect as whom the server takes it for.
+# A role that is not a superuser must not connect without a password, as whomever the server takes it for.
 subtest 'a server that asks for no password' => sub {
 	$super->value("ALTER SERVER dcx_aas OPTIONS (SET host '" . $aas->host . "')");
 	is($operator->value($problems), $unreached, 'is not one to be reached');

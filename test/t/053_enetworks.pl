@@ -1,5 +1,5 @@
-# MAIN, AAS and E-Networks as three clusters: what is read of E-Networks, and what its outage, or that of AAS, touches and
-# what it does not. Attached by an ordinary role, used by one that has no right on any table.
+# MAIN, AAS and E-Networks as three clusters: what is read from E-Networks, and which calls an outage of E-Networks or
+# of AAS affects. An ordinary role attaches, and a role without any right on a table calls.
 use strict;
 use warnings;
 
@@ -91,7 +91,7 @@ sub reads_since
 	return scalar(() = slurp_file($node->logfile, $offset) =~ /DECLARE c\d+ CURSOR FOR/g);
 }
 
-# Waits until something is so.
+# Waits until a condition is true.
 sub wait_until
 {
 	my ($condition) = @_;
@@ -126,7 +126,7 @@ sub vm_reserve
 	return "SELECT cost, replayed FROM dcx_vm_reserve('org-acme', '1GHZ', 2, 4, 'STANDARD', 40, '$key')";
 }
 
-# What is held, of which keys.
+# What is held, and with which keys.
 sub ledger
 {
 	return $super->value(<<'SQL');
@@ -184,7 +184,7 @@ subtest 'one read a transaction' => sub {
 	my $other = fresh();
 	attempts_are(0, 'which is not even connected to', sub { $other->value($vm_price) });
 
-	# What is known of the tables changes the plan, or might.
+	# Statistics of the tables may change the plan.
 	$operator->value('ANALYZE enetworks.bandwidth_prices, enetworks.network_services, enetworks.providers');
 	$other = fresh();
 	$in_enetworks = -s $enetworks->logfile;
@@ -342,7 +342,7 @@ subtest 'E-Networks is down: saved' => sub {
 			is(answer($app, $vm_price), '376.00, 0 warnings', 'VMs alone warn of nothing');
 		});
 	});
-	# Nobody has to do anything.
+	# Without anybody doing anything.
 	my $answer;
 	attempts_are(1, 'one connection is enough', sub { wait_until(sub { ($answer = answer($app, $price)) !~ /^3595/ }) });
 	is($answer, '3695.00, 0 warnings', 'and back, by itself');

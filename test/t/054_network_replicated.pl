@@ -1,5 +1,5 @@
-# Network prices that come to MAIN by replication: the three tables of E-Networks as local tables that it feeds, and a
-# standby, which may only read, but prices lines and quotes orders.
+# Network prices that replication brings to MAIN: the three tables of E-Networks as local tables that it feeds, and a
+# standby, which may only read but prices network services and quotes orders.
 use strict;
 use warnings;
 

@@ -1,6 +1,6 @@
-# Orders of VMs' products and lines under load: several sessions at once, at every isolation level, often with the same
-# key, while both catalogs change their prices and E-Networks goes down in their middle. Each order is priced by one state
-# of each catalog, held once, or not at all; and what failed is held when it is tried again with its key.
+# Orders of VMs, products and network services under load: several sessions at once, at every isolation level, often
+# with the same key, while both catalogs change their prices and E-Networks goes down. Each order is priced by one state
+# of each catalog, and held once or not at all. What failed is held when it is tried again with its key.
 use strict;
 use warnings;
 
@@ -121,7 +121,7 @@ for my $round (1 .. $rounds)
 	}
 	next unless $down;
 
-	# Nobody is answered now, but what was held.
+	# Now only requests that were held before get an answer.
 	for my $i (0 .. $#sessions)
 	{
 		my $result = $sessions[$i]->error(reserve($numbers[$i]));
@@ -143,7 +143,7 @@ my $super = session($main);
 my %held = map { $_ => 1 } $super->value(q{SELECT substr(idempotency_key, 7) FROM dcx.wallet_hold}) =~ /^(\d+)$/mg;
 is_deeply([ grep { !$held{$_} } keys %acknowledged ], [], 'what was acknowledged is held');
 
-# Whatever became of them, the same keys again.
+# The same keys again, whether the first attempt succeeded or not.
 my @again;
 for my $n ($keys .. $rounds * $keys + $keys - 1)
 {

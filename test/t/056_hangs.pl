@@ -1,7 +1,7 @@
-# AAS stops, at each step of what is said to it: everything ends in a bounded time, nothing is held, and what is asked again
-# is answered. The host takes connections and says nothing any more, which is the worst that it can do.
+# AAS stops answering at each step of the conversation with it: every call ends in a bounded time, holds nothing, and
+# gets an answer when it is repeated. The host still accepts connections and says nothing, which is the worst case.
 #
-# DCX_HANGS=all tries every step with every call; without it each step is tried with some.
+# DCX_HANGS=all tries every step with every call; without it each step is tried with some of them.
 use strict;
 use warnings;
 
@@ -40,7 +40,7 @@ my $price = "SELECT $Dcx::cost";
 my $order = "SELECT cost, replayed FROM dcx_order_reserve('org-acme', '$items', 'order')";
 my $dear = q{SELECT * FROM dcx_order_reserve('org-acme', '[{"product": "CPU_1GHZ", "quantity": 99999}]', 'dear')};
 
-# The steps: what is said, in which transaction it is (%s: the call), and how many seconds it may take. The limits are those
+# The steps: the message, its transaction (%s: the call), and how many seconds it may take. The limits are those
 # of the documentation, and some more for a busy machine. postgres_fdw's clean-up cannot be interrupted: its 30 s.
 my $plain = '%s';
 my $savepoint = "BEGIN;\nSAVEPOINT a;\n%s;\nRELEASE a;\nCOMMIT";
@@ -120,7 +120,7 @@ sub option
 
 my $both = q{SELECT cost, replayed FROM dcx_order_reserve('org-acme', '} . ($items =~ s/\]$//r) .
   q{, {"network": {"service": "PV_FIBRE_BUSINESS", "mbps": 100}}]', 'order')};
-# Which saves the book of now.
+# This saves the current book.
 my $viewed = q{SELECT count(*) FROM dcx_attach_aas(NULL, 'viewed');};
 my @others = (
 	[ 'connect_timeout 0', option(q{SET connect_timeout '0'}), '', $price, 15, qr/^376\.00$/m, 'saved' ],
@@ -192,7 +192,7 @@ for my $case (@cases)
 	like($case->{state}, qr/^(?:ok|ZD008|ZD001)$/, 'one of the states') or diag($case->{error}{text});
 }
 
-# The same is asked again. The host is still silent: the wallet is not locked, and a saved book answers.
+# The same call again. The host is still silent: the wallet is not locked, and the saved book is used.
 for my $case (grep { $_->{what} =~ /price|order/ } @cases)
 {
 	my $other = session($main, database => $case->{database});
@@ -288,7 +288,7 @@ subtest 'told to stop' => sub {
 	$place->{proxy}->stop;
 };
 
-# Every way for the connection to go at COMMIT. What the other server says last, if anything, has a state of its own.
+# Every way in which the connection can break at COMMIT. The last message of the other server, if any, has its own SQLSTATE.
 subtest 'broken at COMMIT' => sub {
 	my $place = place('saved');
 	my $super = session($aas, database => $Dcx::aas_db);

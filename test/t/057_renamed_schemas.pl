@@ -1,5 +1,5 @@
-# Who owns a schema can rename it at any moment, and another one to its name: what is in there does not run as the owner
-# of what we had in mind.
+# The owner of a schema can rename it at any moment, and give its name to another schema. No code in that other schema
+# then runs as the owner of the relation that we meant.
 use strict;
 use warnings;
 
@@ -12,7 +12,7 @@ use Test::More;
 my $main = new_main('main', bare => 1);
 my $limit = 60;    # seconds, within which a name has to have meant another relation once
 
-# The database, and so schema public, belongs to a role; what is in there to a superuser, as after a restore.
+# The database, and so schema public, belongs to a role; the objects in it belong to a superuser, as after a restore.
 $main->safe_psql('postgres', 'CREATE ROLE landlord LOGIN; ALTER DATABASE main OWNER TO landlord');
 $main->safe_psql('main', <<'SQL');
 CREATE SCHEMA api;

@@ -1,5 +1,5 @@
-# What another server may answer when attach asks it who it is, whoever runs it. What attach does to this database, which
-# event triggers see. And who may ask at all.
+# What another server may answer when attach asks who it is: also an answer of a hostile server is a clean error. Which
+# statements attach runs in this database, as event triggers see them. And who may ask at all.
 use strict;
 use warnings;
 
@@ -16,7 +16,8 @@ my $main = new_main('main');
 my $super = session($main);
 my $attach = q{SELECT relation, rows FROM dcx_attach_aas('} . aas_url($aas, database => 'lying') . q{')};
 
-# A catalog whose administrator answers what he likes: the question ends with a cast of jsonb to text, and that is his.
+# A catalog whose administrator answers whatever he likes: our question ends with a cast of jsonb to text, and he has
+# replaced this cast.
 Dcx::load($aas, 'lying', 'aas.sql');
 $aas->safe_psql('lying', <<'SQL');
 ALTER TABLE products ADD gone integer, ADD "Odd name" varchar(12) NOT NULL DEFAULT 'x', ADD amount numeric(12,3),
@@ -174,7 +175,7 @@ subtest 'an answer that is odd' => sub {
 	($note, $found) = attached(sprintf($minimal, $text, '') . q{) || (SELECT jsonb_object_agg('t' || n, '{"columns": {}}'::jsonb) FROM generate_series(1, 20000) n});
 	like($note, qr/database lying has 20000 other tables/, 'very many tables');
 
-	# The last of several members counts, as ever with jsonb.
+	# The last of several members with the same name counts, as always in jsonb.
 	answers(q('{"database": "first", "database": "last", ' || substr($1 #>> '{}', 2)));
 	like($super->value($attach =~ s/relation, rows/note/r . ' LIMIT 1'), qr/; database lying has/, 'a member that is there twice');
 
@@ -231,7 +232,7 @@ SQL
 	is($session->value(q{SELECT string_agg(DISTINCT tag, ',') FROM commands}), 'ALTER FOREIGN TABLE,ALTER SERVER', 'which alters');
 	is($session->value("SELECT $Dcx::cost"), '376.00', 'it prices');
 
-	# A guard that knows which commands attach takes.
+	# An event trigger that knows which commands attach uses.
 	$session->value(<<'SQL');
 ALTER EVENT TRIGGER note_command DISABLE;
 CREATE OR REPLACE FUNCTION note_command() RETURNS event_trigger LANGUAGE plpgsql AS $$
@@ -292,7 +293,7 @@ SQL
 	$main->safe_psql($Dcx::main_db, "ALTER USER MAPPING FOR operator SERVER asked OPTIONS (ADD password '$Dcx::aas_password')");
 	is($operator->value(sprintf $named, 'asked'), '3', 'with one that is');
 
-	# A host that stops as it is asked.
+	# A host that stops answering when it is asked.
 	$proxy->at('jsonb_build_object', 1, undef, 'stall');
 	my $began = time;
 	fails_with($operator, sprintf($named, 'asked'), 'a question without an answer', state => 'ZD008', message => 'the catalog cannot be reached',

@@ -1,7 +1,7 @@
 # What the TAP tests share: clusters for MAIN, AAS and E-Networks, and psql sessions that stay open.
 #
-# The catalogs' nodes listen on 127.0.0.1 and ask for a password there, so that a role that is no superuser can attach
-# them. All let anybody in through their sockets.
+# The catalogs' nodes listen on 127.0.0.1 and ask for a password there, so that a role that is not a superuser can
+# attach them. On their sockets all nodes let everybody in.
 package Dcx;
 
 use strict;
@@ -16,7 +16,7 @@ use Test::More;
 
 our @EXPORT = qw(new_main new_aas aas_url new_enetworks enetworks_url add_operator may_move_money session fails_with remote_reads);
 
-# The superuser is called the same, whoever runs the tests.
+# The superuser has the same name, whoever runs the tests.
 $ENV{PGUSER} = 'postgres';
 
 my $fixtures = dirname(__FILE__) . '/../../fixtures';

@@ -1,4 +1,5 @@
-# A pgbouncer in transaction mode before a node: many clients share few sessions of the server, each for a transaction.
+# A pgbouncer in transaction mode in front of a node: many clients share few sessions of the server, each for one
+# transaction.
 package Dcx::Bouncer;
 
 use strict;
@@ -63,7 +64,7 @@ sub stop
 	$run->kill_kill;
 }
 
-# Also where a test dies.
+# Also if a test dies.
 END
 {
 	local $?;

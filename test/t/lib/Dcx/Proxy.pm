@@ -1,5 +1,5 @@
-# A small proxy before a node's TCP port. It counts the connections that are asked for, and makes a network fail where a
-# test wants it to: a host that takes connections and says nothing, an answer that stops in its middle.
+# A small proxy in front of a node's TCP port. It counts the connections, and makes the network fail where a test wants
+# it: the host accepts connections and says nothing, or an answer stops in the middle.
 package Dcx::Proxy;
 
 use strict;
@@ -53,7 +53,7 @@ sub ask
 # Connections are passed on from now on, and those that hang or are cut no more.
 sub pass { return $_[0]->ask('pass') }
 
-# New connections are taken, and nothing is said.
+# New connections are accepted, and nothing is sent on them.
 sub mute { return $_[0]->ask('mute') }
 
 # From the time-th client message on that has the text: so many bytes of the server's come through, and then, how:
@@ -82,7 +82,7 @@ sub stop
 	waitpid $self->{pid}, 0;
 }
 
-# Also where a test dies.
+# Also if a test dies.
 END
 {
 	local $?;
@@ -202,7 +202,7 @@ sub transfer
 	$connections++
 	  if $is_client && !$link->{begun}++ && !($read && $read >= 8 && unpack('x4 N', $data) == CANCEL_REQUEST);
 	return end_link($link) if !$read || !$link->{server} && !$link->{stalled};
-	# What is said on a stalled line is lost.
+	# What is sent on a stalled connection is lost.
 	return if $link->{stalled};
 	if ($is_client && $at && index($data, $at->{text}) >= 0 && --$at->{time} == 0)
 	{

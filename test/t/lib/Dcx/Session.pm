@@ -1,4 +1,4 @@
-# A psql that stays open: what one session remembers from statement to statement is what the tests are about.
+# A psql that stays open, for tests of what a session remembers from one statement to the next.
 package Dcx::Session;
 
 use strict;

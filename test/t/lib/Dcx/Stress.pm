@@ -1,6 +1,6 @@
-# Many sessions of pgbench side by side, whose scripts are random transactions that may not fail.
+# Many sessions of pgbench side by side. Their scripts are random transactions, none of which may fail.
 #
-# DCX_STRESS=0.1 does a tenth of it, DCX_STRESS=10 ten times as much.
+# DCX_STRESS=0.1 does a tenth of the load, DCX_STRESS=10 ten times as much.
 package Dcx::Stress;
 
 use strict;

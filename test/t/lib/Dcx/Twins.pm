@@ -1,5 +1,5 @@
-# Hostile twins: whatever of pg_catalog our SQL names, once more in another schema and with better matching arguments.
-# Each says in the server's log that it ran.
+# Hostile twins: every function and operator of pg_catalog that our SQL uses, created once more in another schema and
+# with better matching arguments. Each twin writes into the server's log that it ran.
 package Dcx::Twins;
 
 use strict;
@@ -13,10 +13,10 @@ our @EXPORT = qw(plant_twins plant_temporary_twins captured);
 
 my $sources = "$FindBin::RealBin/../..";
 
-# What the parser finds by its name without our writing that down.
+# Names that the parser looks up although our SQL does not contain them.
 my @sugar = qw(= <> < > <= >= ~~ !~~ ~~* !~~* || + - * / -> ->> btrim position substring overlay timezone extract like_escape);
 
-# All that is named in our SQL: the install script, and every string in the C sources.
+# All names in our SQL: in the install script, and in every string of the C sources.
 sub sql_of_ours
 {
 	my $sql = '';
@@ -197,7 +197,7 @@ sub plant_temporary_twins
 	$session->value($plant_names);
 }
 
-# What ran of them, since the log had that length.
+# Which of them ran since the log had that length.
 sub captured
 {
 	my ($node, $offset) = @_;
