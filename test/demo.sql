@@ -213,7 +213,7 @@ RESET search_path;
 \echo
 SELECT * FROM dcx_price_book_stats();
 
-\echo ==[ 14 ]== What is wrong? We have just broken two things: a time-out in MAIN and a price in AAS.
+\echo ==[ 14 ]== What is wrong? We have just broken a time-out in MAIN and a price in AAS. The rest was never set up.
 \echo
 ALTER SERVER dcx_aas OPTIONS (DROP connect_timeout);
 \c aas_product_data
