@@ -1,5 +1,5 @@
 # docs/reference.md is what `make reference` makes, the README lists exactly the public functions, and errcodes.h describes
-# every SQLSTATE that we raise. 058_docs_names.pl checks the links.
+# every SQLSTATE that we raise. 060_docs_names.pl checks the links.
 use strict;
 use warnings;
 use PostgreSQL::Test::Cluster;
