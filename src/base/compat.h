@@ -45,6 +45,13 @@
 /* Since 16 postgres_fdw reacts to a cancel while it connects; and ignores connect_timeout. */
 #define DCX_CONNECTING_IS_INTERRUPTIBLE (PG_VERSION_NUM >= 160000)
 
+/* Reads the name of a type with its modifier, or raises an error. Since 16 errors can be soft instead. */
+#if PG_VERSION_NUM >= 160000
+#define dcx_parse_type(name, type, typmod) ((void) parseTypeString(name, type, typmod, NULL))
+#else
+#define dcx_parse_type(name, type, typmod) parseTypeString(name, type, typmod, false)
+#endif
+
 /* pg_noreturn came with 18, where it stands before the declaration. */
 #if PG_VERSION_NUM < 180000
 #define pg_noreturn __attribute__((noreturn))

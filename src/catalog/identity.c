@@ -9,9 +9,11 @@
 #include "foreign/foreign.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
+#include "parser/parse_type.h"
 #include "utils/builtins.h"
 #include "utils/syscache.h"
 
+#include "src/base/compat.h"
 #include "src/base/json.h"
 #include "src/base/query.h"
 #include "src/catalog/identity.h"
@@ -226,6 +228,44 @@ as_object(const Reader *reader, const JsonbValue *value)
 	return value->val.binary.data;
 }
 
+/*
+ * Whether a column can be declared with this type and modifier. It is made from a parse tree, for which
+ * the server does not check that: with one that cannot be declared pg_dump fails, or writes what cannot
+ * be restored.
+ */
+static bool
+can_be_declared(Oid type, int32 typmod)
+{
+	MemoryContext context = CurrentMemoryContext;
+	volatile bool same = false;
+
+	PG_TRY();
+	{
+		Oid	  read_type;
+		int32 read_typmod;
+
+		dcx_parse_type(format_type_extended(type,
+											typmod,
+											FORMAT_TYPE_TYPEMOD_GIVEN | FORMAT_TYPE_FORCE_QUALIFY),
+					   &read_type,
+					   &read_typmod);
+		same = read_type == type && read_typmod == typmod;
+	}
+	PG_CATCH();
+	{
+		int category;
+
+		MemoryContextSwitchTo(context);
+		category = ERRCODE_TO_CATEGORY(CopyErrorData()->sqlerrcode);
+		if (category == ERRCODE_OPERATOR_INTERVENTION || category == ERRCODE_INSUFFICIENT_RESOURCES)
+			PG_RE_THROW();
+		/* The caller raises an error of its own, so what the work has left open is closed. */
+		FlushErrorState();
+	}
+	PG_END_TRY();
+	return same;
+}
+
 /* A column. A type that is not built in is text here. */
 static DcxRemoteColumn *
 read_column(Reader *reader, const JsonbValue *name, const JsonbValue *value)
@@ -254,6 +294,10 @@ read_column(Reader *reader, const JsonbValue *name, const JsonbValue *value)
 		column->typmod = -1;
 		column->foreign = type_name;
 	}
+	else if (column->typmod != -1 && !can_be_declared(column->type, column->typmod))
+		refuse_answer(reader->server,
+					  psprintf("Of %s it says a \"typmod\" that its type cannot have.",
+							   place_of(reader)));
 	reader->column = NULL;
 	return column;
 }

@@ -21,7 +21,9 @@ my $attach = q{SELECT relation, rows FROM dcx_attach_aas('} . aas_url($aas, data
 Dcx::load($aas, 'lying', 'aas.sql');
 $aas->safe_psql('lying', <<'SQL');
 ALTER TABLE products ADD gone integer, ADD "Odd name" varchar(12) NOT NULL DEFAULT 'x', ADD amount numeric(12,3),
-	ADD at timestamp(3), ADD list integer[], ADD tag "char", ADD what regtype;
+	ADD at timestamp(3), ADD list integer[], ADD tag "char", ADD what regtype, ADD span interval day to second(3),
+	ADD year interval year, ADD short interval(0), ADD bits bit(7), ADD flag bit, ADD few varbit(5), ADD letter char, ADD blank bpchar,
+	ADD clock timetz(0), ADD cents numeric(5,-2), ADD names varchar(3)[], ADD spans interval(3)[], ADD sums numeric(1000,7)[];
 ALTER TABLE products DROP gone;
 CREATE TYPE "Mood" AS ENUM ('good');
 ALTER TABLE products ADD mood "Mood", ADD last boolean;
@@ -113,6 +115,11 @@ subtest 'an answer that PostgreSQL would not give' => sub {
 	}
 	push @lies, [ "typmod: $_", with("$code,typmod", $_), qr/says a "typmod" that PostgreSQL does not have/ ]
 	  for '-2', '1.5', '2147483648', '-2147483649', '1e30', '9999999999999999999999', '1e-3';
+	# The type could not be written out, or not be read again: a dump of this database would not be made, or not restored.
+	push @lies, [ "a $_->[0] of typmod $_->[1]", qq{jsonb_set(\$1, '{$code}', (\$1 #> '{$code}') || '{"builtin": "$_->[0]", "typmod": $_->[1]}')},
+		qr/^Of column "code" of table "products" it says a "typmod" that its type cannot have\.$/ ]
+	  for [ 'text', 2147483647 ], [ 'int4', 4 ], [ 'interval', 0 ], [ '_interval', 327687 ], [ 'numeric', 2 ], [ 'numeric', 2147483647 ],
+	  [ 'varchar', 4 ], [ 'bpchar', 0 ], [ 'bit', 0 ], [ 'time', 7 ], [ 'timestamp', 99 ], [ 'pg_class', 1 ];
 	push @lies, [ "position: $_", with("$code,position", $_), qr/says a "position" that PostgreSQL does not have/ ] for '0', '-1', '32768', '1.1';
 	push @lies, [ "$_: \"\"", with("$code,$_", '""'), qr/name that is empty/ ] for 'type_name', 'builtin';
 
@@ -170,8 +177,8 @@ subtest 'an answer that is odd' => sub {
 	($note, $found) = attached(sprintf $minimal, $text =~ s/"builtin": "text"/"builtin": "no_such"/r, '');
 	is($found, 'code text, price double precision', 'a type that is not known here is text');
 	like($note, qr/column code is text here \(type text there\)/, 'and named');
-	($note, $found) = attached(sprintf $minimal, $text, ', "big": ' . $text =~ s/3/5/r =~ s/-1/2147483647/r);
-	is($found, 'code text, price double precision, big text(2147483647)', 'the largest typmod');
+	($note, $found) = attached(sprintf $minimal, $text, ', "big": ' . $text =~ s/3/5/r =~ s/-1/10485764/r =~ s/"builtin": "text"/"builtin": "varchar"/r);
+	is($found, 'code text, price double precision, big character varying(10485760)', 'the largest typmod');
 	($note, $found) = attached(sprintf($minimal, $text, '') . q{) || (SELECT jsonb_object_agg('t' || n, '{"columns": {}}'::jsonb) FROM generate_series(1, 20000) n});
 	like($note, qr/database lying has 20000 other tables/, 'very many tables');
 
