@@ -84,11 +84,7 @@ dcx_json_jsonb(DcxJson *json, const char *name, Jsonb *jsonb)
 	JsonbValue value = {.type = jbvNull};
 
 	if (jsonb)
-	{
-		value.type = jbvBinary;
-		value.val.binary.data = &jsonb->root;
-		value.val.binary.len = VARSIZE(jsonb);
-	}
+		JsonbToJsonbValue(jsonb, &value);
 	push(json, name, value);
 }
 
