@@ -4,6 +4,7 @@
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_type.h"
 #include "foreign/foreign.h"
@@ -321,13 +322,21 @@ static DcxRemoteTable *
 read_table(Reader *reader, const JsonbValue *name, const JsonbValue *value)
 {
 	DcxRemoteTable *table = palloc0(sizeof(DcxRemoteTable));
+	JsonbContainer *object;
 	JsonbIterator  *columns;
 	JsonbValue		column;
 	JsonbValue		described;
 
+	/* An answer can have very many tables, and each column's type is looked up. */
+	CHECK_FOR_INTERRUPTS();
 	table->name = cut_name(reader, name);
 	reader->table = table->name;
-	columns = JsonbIteratorInit(answer_object(reader, as_object(reader, value), "columns"));
+	object = answer_object(reader, as_object(reader, value), "columns");
+	if (JsonContainerSize(object) > MaxHeapAttributeNumber)
+		refuse_answer(reader->server,
+					  psprintf("Of %s it says more columns than a table can have.",
+							   place_of(reader)));
+	columns = JsonbIteratorInit(object);
 	while (next_member(&columns, &column, &described))
 		table->columns = lappend(table->columns, read_column(reader, &column, &described));
 	list_sort(table->columns, compare_columns);

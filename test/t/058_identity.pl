@@ -104,6 +104,9 @@ subtest 'an answer that PostgreSQL would not give' => sub {
 	push @lies, [ 'table: ""', q{jsonb_set($1, '{tables,""}', '{"columns": {}}')}, qr/name that is empty/ ];
 	push @lies, [ "columns: $_", with('tables,products,columns', $_), qr/^Of table "products" it says a "columns" of another type\.$/ ] for 'null', '[]', '"code"';
 	push @lies, [ 'no columns', q{$1 #- '{tables,products,columns}'}, qr/^Of table "products" it does not say "columns"\.$/ ];
+	push @lies, [ 'very many columns',
+		q{jsonb_set($1, '{tables,wide}', jsonb_build_object('columns', (SELECT jsonb_object_agg('c' || n, $1 #> '{tables,products,columns,code}') FROM generate_series(1, 1601) n)))},
+		qr/^Of table "wide" it says more columns than a table can have\.$/ ];
 	push @lies, [ "column: $_", with($code, $_), qr/^What it says of column "code" of table "products" is no object\.$/ ] for 'null', '[]', '"text"', '0';
 	push @lies, [ 'column: ""', q{jsonb_set($1, '{tables,products,columns,""}', '{}')}, qr/^Of table "products" it says a name that is empty\.$/ ];
 	for my $member ('typmod', 'position', 'not_null', 'type_name', 'builtin')
