@@ -20,6 +20,8 @@
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
+#include "src/base/compat.h"
+#include "src/remote/hosts.h"
 #include "src/remote/place.h"
 #include "src/remote/probe.h"
 
@@ -36,6 +38,19 @@ add_parameter(Parameters *parameters, const char *keyword, const char *value)
 {
 	parameters->keywords[parameters->n] = keyword;
 	parameters->values[parameters->n++] = value;
+}
+
+/* Sets one, also where it has another value. For libpq an empty value is none. */
+static void
+set_parameter(Parameters *parameters, const char *keyword, const char *value)
+{
+	for (int i = 0; i < parameters->n; i++)
+		if (strcmp(parameters->keywords[i], keyword) == 0)
+		{
+			parameters->values[i] = value;
+			return;
+		}
+	add_parameter(parameters, keyword, value);
 }
 
 /* Adds the options that libpq knows; the others are postgres_fdw's own. */
@@ -57,7 +72,8 @@ add_options(Parameters *parameters, List *options, const PQconninfoOption *known
 static Parameters
 parameters_of(const ForeignServer *server, const UserMapping *mapping)
 {
-	int				  most = list_length(server->options) + list_length(mapping->options) + 3;
+	/* And two of ours, the hosts' three, and the end. */
+	int				  most = list_length(server->options) + list_length(mapping->options) + 6;
 	PQconninfoOption *known = PQconndefaults();
 	Parameters		  parameters = {0};
 
@@ -145,8 +161,15 @@ typedef struct Asking
 {
 	PGconn	   *connection;
 	PGresult   *result; /* the last one */
+	TimestampTz began;
 	TimestampTz until;	/* the next bytes have to come */
-	TimestampTz in_all; /* all of the answer has to be here */
+	TimestampTz in_all; /* all of it has to be over: connecting, or the answer */
+	int			limit;	/* in seconds, what "until" comes from */
+	int			limit_in_all;
+	List	   *hosts;		/* still to be tried; the connection is at one of them */
+	int			host_limit; /* in seconds, for each of them but the last */
+	bool		goes_on;	/* to the next host, after one that says nothing */
+	char	   *silent;		/* says which hosts have said nothing so far */
 	DcxProbe	probe;
 } Asking;
 
@@ -174,27 +197,31 @@ fail_as_strange(Asking *asking)
 static bool
 fail_as_silent(Asking *asking)
 {
+	bool in_all = asking->until == asking->in_all;
+	int	 seconds = in_all ? asking->limit_in_all : asking->limit;
+
+	asking->probe.met_silence = true;
+	if (in_all && PQstatus(asking->connection) == CONNECTION_OK)
+		return fail(asking, DCX_PROBE_SILENT, psprintf("no whole answer within %d s", seconds));
 	return fail(asking,
 				DCX_PROBE_SILENT,
-				asking->until == asking->in_all ?
-					psprintf("no whole answer within %d s", DCX_PROBE_LIMIT_IN_ALL) :
-					psprintf("no answer within %d s", DCX_PROBE_LIMIT));
+				psprintf("%sno answer within %d s", asking->silent, seconds));
 }
 
+/* The next bytes have to come within so many seconds from now. */
 static void
-start_waiting(Asking *asking)
+wait_at_most(Asking *asking, int seconds)
 {
-	TimestampTz now = GetCurrentTimestamp();
-
-	asking->until = now + DCX_PROBE_LIMIT * USECS_PER_SEC;
-	asking->in_all = now + DCX_PROBE_LIMIT_IN_ALL * USECS_PER_SEC;
+	asking->limit = seconds;
+	asking->until = Min(GetCurrentTimestamp() + seconds * USECS_PER_SEC, asking->in_all);
 }
 
-/* Some bytes have come: waits for the next ones. */
+/* What is done now has to be over so many seconds after the beginning. */
 static void
-wait_on(Asking *asking)
+limit_in_all(Asking *asking, int seconds)
 {
-	asking->until = Min(GetCurrentTimestamp() + DCX_PROBE_LIMIT * USECS_PER_SEC, asking->in_all);
+	asking->limit_in_all = seconds;
+	asking->in_all = asking->began + seconds * USECS_PER_SEC;
 }
 
 /*
@@ -230,34 +257,140 @@ ignore_notice(void *argument, const PGresult *notice)
 {
 }
 
-static bool
-connect_to(Asking *asking, const ForeignServer *server, const UserMapping *mapping)
+/*
+ * What is known of the hosts once the connection has begun. postgres_fdw goes on after a host that says
+ * nothing only where it connects with connect_timeout, and time is left for the next host. Where it does
+ * not, it waits for as long as connecting may take in all: the system can give the host up meanwhile, for
+ * tcp_user_timeout.
+ */
+static void
+read_hosts(Asking *asking)
 {
-	Parameters				  parameters = parameters_of(server, mapping);
+	char *connect_timeout;
+	long  seconds;
+
+	asking->hosts = dcx_hosts_of(asking->connection, &connect_timeout);
+	seconds = connect_timeout ? strtol(connect_timeout, NULL, 10) : DCX_PLACE_TIMEOUT;
+	asking->goes_on =
+		!DCX_CONNECTING_IS_INTERRUPTIBLE && seconds > 0 && seconds < DCX_PROBE_LIMIT_CONNECTING;
+	if (DCX_CONNECTING_IS_INTERRUPTIBLE)
+		asking->host_limit = DCX_PROBE_LIMIT_CONNECTING;
+	else if (asking->goes_on)
+		asking->host_limit = Min(Max(seconds, 2), DCX_PROBE_LIMIT); /* libpq takes 1 for 2 */
+	else
+		asking->host_limit = DCX_PROBE_LIMIT;
+}
+
+/* The limit for the host that the connection is at. */
+static void
+wait_for_host(Asking *asking)
+{
+	wait_at_most(asking, list_length(asking->hosts) > 1 ? asking->host_limit : DCX_PROBE_LIMIT);
+}
+
+static char *
+current_host(const Asking *asking)
+{
+	return psprintf("%s,%s,%s",
+					PQhost(asking->connection),
+					PQhostaddr(asking->connection),
+					PQport(asking->connection));
+}
+
+/*
+ * Connects to the first host that answers. The status says how that ended. READING or WRITING: a host says
+ * nothing.
+ */
+static PostgresPollingStatusType
+poll_connection(Asking *asking)
+{
 	PostgresPollingStatusType status = PGRES_POLLING_WRITING;
 
-	asking->connection = PQconnectStartParams(parameters.keywords, parameters.values, false);
-	if (!asking->connection)
-		ereport(ERROR, errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory"));
-	PQsetNoticeReceiver(asking->connection, ignore_notice, NULL);
 	if (PQstatus(asking->connection) == CONNECTION_BAD)
-		return fail_as_libpq_says(asking, DCX_PROBE_NOT_CONNECTED);
-	while (status != PGRES_POLLING_OK)
+		return PGRES_POLLING_FAILED;
+	wait_for_host(asking);
+	while (status != PGRES_POLLING_OK && status != PGRES_POLLING_FAILED)
 	{
-		bool ready;
+		char *host = current_host(asking);
+		bool  ready;
 
 		if (!wait_for(asking,
 					  status == PGRES_POLLING_READING ? WL_SOCKET_READABLE : WL_SOCKET_WRITEABLE,
 					  &ready))
-			return fail_as_silent(asking);
+			break;
 		if (!ready)
 			continue;
 		status = PQconnectPoll(asking->connection);
-		if (status == PGRES_POLLING_FAILED)
-			return fail_as_libpq_says(asking, DCX_PROBE_NOT_CONNECTED);
+		if (strcmp(host, current_host(asking)) != 0)
+			wait_for_host(asking);
 	}
-	return PQsetnonblocking(asking->connection, true) == 0 ||
-		   fail_as_libpq_says(asking, DCX_PROBE_NOT_CONNECTED);
+	return status;
+}
+
+static void
+start_connection(Asking *asking, const Parameters *parameters)
+{
+	asking->connection = PQconnectStartParams(parameters->keywords, parameters->values, false);
+	if (!asking->connection)
+		ereport(ERROR, errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory"));
+	PQsetNoticeReceiver(asking->connection, ignore_notice, NULL);
+}
+
+/*
+ * Starts again without the host that says nothing; false where there is no other, or no time left. All the
+ * others are tried again: what target_session_attrs makes of them is libpq's business.
+ */
+static bool
+pass_over_host(Asking *asking, Parameters *parameters)
+{
+	List   *left;
+	DcxHost hosts;
+
+	if (!asking->goes_on || asking->until == asking->in_all)
+		return false;
+	left = dcx_hosts_without_current(asking->hosts, asking->connection);
+	if (left == NIL)
+		return false;
+	asking->probe.met_silence = true;
+	asking->silent = psprintf("%sno answer from host \"%s\", port %s, within %d s; ",
+							  asking->silent,
+							  PQhost(asking->connection),
+							  PQport(asking->connection),
+							  asking->limit);
+	asking->hosts = left;
+	hosts = dcx_hosts_joined(left);
+	set_parameter(parameters, "host", hosts.host);
+	set_parameter(parameters, "hostaddr", hosts.hostaddr);
+	set_parameter(parameters, "port", hosts.port);
+	PQfinish(asking->connection);
+	asking->connection = NULL;
+	start_connection(asking, parameters);
+	return true;
+}
+
+static bool
+connect_to(Asking *asking, const ForeignServer *server, const UserMapping *mapping)
+{
+	Parameters				  parameters = parameters_of(server, mapping);
+	PostgresPollingStatusType status;
+
+	limit_in_all(asking, DCX_PROBE_LIMIT_CONNECTING);
+	start_connection(asking, &parameters);
+	if (PQstatus(asking->connection) != CONNECTION_BAD)
+		read_hosts(asking);
+	do
+		status = poll_connection(asking);
+	while (status != PGRES_POLLING_OK && status != PGRES_POLLING_FAILED &&
+		   pass_over_host(asking, &parameters));
+	if (status != PGRES_POLLING_OK && status != PGRES_POLLING_FAILED)
+		return fail_as_silent(asking);
+	if (status == PGRES_POLLING_FAILED || PQsetnonblocking(asking->connection, true) != 0)
+		return fail(asking,
+					DCX_PROBE_NOT_CONNECTED,
+					psprintf("%s%s",
+							 asking->silent,
+							 in_one_line(PQerrorMessage(asking->connection))));
+	return true;
 }
 
 /* Whether the other server has asked for the password, or need not. */
@@ -292,7 +425,7 @@ next_result(Asking *asking)
 			continue;
 		if (!PQconsumeInput(asking->connection))
 			return fail_as_libpq_says(asking, DCX_PROBE_FAILED);
-		wait_on(asking);
+		wait_at_most(asking, DCX_PROBE_LIMIT);
 	}
 	asking->result = PQgetResult(asking->connection);
 	switch (PQresultStatus(asking->result))
@@ -325,6 +458,8 @@ static const char opening[] =
 static bool
 open_transaction(Asking *asking)
 {
+	limit_in_all(asking, DCX_PROBE_LIMIT_IN_ALL);
+	wait_at_most(asking, DCX_PROBE_LIMIT);
 	if (!PQsendQuery(asking->connection, opening))
 		return fail_as_libpq_says(asking, DCX_PROBE_FAILED);
 	for (int i = 0; i < 5; i++)
@@ -418,7 +553,8 @@ dcx_probe(Oid server_oid, Oid role, const char *question, const char *parameter)
 		fail(asking, DCX_PROBE_NOT_CONNECTED, pstrdup("too many files are open here"));
 		return asking->probe;
 	}
-	start_waiting(asking);
+	asking->began = GetCurrentTimestamp();
+	asking->silent = "";
 	PG_TRY();
 	{
 		(void) (connect_to(asking, server, mapping) && check_authenticated(asking, role, mapping) &&

@@ -10,11 +10,13 @@
 #define DCX_PROBE_H
 
 /*
- * Limits in seconds: for connecting, and then for each time that the other server says nothing; and for
- * all of it together.
+ * Limits in seconds: for connecting, and then for each time that the other server says nothing; for
+ * connecting where the server has several hosts; and for all of it together. The second one is as long as
+ * a price call may connect.
  */
-#define DCX_PROBE_LIMIT		   5
-#define DCX_PROBE_LIMIT_IN_ALL 20
+#define DCX_PROBE_LIMIT			   5
+#define DCX_PROBE_LIMIT_CONNECTING 10
+#define DCX_PROBE_LIMIT_IN_ALL	   20
 
 /* Why there is no answer. */
 typedef enum DcxProbeFailure
@@ -30,7 +32,8 @@ typedef enum DcxProbeFailure
 typedef struct DcxProbe
 {
 	DcxProbeFailure failure;
-	char		   *error;	/* in one line, without a password; NULL: there is an answer */
+	bool			met_silence; /* one of the hosts, or the server, said nothing in time */
+	char		   *error;		 /* in one line, without a password; NULL: there is an answer */
 	char		   *answer; /* the first column of the rows, comma-separated, none of them NULL */
 	double			latency_ms; /* of the question, without connecting */
 } DcxProbe;

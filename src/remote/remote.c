@@ -317,7 +317,7 @@ give_up(bool by_limit)
 {
 	for (int i = 0; used.lxid == DCX_MY_LXID && i < used.nplaces; i++)
 	{
-		if (!by_limit && probe(&used.places[i]).failure != DCX_PROBE_SILENT)
+		if (!by_limit && !probe(&used.places[i]).met_silence)
 			continue;
 		enable_timeout_after(timer, GIVE_UP_LIMIT * 1000);
 		dcx_place_give_up(&used.places[i]);

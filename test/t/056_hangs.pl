@@ -128,6 +128,10 @@ my @others = (
 	[ 'no connect_timeout', option('DROP connect_timeout'), '', $price, 15, qr/^376\.00$/m, 'saved' ],
 	[ 'connect_timeout 300, midway', option(q{SET connect_timeout '300'}), 'SCRAM-SHA-256', $price, 15, qr/^376\.00$/m, 'saved' ],
 	[ 'several hosts', '', '', $price, 15, qr/^(?:376|576)\.00$/m, 'saved' ],
+	[ 'several hosts: attach', '', '', "SELECT count(*) FROM dcx_attach_aas('dcx_aas')", 15, $major < 16 ? qr/^3$/m : qr/ZD008.*No answer within 10 s\./s ],
+	[ 'several hosts: check', '', '', q{SELECT count(*) || ' silent' FROM dcx_check('connection') WHERE problem = 'the server cannot be reached'}, 20, $major < 16 ? qr/^1 silent/m : qr/^2 silent/m ],
+	[ 'several hosts: connect_timeout 300', option(q{SET connect_timeout '300'}), '', "SELECT count(*) FROM dcx_attach_aas('dcx_aas')", 15, qr/ZD008/ ],
+	[ 'several hosts: connect_timeout 300, price', option(q{SET connect_timeout '300'}), '', $price, 15, qr/^376\.00$/m, 'saved' ],
 	[ 'statement_timeout', '', 'FETCH', "SET statement_timeout = '1s';\n$price", 12, qr/57014: canceling statement due to statement timeout/ ],
 	[ 'the connection alone: FETCH', '', [ 'FETCH', 1, 'stall' ], $price, 25, qr/ZD008/ ],
 	[ 'the connection alone: COMMIT', '', [ 'COMMIT', 1, 'stall' ], $price, 11, qr/ZD008/ ],
@@ -152,7 +156,7 @@ for my $other (@others)
 
 	push @cases, { %{ place($how // 'error', $prepare) }, what => 'other', step => [ $name, $text, $statements, $limit ], expected => $expected };
 }
-for my $case (grep { $_->{step}[0] eq 'several hosts' } @cases)
+for my $case (grep { $_->{step}[0] =~ /^several hosts/ } @cases)
 {
 	my ($port, $good) = ($case->{proxy}->port, $aas->port);
 

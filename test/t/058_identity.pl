@@ -13,6 +13,7 @@ use Time::HiRes qw(time);
 
 my $aas = new_aas('aas');
 my $main = new_main('main');
+my $major = int($main->safe_psql('postgres', 'SHOW server_version_num') / 10000);
 my $super = session($main);
 my $attach = q{SELECT relation, rows FROM dcx_attach_aas('} . aas_url($aas, database => 'lying') . q{')};
 
@@ -313,6 +314,70 @@ SQL
 	fails_with($operator, sprintf($named, 'asked'), 'a connection without one', state => 'ZD008', detail => 'No answer within 5 s.');
 	$proxy->stop;
 	fails_with($operator, sprintf($named, 'asked'), 'nobody there', state => 'ZD008', detail => qr/^could not connect to server "asked": .*Connection refused/);
+	$operator->close;
+};
+
+# Of several hosts the first says nothing. Price calls go on to the next one on 15 only, where postgres_fdw connects with
+# connect_timeout.
+subtest 'several hosts' => sub {
+	my $silent = Dcx::Proxy->new($aas);
+	my ($dumb, $good, $dead) = ($silent->port, $aas->port, PostgreSQL::Test::Cluster::get_free_port());
+	my $operator = session($main, user => 'operator');
+	my $again = q{SELECT count(*) FROM dcx_attach_aas('asked', 'of_operator')};
+	my $nothing = qr/no answer from host "127\.0\.0\.1", port $dumb, within 2 s; /i;
+	my $hosts = sub {
+		my ($options, $port) = @_;
+
+		$main->safe_psql($Dcx::main_db, <<"SQL");
+DROP SERVER IF EXISTS asked CASCADE;
+CREATE SERVER asked FOREIGN DATA WRAPPER postgres_fdw OPTIONS ($options, port '$port', dbname '$Dcx::aas_db', connect_timeout '2');
+GRANT USAGE ON FOREIGN SERVER asked TO operator;
+CREATE USER MAPPING FOR operator SERVER asked OPTIONS (user 'aas_reader', password '$Dcx::aas_password')
+SQL
+	};
+	my @lists = (
+		[ 'a host', q{host '127.0.0.1,127.0.0.1'}, "$dumb,$good" ],
+		[ 'two, each with the same port', q{host '127.0.0.1,127.0.0.1,127.0.0.1'}, "$dumb,$dumb,$good" ],
+		[ 'after one that refuses', q{host '127.0.0.1,127.0.0.1,127.0.0.1'}, "$dead,$dumb,$good" ],
+		[ 'addresses of names', q{host 'one.invalid,two.invalid', hostaddr '127.0.0.1,127.0.0.1'}, "$dumb,$good" ],
+		[ 'an address that is left out', q{host 'one.invalid,127.0.0.1', hostaddr '127.0.0.1,'}, "$dumb,$good" ],
+		[ 'a name', q{host 'localhost,127.0.0.1'}, "$dumb,$good" ],
+		[ 'the one to write to', q{target_session_attrs 'read-write', host '127.0.0.1,127.0.0.1'}, "$dumb,$good" ],
+		[ 'a standby at best', q{target_session_attrs 'prefer-standby', host '127.0.0.1,127.0.0.1'}, "$good,$dumb" ]);
+
+	$silent->mute;
+	for my $list (@lists)
+	{
+		my ($name, @of) = @$list;
+
+		$hosts->(@of);
+		if ($major < 16)
+		{
+			is($operator->value($again), '3', $name);
+			is($operator->value("SELECT $Dcx::cost"), '376.00', 'and it prices');
+			$operator->value(q{SELECT * FROM dcx_detach('aas')});
+		}
+		else
+		{
+			fails_with($operator, $again, $name, state => 'ZD008', detail => 'No answer within 10 s.') if $name =~ /^(?:a host|a standby.*)$/;
+		}
+	}
+
+	SKIP:
+	{
+		skip 'only on 15', 4 if $major >= 16;
+		$hosts->(q{host '127.0.0.1,127.0.0.1'}, "$dumb,$dead");
+		my $error = fails_with($operator, $again, 'and one that refuses', state => 'ZD008',
+			detail => qr/^Could not connect to server "asked": $nothing.*port $dead failed: Connection refused/i);
+		unlike($error->{text}, qr/\Q$Dcx::aas_password/, 'without a password');
+		$hosts->(q{host '127.0.0.1,127.0.0.1'}, "$dumb,$dumb");
+		fails_with($operator, $again, 'and no other', state => 'ZD008', detail => qr/^${nothing}no answer within 5 s\.$/);
+		$hosts->(q{target_session_attrs 'standby', host '127.0.0.1,127.0.0.1'}, "$dumb,$good");
+		fails_with($operator, $again, 'and a primary that is not wanted', state => 'ZD008', detail => qr/$nothing.*not in hot standby/);
+	}
+	$hosts->(q{host '127.0.0.1,127.0.0.1,127.0.0.1'}, "$dumb,$good");
+	fails_with($operator, $again, 'lists that do not match', state => 'ZD008', detail => qr/could not match 2 port numbers to 3 hosts/);
+	$silent->stop;
 	$operator->close;
 };
 
