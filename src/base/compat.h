@@ -7,6 +7,7 @@
 #ifndef DCX_COMPAT_H
 #define DCX_COMPAT_H
 
+#include "miscadmin.h"
 #include "storage/proc.h"
 
 #if PG_VERSION_NUM < 150000 || PG_VERSION_NUM >= 190000
@@ -64,6 +65,44 @@
 #else
 #define dcx_index_beginscan(table, index, snapshot, nkeys) \
 	index_beginscan(table, index, snapshot, nkeys, 0)
+#endif
+
+/*
+ * What postgres_fdw takes in place of a user mapping's password. Since 16: credentials that the session's
+ * client has delegated by GSSAPI, if the connection uses GSSAPI.
+ */
+#if PG_VERSION_NUM >= 160000 && defined(ENABLE_GSS)
+struct Port;
+extern bool be_gssapi_get_delegation(struct Port *port);
+#define DCX_CLIENT_DELEGATES		(MyProcPort && be_gssapi_get_delegation(MyProcPort))
+#define dcx_used_gssapi(connection) (PQconnectionUsedGSSAPI(connection) != 0)
+#else
+#define DCX_CLIENT_DELEGATES		false
+#define dcx_used_gssapi(connection) false
+#endif
+
+/*
+ * Since 18: the keys of the client's own SCRAM login, where option use_scram_passthrough is true. Their header
+ * includes those of GSSAPI and OpenSSL, which need not be installed to build an extension. It keeps struct
+ * Port the same without them.
+ */
+#if PG_VERSION_NUM >= 180000
+#pragma push_macro("ENABLE_GSS")
+#pragma push_macro("USE_OPENSSL")
+#undef ENABLE_GSS
+#undef USE_OPENSSL
+#include "libpq/libpq-be.h"
+#pragma pop_macro("USE_OPENSSL")
+#pragma pop_macro("ENABLE_GSS")
+#define DCX_CLIENT_HAS_SCRAM_KEYS (MyProcPort && MyProcPort->has_scram_keys)
+#define DCX_SCRAM_CLIENT_KEY	  ((const void *) MyProcPort->scram_ClientKey)
+#define DCX_SCRAM_SERVER_KEY	  ((const void *) MyProcPort->scram_ServerKey)
+#define DCX_SCRAM_KEY_LENGTH	  SCRAM_MAX_KEY_LEN
+#else
+#define DCX_CLIENT_HAS_SCRAM_KEYS false
+#define DCX_SCRAM_CLIENT_KEY	  NULL
+#define DCX_SCRAM_SERVER_KEY	  NULL
+#define DCX_SCRAM_KEY_LENGTH	  0
 #endif
 
 #endif /* DCX_COMPAT_H */

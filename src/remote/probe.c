@@ -8,6 +8,7 @@
 #include "postgres.h"
 
 #include "commands/defrem.h"
+#include "common/base64.h"
 #include "foreign/foreign.h"
 #include "lib/stringinfo.h"
 #include "libpq-fe.h"
@@ -69,32 +70,12 @@ add_options(Parameters *parameters, List *options, const PQconninfoOption *known
 	}
 }
 
-static Parameters
-parameters_of(const ForeignServer *server, const UserMapping *mapping)
-{
-	/* And two of ours, the hosts' three, and the end. */
-	int				  most = list_length(server->options) + list_length(mapping->options) + 6;
-	PQconninfoOption *known = PQconndefaults();
-	Parameters		  parameters = {0};
-
-	if (!known)
-		ereport(ERROR, errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory"));
-	parameters.keywords = palloc0(sizeof(char *) * most);
-	parameters.values = palloc0(sizeof(char *) * most);
-	add_options(&parameters, server->options, known);
-	add_options(&parameters, mapping->options, known);
-	add_parameter(&parameters, "fallback_application_name", "dcx_pricing");
-	add_parameter(&parameters, "client_encoding", GetDatabaseEncodingName());
-	PQconninfoFree(known);
-	return parameters;
-}
-
 static const DefElem *
-option_named(const UserMapping *mapping, const char *name)
+option_named(List *options, const char *name)
 {
 	ListCell *lc;
 
-	foreach(lc, mapping->options)
+	foreach(lc, options)
 	{
 		const DefElem *option = lfirst(lc);
 
@@ -111,7 +92,7 @@ option_named(const UserMapping *mapping, const char *name)
 static bool
 has_password(const UserMapping *mapping)
 {
-	const DefElem *password = option_named(mapping, "password");
+	const DefElem *password = option_named(mapping->options, "password");
 
 	return password && *defGetString(unconstify(DefElem *, password));
 }
@@ -120,9 +101,65 @@ has_password(const UserMapping *mapping)
 static bool
 may_do_without_password(Oid role, const UserMapping *mapping)
 {
-	const DefElem *required = option_named(mapping, "password_required");
+	const DefElem *required = option_named(mapping->options, "password_required");
 
 	return superuser_arg(role) || (required && !defGetBoolean(unconstify(DefElem *, required)));
+}
+
+/* Whether the keys of the session's own login go on to the server. The mapping's option has precedence. */
+static bool
+wants_scram_keys(const ForeignServer *server, const UserMapping *mapping)
+{
+	static const char name[] = "use_scram_passthrough";
+	const DefElem	 *option = option_named(mapping->options, name);
+
+	if (!option)
+		option = option_named(server->options, name);
+	return option && defGetBoolean(unconstify(DefElem *, option));
+}
+
+static bool
+passes_scram_keys(const ForeignServer *server, const UserMapping *mapping)
+{
+	return DCX_CLIENT_HAS_SCRAM_KEYS && wants_scram_keys(server, mapping);
+}
+
+static char *
+encoded_key(const void *key)
+{
+	int	  length = pg_b64_enc_len(DCX_SCRAM_KEY_LENGTH);
+	char *encoded = palloc0(length + 1);
+
+	if (pg_b64_encode(key, DCX_SCRAM_KEY_LENGTH, encoded, length) < 0)
+		elog(ERROR, "could not encode a SCRAM key");
+	return encoded;
+}
+
+static Parameters
+parameters_of(const ForeignServer *server, const UserMapping *mapping)
+{
+	/* And two of ours, three for SCRAM keys, the hosts' three, and the end. */
+	int				  most = list_length(server->options) + list_length(mapping->options) + 9;
+	PQconninfoOption *known = PQconndefaults();
+	Parameters		  parameters = {0};
+
+	if (!known)
+		ereport(ERROR, errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory"));
+	parameters.keywords = palloc0(sizeof(char *) * most);
+	parameters.values = palloc0(sizeof(char *) * most);
+	add_options(&parameters, server->options, known);
+	add_options(&parameters, mapping->options, known);
+	PQconninfoFree(known);
+	add_parameter(&parameters, "fallback_application_name", "dcx_pricing");
+	add_parameter(&parameters, "client_encoding", GetDatabaseEncodingName());
+	if (passes_scram_keys(server, mapping))
+	{
+		add_parameter(&parameters, "scram_client_key", encoded_key(DCX_SCRAM_CLIENT_KEY));
+		add_parameter(&parameters, "scram_server_key", encoded_key(DCX_SCRAM_SERVER_KEY));
+		/* The server must not let the role in by another method. */
+		add_parameter(&parameters, "require_auth", "scram-sha-256");
+	}
+	return parameters;
 }
 
 /*
@@ -393,11 +430,18 @@ connect_to(Asking *asking, const ForeignServer *server, const UserMapping *mappi
 	return true;
 }
 
-/* Whether the other server has asked for the password, or need not. */
+/*
+ * Whether the role has shown something of its own: the mapping's password, not one of this database
+ * server's account; or what the client has passed on.
+ */
 static bool
-check_authenticated(Asking *asking, Oid role, const UserMapping *mapping)
+check_authenticated(Asking *asking, Oid role, const ForeignServer *server,
+					const UserMapping *mapping)
 {
-	return PQconnectionUsedPassword(asking->connection) || may_do_without_password(role, mapping) ||
+	return may_do_without_password(role, mapping) ||
+		   (DCX_CLIENT_DELEGATES && dcx_used_gssapi(asking->connection)) ||
+		   (PQconnectionUsedPassword(asking->connection) && has_password(mapping)) ||
+		   passes_scram_keys(server, mapping) ||
 		   fail(asking,
 				DCX_PROBE_FORBIDDEN,
 				psprintf("the server asks role \"%s\" for no password, which it has to of one that "
@@ -531,11 +575,15 @@ may_connect(Asking *asking, const ForeignServer *server, Oid role)
 							 GetUserNameFromId(role, false),
 							 server->servername));
 	mapping = GetUserMapping(role, server->serverid);
-	return may_do_without_password(role, mapping) || has_password(mapping) ||
+	return may_do_without_password(role, mapping) || DCX_CLIENT_DELEGATES ||
+		   has_password(mapping) || passes_scram_keys(server, mapping) ||
 		   fail(asking,
 				DCX_PROBE_FORBIDDEN,
-				psprintf("the user mapping of role \"%s\" has no password",
-						 GetUserNameFromId(role, false)));
+				psprintf("the user mapping of role \"%s\" has no password%s",
+						 GetUserNameFromId(role, false),
+						 wants_scram_keys(server, mapping) ?
+							 ", and this session was not opened with SCRAM, whose keys go on" :
+							 ""));
 }
 
 DcxProbe
@@ -557,8 +605,9 @@ dcx_probe(Oid server_oid, Oid role, const char *question, const char *parameter)
 	asking->silent = "";
 	PG_TRY();
 	{
-		(void) (connect_to(asking, server, mapping) && check_authenticated(asking, role, mapping) &&
-				open_transaction(asking) && ask(asking, question, parameter));
+		(void) (connect_to(asking, server, mapping) &&
+				check_authenticated(asking, role, server, mapping) && open_transaction(asking) &&
+				ask(asking, question, parameter));
 	}
 	PG_FINALLY();
 	{

@@ -381,6 +381,63 @@ SQL
 	$operator->close;
 };
 
+# The keys of the session's own login with SCRAM go on to a server that has the same secret.
+SKIP:
+{
+	skip 'use_scram_passthrough comes with 18', 1 if $major < 18;
+
+	subtest 'SCRAM passed through' => sub {
+		my ($attach, $trusted, $passer) = q{SELECT count(*) FROM dcx_attach_aas('%s', 'of_passer')};
+		my $directory = $aas->host;
+		my $scram = sub {
+			my ($server, $mapping) = @_;
+
+			$main->safe_psql($Dcx::main_db, <<"SQL");
+DROP SERVER IF EXISTS passing CASCADE;
+CREATE SERVER passing FOREIGN DATA WRAPPER postgres_fdw OPTIONS ($server, port '@{[ $aas->port ]}', dbname '$Dcx::aas_db');
+GRANT USAGE ON FOREIGN SERVER passing TO passer;
+CREATE USER MAPPING FOR passer SERVER passing OPTIONS ($mapping)
+SQL
+		};
+
+		add_operator($main, 'passer');
+		$main->safe_psql($Dcx::main_db, q{DROP SCHEMA IF EXISTS dcx CASCADE; SET password_encryption = 'scram-sha-256'; ALTER ROLE passer PASSWORD 'of its own'});
+		my $secret = $main->safe_psql('postgres', q{SELECT rolpassword FROM pg_authid WHERE rolname = 'passer'});
+		$aas->safe_psql($Dcx::aas_db, "CREATE ROLE passer LOGIN PASSWORD '$secret'; GRANT SELECT ON ALL TABLES IN SCHEMA public TO passer");
+		$trusted = session($main, user => 'passer');
+		my $hba = slurp_file($main->data_dir . '/pg_hba.conf');
+		unlink $main->data_dir . '/pg_hba.conf';
+		$main->append_conf('pg_hba.conf', "local all passer scram-sha-256\n$hba");
+		$main->reload;
+		{
+			local $ENV{PGPASSWORD} = 'of its own';
+			$passer = session($main, user => 'passer');
+			$passer->value('SELECT 1');
+		}
+
+		$scram->(q{host '127.0.0.1'}, q{user 'passer'});
+		fails_with($passer, sprintf($attach, 'passing'), 'where it is not asked for', state => '2F003', detail => 'The user mapping of role "passer" has no password.');
+		$scram->(q{host '127.0.0.1', use_scram_passthrough 'true'}, q{user 'passer'});
+		fails_with($trusted, sprintf($attach, 'passing'), 'a session without SCRAM', state => '2F003',
+			detail => qr/^The user mapping of role "passer" has no password, and this session was not opened with SCRAM/);
+		is($passer->value(sprintf $attach, 'passing'), '3', 'by an option of the server');
+		is($passer->value("SELECT $Dcx::cost"), '376.00', 'and it prices');
+		$passer->value(q{SELECT * FROM dcx_detach('aas')});
+		$scram->(q{host '127.0.0.1'}, q{user 'passer', use_scram_passthrough 'true'});
+		is($passer->value(sprintf $attach, 'passing'), '3', 'by an option of the mapping');
+		$passer->value(q{SELECT * FROM dcx_detach('aas')});
+		$scram->(q{host '127.0.0.1', use_scram_passthrough 'true'}, q{user 'passer', use_scram_passthrough 'false'});
+		fails_with($passer, sprintf($attach, 'passing'), 'the mapping\'s option has precedence', state => '2F003');
+		$scram->("host '$directory', use_scram_passthrough 'true'", q{user 'passer'});
+		fails_with($passer, sprintf($attach, 'passing'), 'a server that does not ask', state => 'ZD008', detail => qr/authentication method requirement "scram-sha-256" failed/);
+		$aas->safe_psql('postgres', q{ALTER ROLE passer PASSWORD 'another'});
+		$scram->(q{host '127.0.0.1', use_scram_passthrough 'true'}, q{user 'passer'});
+		my $error = fails_with($passer, sprintf($attach, 'passing'), 'a server with another secret', state => 'ZD008', detail => qr/could not|failed/);
+		unlike($error->{text}, qr/of its own|scram_(?:client|server)_key/, 'without a secret');
+		$_->close for $trusted, $passer;
+	};
+}
+
 $_->close for $super, $liar;
 $_->stop for $main, $aas;
 done_testing();
