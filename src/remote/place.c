@@ -24,6 +24,7 @@
 #include "utils/syscache.h"
 
 #include "src/base/compat.h"
+#include "src/remote/options.h"
 #include "src/remote/place.h"
 
 List *
@@ -54,22 +55,16 @@ dcx_place_has_mapping(Oid server, Oid role)
 bool
 dcx_place_connects_too_long(const DcxPlace *place)
 {
-	ListCell *lc;
+	DefElem *option;
+	long	 seconds;
 
 	if (DCX_CONNECTING_IS_INTERRUPTIBLE)
 		return false;
-	foreach(lc, GetForeignServer(place->server)->options)
-	{
-		DefElem *option = lfirst(lc);
-
-		if (strcmp(option->defname, "connect_timeout") == 0)
-		{
-			long seconds = strtol(defGetString(option), NULL, 10);
-
-			return seconds <= 0 || seconds > DCX_PLACE_MOST_TIMEOUT;
-		}
-	}
-	return false;
+	option = dcx_option_find(GetForeignServer(place->server)->options, "connect_timeout");
+	if (!option)
+		return false;
+	seconds = strtol(defGetString(option), NULL, 10);
+	return seconds <= 0 || seconds > DCX_PLACE_MOST_TIMEOUT;
 }
 
 void

@@ -23,6 +23,7 @@
 
 #include "src/base/compat.h"
 #include "src/remote/hosts.h"
+#include "src/remote/options.h"
 #include "src/remote/place.h"
 #include "src/remote/probe.h"
 
@@ -70,21 +71,6 @@ add_options(Parameters *parameters, List *options, const PQconninfoOption *known
 	}
 }
 
-static const DefElem *
-option_named(List *options, const char *name)
-{
-	ListCell *lc;
-
-	foreach(lc, options)
-	{
-		const DefElem *option = lfirst(lc);
-
-		if (strcmp(option->defname, name) == 0)
-			return option;
-	}
-	return NULL;
-}
-
 /*
  * Whether a mapping has a password. An empty one does not count: libpq then takes a password that
  * belongs to this database server's own account.
@@ -92,18 +78,18 @@ option_named(List *options, const char *name)
 static bool
 has_password(const UserMapping *mapping)
 {
-	const DefElem *password = option_named(mapping->options, "password");
+	DefElem *password = dcx_option_find(mapping->options, "password");
 
-	return password && *defGetString(unconstify(DefElem *, password));
+	return password && *defGetString(password);
 }
 
 /* Whether a role may connect without a password of its own. Only a superuser can set password_required. */
 static bool
 may_do_without_password(Oid role, const UserMapping *mapping)
 {
-	const DefElem *required = option_named(mapping->options, "password_required");
+	DefElem *required = dcx_option_find(mapping->options, "password_required");
 
-	return superuser_arg(role) || (required && !defGetBoolean(unconstify(DefElem *, required)));
+	return superuser_arg(role) || (required && !defGetBoolean(required));
 }
 
 /* Whether the keys of the session's own login go on to the server. The mapping's option has precedence. */
@@ -111,11 +97,11 @@ static bool
 wants_scram_keys(const ForeignServer *server, const UserMapping *mapping)
 {
 	static const char name[] = "use_scram_passthrough";
-	const DefElem	 *option = option_named(mapping->options, name);
+	DefElem			 *option = dcx_option_find(mapping->options, name);
 
 	if (!option)
-		option = option_named(server->options, name);
-	return option && defGetBoolean(unconstify(DefElem *, option));
+		option = dcx_option_find(server->options, name);
+	return option && defGetBoolean(option);
 }
 
 static bool

@@ -16,6 +16,7 @@
 #include "src/base/json.h"
 #include "src/base/query.h"
 #include "src/base/relation.h"
+#include "src/remote/options.h"
 #include "src/remote/place.h"
 #include "src/remote/probe.h"
 #include "src/remote/reach.h"
@@ -34,16 +35,9 @@ dcx_reach_is_remote(Oid relation)
 static const char *
 table_option(Oid relation, const char *name, const char *otherwise)
 {
-	ListCell *lc;
+	DefElem *option = dcx_option_find(GetForeignTable(relation)->options, name);
 
-	foreach(lc, GetForeignTable(relation)->options)
-	{
-		DefElem *option = lfirst(lc);
-
-		if (strcmp(option->defname, name) == 0)
-			return strVal(option->arg);
-	}
-	return otherwise;
+	return option ? strVal(option->arg) : otherwise;
 }
 
 char *

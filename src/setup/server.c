@@ -59,22 +59,17 @@ server_tuning(bool pgbouncer)
 static void
 cap_connect_timeout(DcxServer *server, List *options)
 {
-	ListCell *lc;
+	DefElem *option = dcx_option_find(options, "connect_timeout");
+	char	*end;
+	long	 seconds;
 
-	foreach(lc, options)
+	if (!option)
+		return;
+	seconds = strtol(defGetString(option), &end, 10);
+	if (*end == '\0' && (seconds <= 0 || seconds > DCX_PLACE_MOST_TIMEOUT))
 	{
-		DefElem *option = lfirst(lc);
-		char	*end;
-		long	 seconds;
-
-		if (strcmp(option->defname, "connect_timeout") != 0)
-			continue;
-		seconds = strtol(defGetString(option), &end, 10);
-		if (*end == '\0' && (seconds <= 0 || seconds > DCX_PLACE_MOST_TIMEOUT))
-		{
-			server->capped = defGetString(option);
-			option->arg = (Node *) makeString(CppAsString2(DCX_PLACE_MOST_TIMEOUT));
-		}
+		server->capped = defGetString(option);
+		option->arg = (Node *) makeString(CppAsString2(DCX_PLACE_MOST_TIMEOUT));
 	}
 }
 
