@@ -27,6 +27,8 @@ dcx_numeric_text(Numeric value)
 Numeric
 dcx_numeric_trimmed(Numeric value)
 {
+	if (!value)
+		return NULL;
 	return DatumGetNumeric(DirectFunctionCall1(numeric_trim_scale, NumericGetDatum(value)));
 }
 

@@ -148,7 +148,7 @@ extern bool dcx_numeric_is_int32(Numeric value, int32 *n);
 /* part / whole in percent, rounded to two decimals. NULL when whole is 0. */
 extern Numeric dcx_money_percent(Numeric part, Numeric whole);
 
-/* A number without trailing zeros. */
+/* A number without trailing zeros, a new value in the current memory context; NULL for NULL. */
 extern Numeric dcx_numeric_trimmed(Numeric value);
 
 /* A number as text, with all its decimals. */

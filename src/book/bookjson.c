@@ -33,7 +33,7 @@ typedef struct BookArgument
 static void
 write_number(DcxJson *json, const char *name, Numeric number)
 {
-	dcx_json_number(json, name, number ? dcx_numeric_trimmed(number) : NULL);
+	dcx_json_number(json, name, dcx_numeric_trimmed(number));
 }
 
 static int

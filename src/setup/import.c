@@ -107,7 +107,7 @@ make_table(const DcxImport *import, const DcxRemoteTable *remote, StringInfo not
 	appendStringInfo(note, "foreign table on server %s", import->server);
 }
 
-/* Brings a foreign table along that is there already. */
+/* Adds to an existing foreign table what it lacks of the remote one. */
 static void
 complete_table(const DcxImport *import, const DcxRemoteTable *remote, Oid relation, StringInfo note)
 {

@@ -144,12 +144,6 @@ dcx_request_look(const DcxRequest *request)
  * --------------------------------------------------------------------------------------------------
  */
 
-static Numeric
-trimmed(Numeric value)
-{
-	return value ? dcx_numeric_trimmed(value) : NULL;
-}
-
 /*
  * The fingerprint of a request, as JSON; what is not given is null. Two requests are the same when
  * these are equal as jsonb, for which the order of keys and trailing zeros make no difference.
@@ -165,12 +159,12 @@ request_json(const DcxRequest *request)
 			DirectFunctionCall1(interval_out, IntervalPGetDatum(request->expires_in)));
 	dcx_json_begin_object(&json, NULL);
 	dcx_json_text(&json, "function", request->function);
-	dcx_json_number(&json, "amount", trimmed(request->amount));
+	dcx_json_number(&json, "amount", dcx_numeric_trimmed(request->amount));
 	dcx_json_text(&json, "expires_in", expires_in);
 	dcx_json_text(&json, "description", request->description);
 	dcx_json_jsonb(&json, "details", request->details);
 	dcx_json_jsonb(&json, "specification", request->specification);
-	dcx_json_number(&json, "max_cost", trimmed(request->max_cost));
+	dcx_json_number(&json, "max_cost", dcx_numeric_trimmed(request->max_cost));
 	dcx_json_end_object(&json);
 	return dcx_json_result(&json);
 }
