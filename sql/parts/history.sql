@@ -42,6 +42,38 @@ Errors:
   22023: there is no catalog of that name.
 Rights: as dcx_vm_cost.';
 
+CREATE FUNCTION @extschema@.dcx_price_history(
+    code text DEFAULT NULL, since timestamptz DEFAULT NULL, until timestamptz DEFAULT NULL, catalog text DEFAULT 'aas')
+RETURNS TABLE(
+    code text, title text, price numeric, min_mbps numeric, max_mbps numeric, price_per_mbps numeric,
+    first_seen_at timestamptz, last_seen_at timestamptz, replaced_at timestamptz)
+AS 'MODULE_PATHNAME', 'dcx_price_history' LANGUAGE C STABLE PARALLEL RESTRICTED COST 10000 ROWS 100;
+COMMENT ON FUNCTION @extschema@.dcx_price_history(text, timestamptz, timestamptz, text) IS
+'Which price a product had, and from when until when, by the saved price books.
+A period is a row for as long as the price stays the same: for a product its price, for a band of a network service its
+fixed price and its price per Mbps. A product that disappears and comes back has two periods. A change of the title
+begins no period. It reads all saved books of the catalog.
+Arguments:
+  code: the code of a product or network service, as in dcx_product_cost. NULL: all of them.
+  since: periods that last until after this time. NULL: since the first saved book.
+  until: periods that begin before this time. NULL: until now.
+  catalog: ''aas'' for the products, ''enetworks'' for the network services.
+Returns: one row per period, in the order of the codes, bands and times. No rows: no saved book has the code.
+  code: the code, as the books have it.
+  title: the title, as it was last in this period.
+  price: the price, in rand. For a band: its fixed price. NULL if it was no number, or if several products had the code.
+  min_mbps: where the band begins. NULL for a product.
+  max_mbps: where the band ends. NULL for a product, and if the band has no end.
+  price_per_mbps: the price per Mbps of the band, in rand. NULL for a product.
+  first_seen_at: when this price was first seen in the catalog.
+  last_seen_at: when it was last seen.
+  replaced_at: when another price, or none, was first seen. NULL: it is in the newest book. If it is later than
+    last_seen_at, the price changed at an unknown time between the two; dcx_price_book_at goes by replaced_at.
+NULL: if catalog is NULL, there are no rows.
+Errors:
+  22023: there is no catalog of that name.
+Rights: as dcx_vm_cost.';
+
 CREATE FUNCTION @extschema@.dcx_price_book_diff(before jsonb, after jsonb)
 RETURNS TABLE(code text, title text, change text, before numeric, after numeric, percent numeric)
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE ROWS 10

@@ -1,6 +1,6 @@
 /*
  * history.c
- *		Saves the catalog's price book, and finds the one that was in force at a time.
+ *		Saves the catalog's price book, finds the one that was in force at a time, and lists the periods of prices.
  *
  * Locks and snapshots of a save: first dcx.price_book is locked, then a new snapshot is taken, then the catalog
  * is read under it. So two saves at the same time follow each other, and the later one has seen the later
@@ -115,4 +115,21 @@ dcx_price_book_at(PG_FUNCTION_ARGS)
 	}
 	rows = dcx_bookjson_rows(book, &nrows);
 	PG_RETURN_JSONB_P(dcx_bookjson_value(rows, nrows, false));
+}
+
+/* dcx_price_history(code text, since timestamptz, until timestamptz, catalog text) */
+PG_FUNCTION_INFO_V1(dcx_price_history);
+Datum
+dcx_price_history(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+
+	InitMaterializedSRF(fcinfo, 0);
+	if (!PG_ARGISNULL(3))
+		dcx_saved_history(result,
+						  dcx_catalogs[dcx_catalog_named(PG_GETARG_TEXT_PP(3))].name,
+						  PG_ARGISNULL(0) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(0)),
+						  PG_ARGISNULL(1) ? DT_NOBEGIN : PG_GETARG_TIMESTAMPTZ(1),
+						  PG_ARGISNULL(2) ? DT_NOEND : PG_GETARG_TIMESTAMPTZ(2));
+	return (Datum) 0;
 }

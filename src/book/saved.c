@@ -236,3 +236,112 @@ dcx_saved_at(const char *catalog, TimestampTz at, TimestampTz *last_seen_at, Tim
 	dcx_run_end(&run);
 	return book;
 }
+
+/* --------------------------------------------------------------------------------------------------
+ * The history of prices
+ * --------------------------------------------------------------------------------------------------
+ */
+
+/* In SQL: a number of a book, NULL when it is none; a book has NaN and the infinities as strings. */
+#define NUMBER(json)                                                     \
+	"CASE WHEN jsonb_typeof(" json ") = 'number'"                        \
+	"       OR " json " IN ('\"NaN\"', '\"Infinity\"', '\"-Infinity\"')" \
+	"     THEN (" json " #>> '{}')::numeric END"
+
+/* In SQL: a price as functions return it, with two decimals or more. */
+#define SHOWN(price) "round(" price ", greatest(min_scale(" price "), 2))"
+
+/* In SQL: a book's members; a book that is no object has none. */
+#define MEMBERS "jsonb_each(CASE jsonb_typeof(book) WHEN 'object' THEN book END)"
+
+/*
+ * The books that were ever in force, as dcx_saved_at() sees it: from first_seen_at until another one with a higher
+ * book_id was first seen. (After a wrong clock a book can be first seen later than those that follow it.)
+ */
+#define HISTORY_BOOKS                                                                \
+	" saved AS (SELECT *, coalesce(min(first_seen_at) OVER (ORDER BY book_id DESC"   \
+	"     ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 'infinity') AS next_at" \
+	"   FROM " SAVED_NAME " WHERE catalog = $1),"                                    \
+	" book AS (SELECT row_number() OVER (ORDER BY book_id) AS nth, first_seen_at,"   \
+	"     least(last_seen_at, next_at) AS last_seen_at, next_at, book"               \
+	"   FROM saved WHERE first_seen_at < next_at)"
+
+/* The prices of each book: one row for a product, one for each band of a network service. */
+#define HISTORY_PRICES                                                                                                                                                               \
+	" price AS (SELECT nth, first_seen_at, last_seen_at, next_at, code, title, min_mbps,"                                                                                            \
+	"     max_mbps, price, per_mbps, row_number() OVER (PARTITION BY nth, code, min_mbps,"                                                                                           \
+	"                                           max_mbps ORDER BY price, per_mbps) AS pair"                                                                                          \
+	"   FROM member CROSS JOIN LATERAL ("                                                                                                                                            \
+	"     SELECT NULL::numeric, NULL::numeric, " NUMBER(                                                                                                                             \
+		"value -> 'price'") ", NULL::numeric"                                                                                                                                        \
+							"      WHERE jsonb_typeof(value -> 'bands') IS DISTINCT FROM 'array'"                                                                                    \
+							"     UNION ALL"                                                                                                                                         \
+							"     SELECT " NUMBER("band -> 'min_mbps'") ", " NUMBER("band -> 'max_mbps'") ", " NUMBER(                                                               \
+								"band -> 'fixed_price'") ", " NUMBER("band -> 'price_per_mbps'") "       FROM jsonb_array_elements(CASE jsonb_typeof(value -> 'bands') WHEN 'array'" \
+																								 "                                 THEN value -> 'bands' END) AS band"               \
+																								 "   ) AS p (min_mbps, max_mbps, price, per_mbps))"
+
+/* A period is a run of books, one after the other, with the same price. */
+#define HISTORY_PERIODS                                                                                               \
+	" SELECT code, (array_agg(title ORDER BY nth DESC))[1], " SHOWN(                                                  \
+		"price") ", "                                                                                                 \
+				 "     trim_scale(min_mbps), trim_scale(max_mbps), " SHOWN(                                           \
+					 "per_mbps") ","                                                                                  \
+								 "     min(first_seen_at), max(last_seen_at), nullif(max(next_at), 'infinity')"       \
+								 "   FROM (SELECT *, nth - row_number() OVER (PARTITION BY code, min_mbps, max_mbps," \
+								 "             pair, price, per_mbps ORDER BY nth) AS run FROM price) p"              \
+								 "  GROUP BY code, min_mbps, max_mbps, pair, price, per_mbps, run"                    \
+								 " HAVING min(first_seen_at) < $3 AND max(next_at) > $2"                              \
+								 "  ORDER BY code COLLATE \"C\", min_mbps NULLS FIRST, max_mbps, pair, min(first_seen_at)"
+
+static const char history_all_sql[] =
+	"WITH" HISTORY_BOOKS ", member AS (SELECT b.*, key AS code, value, value ->> 'title' AS title"
+	" FROM book b CROSS JOIN LATERAL " MEMBERS ")," HISTORY_PRICES HISTORY_PERIODS;
+
+static const char history_one_sql[] =
+	"WITH" HISTORY_BOOKS ", member AS (SELECT b.*, $4 AS code, book -> $4 AS value,"
+	" book -> $4 ->> 'title' AS title FROM book b WHERE book ? $4)," HISTORY_PRICES HISTORY_PERIODS;
+
+/* Inside a run as the table's owner: the code as the books have it; NULL when none has. */
+static const char *
+code_in_books(const char *catalog, const char *code)
+{
+	static DcxPlan plan;
+	DcxParameters  parameters = {0};
+
+	dcx_parameter_text(&parameters, catalog);
+	dcx_parameter_text(&parameters, code);
+	dcx_query_read(&plan,
+				   "SELECT coalesce((SELECT $2 FROM " SAVED_NAME " WHERE catalog = $1 AND book ? $2"
+				   "                  ORDER BY book_id DESC LIMIT 1),"
+				   "  (SELECT min(key) FROM (SELECT DISTINCT key FROM " SAVED_NAME
+				   "      CROSS JOIN LATERAL " MEMBERS " WHERE catalog = $1"
+				   "       AND lower(key COLLATE \"C\") = lower($2 COLLATE \"C\")) k"
+				   "    HAVING count(*) = 1))",
+				   &parameters);
+	return dcx_query_text(0, 1);
+}
+
+void
+dcx_saved_history(ReturnSetInfo *result, const char *catalog, const char *code, TimestampTz since,
+				  TimestampTz until)
+{
+	DcxParameters parameters = {0};
+	Oid			  table = lock_saved_table(catalog, AccessShareLock);
+	DcxRun		  run;
+
+	if (!OidIsValid(table))
+		return;
+	dcx_parameter_text(&parameters, catalog);
+	dcx_parameter_time(&parameters, since);
+	dcx_parameter_time(&parameters, until);
+	dcx_run_begin(&run, dcx_relation_owner(table));
+	if (!code)
+		dcx_query_into(result, history_all_sql, &parameters);
+	else if ((code = code_in_books(catalog, code)) != NULL)
+	{
+		dcx_parameter_text(&parameters, code);
+		dcx_query_into(result, history_one_sql, &parameters);
+	}
+	dcx_run_end(&run);
+}

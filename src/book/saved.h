@@ -9,6 +9,7 @@
 #ifndef DCX_SAVED_H
 #define DCX_SAVED_H
 
+#include "nodes/execnodes.h"
 #include "utils/jsonb.h"
 
 #include "src/base/lookup.h"
@@ -81,5 +82,13 @@ extern bool dcx_saved_put(DcxSaved *saved, const DcxProductRow *rows, int nrows,
  */
 extern Jsonb *dcx_saved_at(const char *catalog, TimestampTz at, TimestampTz *last_seen_at,
 						   TimestampTz *next_at);
+
+/*
+ * Puts the periods of prices into the materialized result of dcx_price_history(): those that overlap the time from
+ * since until just before until. code: of one product or network service, without case if no book has it exactly;
+ * NULL: all.
+ */
+extern void dcx_saved_history(ReturnSetInfo *result, const char *catalog, const char *code,
+							  TimestampTz since, TimestampTz until);
 
 #endif /* DCX_SAVED_H */

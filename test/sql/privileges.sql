@@ -24,7 +24,7 @@ CREATE TEMP TABLE reason (functions name[], why text);
 INSERT INTO reason VALUES
     ('{dcx_vm_cost,dcx_vm_quote,dcx_product_cost,dcx_template_costs,dcx_network_cost,dcx_network_quote,dcx_network_offers,dcx_order_quote}',
      'prices are for everybody, read as the owner of the catalog, without costs'),
-    ('{dcx_price_book,dcx_price_book_at}', 'the same prices at once, without costs'),
+    ('{dcx_price_book,dcx_price_book_at,dcx_price_history}', 'the same prices at once, without costs'),
     ('{dcx_price_book_diff,dcx_schema_diff}', 'looks at its arguments only'),
     ('{dcx_price_book_stats}', 'counts what this session did itself'),
     ('{dcx_inventory_costs}', 'takes SELECT on the relation of the VMs'),
