@@ -668,10 +668,9 @@ Returns: a JSON object of its tables by name. Each has kind, columns (type and n
     foreign_keys.
 NULL: if catalog is NULL, the result is NULL.
 Errors:
-  ZD007: that catalog is not attached.
+  ZD007: that catalog is not attached, or what was attached has been dropped.
   ZD008: it cannot be reached.
   22023: there is no catalog of that name.
-  42P01: the attached table has been dropped.
 Rights: no right on a table is needed.';
 REVOKE ALL ON FUNCTION @extschema@.dcx_schema(text) FROM PUBLIC;
 
@@ -716,8 +715,8 @@ RETURNS TABLE(area text, name text, value text)
 AS 'MODULE_PATHNAME', 'dcx_health' LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 15;
 COMMENT ON FUNCTION @extschema@.dcx_health() IS
 'Numbers for a dashboard. A value that is not known is NULL.
-- aas: reachable, latency_ms, server_version, products, newest_updated_at, book_age (seconds since the newest saved
-    book was last seen), source (live, local or saved).
+- aas: reachable, latency_ms, server_version, products, newest_updated_at (ISO 8601, in UTC), book_age (seconds since
+    the newest saved book was last seen), source (what prices now: live, local or saved; NULL if nothing does).
 - enetworks, if it is attached: the same, with services for products.
 - wallet: wallets, entries, open_holds, held_total (in rand).
 Returns: one row per number.
@@ -734,7 +733,8 @@ BEGIN ATOMIC
     WITH catalog AS (
         SELECT i.area, i.items, i.n, i.priced, facts -> 'catalogs' -> i.area AS a,
                extract(epoch FROM clock_timestamp() - (facts -> 'books' -> i.area ->> 'last_seen_at')::timestamptz) AS age,
-               extract(epoch FROM current_setting('dcx_pricing.max_price_age')::interval) AS max_age
+               extract(epoch FROM current_setting('dcx_pricing.max_price_age')::interval) AS max_age,
+               current_setting('dcx_pricing.on_outage') AS on_outage
           FROM (VALUES ('aas', 'products', jsonb_array_length(products)::bigint, products),
                        ('enetworks', 'services',
                         coalesce(jsonb_array_length(services), (SELECT count(DISTINCT p -> 'code') FROM jsonb_array_elements(prices) p HAVING count(*) > 0)),
@@ -745,10 +745,15 @@ BEGIN ATOMIC
             ('latency_ms', a ->> 'latency_ms'),
             ('server_version', a -> 'is' ->> 'version'),
             (items, n::text),
-            ('newest_updated_at', (SELECT max(p ->> 'updatedAt') FROM jsonb_array_elements(priced) p)),
+            -- A time without an offset is in UTC. What is no time counts for nothing.
+            ('newest_updated_at', (SELECT to_jsonb(max(CASE WHEN t ~ 'T.*[-+]' THEN t::timestamptz ELSE t::timestamp AT TIME ZONE 'UTC' END) AT TIME ZONE 'UTC') #>> '{}' || '+00:00'
+               FROM jsonb_array_elements(priced) p, LATERAL (SELECT jsonb_path_query_first_tz(p, 'strict $.updatedAt.datetime()', silent => true) #>> '{}') d (t)
+              WHERE t LIKE '____-__-__T%')),
             ('book_age', round(age)::text),
-            ('source', CASE WHEN jsonb_typeof(a) IS DISTINCT FROM 'object' THEN NULL WHEN age <= max_age THEN 'saved'
-                            WHEN a ->> 'server' IS NULL THEN 'local' ELSE 'live' END)) AS v (name, value)
+            -- A foreign table without a row is an outage, too. What could not be read prices nothing.
+            ('source', CASE WHEN jsonb_typeof(a) IS DISTINCT FROM 'object' THEN NULL WHEN max_age > 0 AND age <= max_age THEN 'saved'
+                            WHEN n IS NOT NULL AND a ->> 'server' IS NULL THEN 'local' WHEN n IS NOT NULL AND jsonb_array_length(priced) > 0 THEN 'live'
+                            WHEN on_outage = 'saved' AND age IS NOT NULL AND (n IS NOT NULL OR NOT (a ->> 'reached')::boolean) THEN 'saved' END)) AS v (name, value)
      -- E-Networks is optional.
      WHERE catalog.area = 'aas' OR jsonb_typeof(a) = 'object'
     UNION ALL

@@ -484,18 +484,11 @@ identity_of(DcxCatalogId id, Oid relation)
 Jsonb *
 dcx_facts_schema(DcxCatalogId id)
 {
-	int			  part = dcx_catalog_price_part(id);
-	Oid			  relation = dcx_catalog_bound(id, part)->relation;
-	DcxParameters parameters = {0};
+	const DcxBinding *binding = dcx_catalog_bound(id, dcx_catalog_price_part(id));
+	DcxParameters	  parameters = {0};
 
-	if (!OidIsValid(dcx_relation_owner(relation)))
-		ereport(ERROR,
-				errcode(ERRCODE_UNDEFINED_TABLE),
-				errmsg("the attached relation \"%s\" has been dropped",
-					   dcx_catalogs[id].parts[part].name),
-				errhint("SELECT * FROM dcx_attach_%s(...) attaches another one.",
-						dcx_catalogs[id].name));
-	dcx_parameter(&parameters, JSONBOID, JsonbPGetDatum(identity_of(id, relation)), false);
+	dcx_catalog_lock_part(binding);
+	dcx_parameter(&parameters, JSONBOID, JsonbPGetDatum(identity_of(id, binding->relation)), false);
 	return jsonb_read(InvalidOid,
 					  "SELECT coalesce(jsonb_object_agg(key, jsonb_set(value - 'writable' -"
 					  "         'updated_at', '{columns}', (SELECT coalesce(jsonb_object_agg("

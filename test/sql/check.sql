@@ -462,6 +462,31 @@ SELECT area, severity, problem FROM dcx_check();
 SELECT name FROM dcx_health() WHERE value IS NOT NULL;
 SELECT * FROM test.failure('SELECT dcx_schema()') \gx
 ROLLBACK;
+-- What reads something that has been dropped is ZD007, however it went.
+CREATE FUNCTION test.readers() RETURNS TABLE(call text, state text, message text) LANGUAGE sql AS $$
+SELECT c, f.state, f.message FROM unnest(ARRAY['dcx_schema()', 'dcx_price_book()', 'dcx_price_book_save()', $c$dcx_vm_cost('1GHZ', 2, 4, 'STANDARD', 40)$c$,
+        $c$dcx_vm_quote('1GHZ', 2, 4, 'STANDARD', 40)$c$, $c$dcx_vm_margin('1GHZ', 2, 4, 'STANDARD', 40)$c$, $c$dcx_product_cost('RAM_GB')$c$,
+        $c$dcx_template_costs('1GHZ', 'STANDARD')$c$, $c$dcx_order_quote('[{"product": "RAM_GB"}]')$c$, $c$dcx_order_reserve('a', '[{"product": "RAM_GB"}]', 'k')$c$,
+        $c$dcx_vm_reserve('a', '1GHZ', 2, 4, 'STANDARD', 40, 'k')$c$, $c$dcx_wallet_balance('a')$c$, $c$dcx_wallet_available('a')$c$, $c$dcx_wallet_can_afford('a', 1)$c$,
+        $c$dcx_wallet_statement('a')$c$, $c$dcx_wallet_holds('a')$c$, 'dcx_wallet_audit()', $c$dcx_wallet_hold('a', 1, 'k')$c$, $c$dcx_wallet_debit('a', 1, 'k')$c$,
+        $c$dcx_wallet_credit('a', 1, 'k')$c$, 'dcx_check()', 'dcx_health()', 'dcx_maintain()']) WITH ORDINALITY u (c, n),
+    LATERAL test.failure('SELECT * FROM ' || c) f ORDER BY n $$;
+SET client_min_messages = error;
+BEGIN;
+DROP TABLE aas.products, aas.wallets;
+SELECT * FROM test.readers();
+ROLLBACK;
+BEGIN;
+DROP SCHEMA aas CASCADE;
+SELECT call, state FROM test.readers() WHERE state IS DISTINCT FROM 'ZD007';
+ROLLBACK;
+BEGIN;
+ALTER TABLE aas.products DROP code CASCADE;
+ALTER TABLE aas.wallets DROP balance CASCADE;
+SELECT * FROM test.readers();
+ROLLBACK;
+RESET client_min_messages;
+DROP FUNCTION test.readers();
 
 -- If one area fails, the others are still checked.
 BEGIN;
@@ -510,6 +535,26 @@ SELECT area, name, CASE WHEN name IN ('book_age', 'latency_ms', 'server_version'
 SET dcx_pricing.max_price_age = '1h';
 SELECT value FROM dcx_health() WHERE name = 'source';
 RESET dcx_pricing.max_price_age;
+-- The newest change, in one form, whatever the column's type and the session's time zone.
+\set newest 'SELECT name, value FROM dcx_health() WHERE name IN (''newest_updated_at'', ''products'')'
+BEGIN;
+ALTER TABLE aas.products DISABLE TRIGGER ALL;
+UPDATE aas.products SET "updatedAt" = '2026-03-01 00:30:00.25+02' WHERE id = 'p2';
+:newest;
+SET LOCAL timezone = 'Africa/Johannesburg';
+:newest;
+ALTER TABLE aas.products ALTER "updatedAt" DROP DEFAULT, ALTER "updatedAt" TYPE timestamp USING "updatedAt" AT TIME ZONE 'UTC';
+:newest;
+UPDATE aas.products SET "updatedAt" = 'infinity' WHERE id = 'p1';
+:newest;
+UPDATE aas.products SET "updatedAt" = NULL;
+:newest;
+ALTER TABLE aas.products ALTER "updatedAt" TYPE text;
+UPDATE aas.products SET "updatedAt" = CASE id WHEN 'p1' THEN '2026-02-31T00:00:00' WHEN 'p2' THEN 'yesterday' ELSE '2026-02-01T23:00:00-02:00' END;
+:newest;
+ALTER TABLE aas.products DROP "updatedAt";
+:newest;
+ROLLBACK;
 
 -- For a scheduler: saves what has changed, and marks what has expired.
 SELECT task, regexp_replace(result, 'book \d+', 'book N') AS result FROM dcx_maintain();

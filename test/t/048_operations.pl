@@ -203,7 +203,7 @@ subtest 'the morning after' => sub {
 	like($night->notices, qr/^WARNING:\s+ZD008: /m, 'with a warning');
 	is($night->value(q{SELECT source FROM dcx_price_book_stats()}), 'saved', 'by the saved book');
 	is( $night->value(q{SELECT name, value FROM dcx_health() WHERE name IN ('reachable', 'latency_ms', 'book_age', 'source', 'products')}) =~ s/book_age\|288../book_age|288../r,
-		"reachable|false\nlatency_ms|\nproducts|\nbook_age|288..\nsource|live", 'health');
+		"reachable|false\nlatency_ms|\nproducts|\nbook_age|288..\nsource|saved", 'health');
 	like($night->value(q{SELECT object, problem, detail FROM dcx_check('connection')}), qr/^server dcx_aas\|the server cannot be reached\|.*refused/,
 		'check');
 	is($night->value(q{SELECT problem, fix FROM dcx_check('settings')}), 'no book of AAS was saved within it|', 'which cannot be helped now');

@@ -532,6 +532,8 @@ for my $case (
 			is($session->value("SELECT object FROM dcx_check('schema')"), "catalog $down", 'an area alone says what it could not look at');
 			is($health->($down, 'reachable'), 'false', 'dcx_health: not reached');
 			is($health->($up, 'reachable'), 'true', 'the other is');
+			is($health->($down, 'source') . '|' . $health->($up, 'source'), '|live', 'and prices, as the one does not');
+			is($health->($up, 'newest_updated_at'), '2025-07-01T06:00:00+00:00', 'whose newest change has an offset');
 			like($health->($up, $up eq 'aas' ? 'products' : 'services'), qr/^\d+$/, 'and counted');
 			my %tasks;
 			for my $row (split /\n/, $session->value('SELECT task, result FROM dcx_maintain()'))
