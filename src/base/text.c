@@ -65,6 +65,12 @@ dcx_text_list_of(List *texts, int most)
 	return dcx_text_list(array, list_length(texts), most);
 }
 
+char *
+dcx_text_quoted(const char *name)
+{
+	return psprintf(strchr(name, '"') ? "%s" : "\"%s\"", name);
+}
+
 Datum
 dcx_text_column(const char *text, bool *isnull)
 {

@@ -25,6 +25,9 @@ extern char *dcx_text_join(const char *const *texts, int n, int most, const char
 /* The same of a List of texts. */
 extern char *dcx_text_list_of(List *texts, int most);
 
+/* A name that a user wrote, for an error: in double quotes, unless it has some already. */
+extern char *dcx_text_quoted(const char *name);
+
 /* A text as the value of a column: NULL sets *isnull. */
 extern Datum dcx_text_column(const char *text, bool *isnull);
 

@@ -24,6 +24,7 @@
 #include "src/base/extension.h"
 #include "src/base/query.h"
 #include "src/base/relation.h"
+#include "src/base/text.h"
 #include "src/book/history.h"
 #include "src/catalog/catalog.h"
 #include "src/catalog/identity.h"
@@ -290,9 +291,9 @@ adopt_part(Attachment *attachment, const DcxCatalogPart *part)
 	else if (part->needed)
 		ereport(ERROR,
 				errcode(ERRCODE_UNDEFINED_TABLE),
-				errmsg("there is nothing to adopt: schema \"%s\" has no relation \"%s\"",
-					   attachment->schema,
-					   name),
+				errmsg("there is nothing to adopt: schema %s has no relation %s",
+					   dcx_text_quoted(attachment->schema),
+					   dcx_text_quoted(name)),
 				errhint("Give a source: dcx_attach_%1$s('postgresql://user:password@host:port/"
 						"database'), or the schema where it is: dcx_attach_%1$s(NULL, "
 						"'schema').",

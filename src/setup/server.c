@@ -140,7 +140,7 @@ dcx_server_take(const char *name)
 	if (!OidIsValid(oid))
 		ereport(ERROR,
 				errcode(ERRCODE_UNDEFINED_OBJECT),
-				errmsg("there is no server \"%s\"", name),
+				errmsg("there is no server %s", dcx_text_quoted(name)),
 				errhint("The source is a URL (postgresql://user:password@host:port/database), "
 						"key=value pairs, or the name of a server that exists; NULL adopts what "
 						"is in the schema."));

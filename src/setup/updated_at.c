@@ -30,6 +30,7 @@
 #include "src/base/names.h"
 #include "src/base/query.h"
 #include "src/base/relation.h"
+#include "src/base/text.h"
 
 /* The column, unless the trigger's argument names another one. */
 #define DEFAULT_COLUMN "updatedAt"
@@ -391,7 +392,7 @@ dcx_attach_updated_at(PG_FUNCTION_ARGS)
 	if (!OidIsValid(schema) && !OidIsValid(relation))
 		ereport(ERROR,
 				errcode(ERRCODE_UNDEFINED_TABLE),
-				errmsg("there is no schema or table \"%s\"", name),
+				errmsg("there is no schema or table %s", dcx_text_quoted(name)),
 				errhint("Name a schema, or a table as SQL does."));
 
 	function = dcx_extension_function(fcinfo->flinfo->fn_oid, "dcx_set_updated_at", 0, NULL);

@@ -344,7 +344,7 @@ dcx_attach_wallet(PG_FUNCTION_ARGS)
 	if (!OidIsValid(relation))
 		ereport(ERROR,
 				errcode(ERRCODE_UNDEFINED_TABLE),
-				errmsg("there is no wallet table \"%s\"", name),
+				errmsg("there is no wallet table %s", dcx_text_quoted(name)),
 				errdetail("Candidates: %s.", candidates(organisation_column)),
 				errhint("Name it as SQL does, with its schema where it is not on the "
 						"search_path."));

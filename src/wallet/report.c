@@ -149,8 +149,10 @@ dcx_hold_verify(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				errcode(DCX_ERRCODE_NOT_OPEN),
 				errmsg("there is no hold " INT64_FORMAT, hold_id),
-				errhint("dcx_wallet_holds(organisation, NULL) lists those of a wallet; one of a "
-						"wallet that row-level security hides is not found."));
+				errhint("dcx_wallet_holds(organisation, NULL) lists those of a wallet%s.",
+						dcx_wallet_may_be_hidden() ?
+							"; one of a wallet that row-level security hides is not found" :
+							""));
 	dcx_parameter_int64(&parameters, hold_id);
 	answer(fcinfo,
 		   "WITH hold AS (SELECT amount, quote FROM dcx.wallet_hold WHERE hold_id = $1),"

@@ -37,6 +37,7 @@
 #include "src/base/query.h"
 #include "src/base/relation.h"
 #include "src/base/shape.h"
+#include "src/base/text.h"
 #include "src/wallet/wallet.h"
 
 /* Which table that is; dcx_wallet_binding() brings it up to date. */
@@ -75,10 +76,11 @@ check_wallet_column(Oid relation, const char *column, bool (*accepted)(Oid), con
 	if (attnum <= InvalidAttrNumber)
 		ereport(ERROR,
 				errcode(ERRCODE_UNDEFINED_COLUMN),
-				errmsg("%s has no column \"%s\"", dcx_relation_name(relation), column),
+				errmsg("%s has no column %s", dcx_relation_name(relation), dcx_text_quoted(column)),
 				errdetail("Columns found: %s.", dcx_relation_columns(relation)),
-				errhint("Name it: dcx_attach_wallet(wallets, organisation_column, "
-						"balance_column)."));
+				errhint("Name it%s: dcx_attach_wallet(wallets, organisation_column, "
+						"balance_column).",
+						strchr(column, '"') ? " without double quotes" : ""));
 	type = getBaseType(get_atttype(relation, attnum));
 	if (!accepted(type))
 		ereport(ERROR,
@@ -232,6 +234,13 @@ dcx_wallet_organisation(const char *argument)
 	return organisation_text(organisation_value(argument, type), type);
 }
 
+bool
+dcx_wallet_may_be_hidden(void)
+{
+	return !dcx_wallet_is_table(wallets.relation) ||
+		   check_enable_rls(wallets.relation, InvalidOid, true) == RLS_ENABLED;
+}
+
 static void
 wrong_count(const char *organisation, bool several, bool as_caller)
 {
@@ -242,11 +251,12 @@ wrong_count(const char *organisation, bool several, bool as_caller)
 			errdetail("Looked up in column \"%s\" of %s.",
 					  ORGANISATION_COLUMN,
 					  dcx_relation_name(wallets.relation)),
-			several	  ? errhint("A unique index on that column keeps this from happening.") :
-			as_caller ? errhint("A wallet that row-level security hides from role \"%s\" is not "
-								"found either.",
-								GetUserNameFromId(GetUserId(), false)) :
-						0);
+			several ? errhint("A unique index on that column keeps this from happening.") :
+			as_caller && dcx_wallet_may_be_hidden() ?
+					  errhint("A wallet that row-level security hides from role \"%s\" is not "
+							  "found either.",
+							  GetUserNameFromId(GetUserId(), false)) :
+					  errhint("It is compared exactly; its wallet is a row that has it there."));
 }
 
 /* Whether a balance is a number to compute with. */

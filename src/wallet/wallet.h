@@ -78,6 +78,9 @@ extern char *dcx_wallet_inexact_sql(Oid relation);
 /* Whether the caller sees a wallet of the organisation. */
 extern bool dcx_wallet_is_visible(const char *organisation);
 
+/* Whether row-level security, here or behind a view, may hide wallets of the attached relation from the caller. */
+extern bool dcx_wallet_may_be_hidden(void);
+
 /*
  * Locks the wallet of an organisation until the end of the transaction, and reads it, as the table's
  * owner under a new snapshot. Errors as dcx_wallet_read() and dcx_wallet_check_exact(); a view or

@@ -6,7 +6,9 @@ SELECT * FROM dcx_attach_wallet();
 SELECT relation FROM dcx_attach_wallet('OrganisationWallet');
 SELECT relation FROM dcx_attach_wallet('public."OrganisationWallet"');
 SELECT * FROM test.failure($$SELECT * FROM dcx_attach_wallet('wallets')$$) \gx
+SELECT message FROM unnest('{"\"OrganisationWallets\"",public.wallets,"\"public\".\"wallets\""}'::text[]) name, LATERAL test.failure(format('SELECT * FROM dcx_attach_wallet(%L)', name));
 SELECT * FROM test.failure($$SELECT * FROM dcx_attach_wallet('"Organisation"')$$) \gx
+SELECT message, hint FROM test.failure($$SELECT * FROM dcx_attach_wallet('"OrganisationWallet"', '"organisationId"')$$) \gx
 SELECT * FROM test.failure($$SELECT * FROM dcx_attach_wallet('"OrganisationWallet"', 'organisationId', 'currency')$$) \gx
 SELECT * FROM test.failure($$SELECT * FROM dcx_attach_wallet('"OrganisationWallet"', 'createdAt')$$) \gx
 SELECT catalog, part, relation, columns FROM dcx.binding;
