@@ -8,6 +8,7 @@
 #include "utils/builtins.h"
 
 #include "src/base/money.h"
+#include "src/base/text.h"
 
 /*
  * A price below 10^9 with at most six decimals is kept as a scaled integer: less than 10^15. So
@@ -21,7 +22,8 @@ static const int64 power_of_ten[SMALL_SCALE + 1] = {1, 10, 100, 1000, 10000, 100
 char *
 dcx_numeric_text(Numeric value)
 {
-	return DatumGetCString(DirectFunctionCall1(numeric_out, NumericGetDatum(value)));
+	return dcx_text_shown(
+		DatumGetCString(DirectFunctionCall1(numeric_out, NumericGetDatum(value))));
 }
 
 Numeric

@@ -151,10 +151,10 @@ extern Numeric dcx_money_percent(Numeric part, Numeric whole);
 /* A number without trailing zeros, a new value in the current memory context; NULL for NULL. */
 extern Numeric dcx_numeric_trimmed(Numeric value);
 
-/* A number as text, with all its decimals. */
+/* A number as text, with all its decimals, as an error shows it: a long one is cut. */
 extern char *dcx_numeric_text(Numeric value);
 
-/* A number as text, as dcx_money_display() shows it. */
+/* The same of a number as dcx_money_display() shows it. */
 extern char *dcx_money_text(Numeric value);
 
 #endif /* DCX_MONEY_H */

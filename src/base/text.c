@@ -5,6 +5,7 @@
 #include "postgres.h"
 
 #include "lib/stringinfo.h"
+#include "mb/pg_wchar.h"
 #include "utils/builtins.h"
 
 #include "src/base/text.h"
@@ -35,6 +36,30 @@ dcx_text_sort(const char **texts, int n)
 	return different;
 }
 
+bool
+dcx_text_is_long(const char *text)
+{
+	return strlen(text) > DCX_TEXT_SHOWN;
+}
+
+char *
+dcx_text_cut(const char *text, int length, int most)
+{
+	if (length <= most)
+		return pnstrdup(text, length);
+	return psprintf("%.*s... (%d characters)",
+					pg_mbcliplen(text, length, most),
+					text,
+					pg_mbstrlen_with_len(text, length));
+}
+
+char *
+dcx_text_shown(const char *text)
+{
+	return dcx_text_is_long(text) ? dcx_text_cut(text, strlen(text), DCX_TEXT_SHOWN) :
+									unconstify(char *, text);
+}
+
 char *
 dcx_text_join(const char *const *texts, int n, int most, const char *separator)
 {
@@ -51,7 +76,12 @@ dcx_text_join(const char *const *texts, int n, int most, const char *separator)
 char *
 dcx_text_list(const char *const *texts, int n, int most)
 {
-	return n == 0 ? pstrdup("none") : dcx_text_join(texts, n, most, ", ");
+	int			 nshown = Min(n, most);
+	const char **shown = palloc(sizeof(char *) * Max(nshown, 1));
+
+	for (int i = 0; i < nshown; i++)
+		shown[i] = dcx_text_shown(texts[i]);
+	return n == 0 ? pstrdup("none") : dcx_text_join(shown, n, most, ", ");
 }
 
 char *
@@ -68,7 +98,7 @@ dcx_text_list_of(List *texts, int most)
 char *
 dcx_text_quoted(const char *name)
 {
-	return psprintf(strchr(name, '"') ? "%s" : "\"%s\"", name);
+	return psprintf(strchr(name, '"') ? "%s" : "\"%s\"", dcx_text_shown(name));
 }
 
 Datum

@@ -262,15 +262,15 @@ refuse_unknown(const Book *book, const DcxFamily *family, const char *name, cons
 
 	ereport(ERROR,
 			errcode(DCX_ERRCODE_UNKNOWN_PRODUCT),
-			errmsg("unknown %s \"%s\"", family->noun, name),
+			errmsg("unknown %s \"%s\"", family->noun, dcx_text_shown(name)),
 			entry ? errdetail("\"%s\" is a product of the %s, not a network service.",
-							  entry->product.code,
+							  dcx_text_shown(entry->product.code),
 							  book->place) :
 			*code || !book->nameless ?
 					errdetail("The %s has no %s with the code \"%s\".",
 							  book->place,
 							  service ? "network service" : "product",
-							  code) :
+							  dcx_text_shown(code)) :
 					errdetail("%s of the %s that have no code: %d. They cannot be priced.",
 							  service ? "Network services" : "Products",
 							  book->place,
@@ -286,10 +286,11 @@ refuse_ambiguous(const Book *book, const DcxFamily *family, const char *name, co
 {
 	ereport(ERROR,
 			errcode(DCX_ERRCODE_UNUSABLE_PRICE),
-			errmsg("%s \"%s\" is ambiguous", family->noun, name),
+			errmsg("%s \"%s\" is ambiguous", family->noun, dcx_text_shown(name)),
 			family == &network_services ?
-				errdetail("Several codes differ from \"%s\" only in case.", code) :
-				errdetail("Several product codes differ from \"%s\" only in case.", code),
+				errdetail("Several codes differ from \"%s\" only in case.", dcx_text_shown(code)) :
+				errdetail("Several product codes differ from \"%s\" only in case.",
+						  dcx_text_shown(code)),
 			errhint("Write it exactly as the %s does.", book->place));
 }
 
@@ -316,7 +317,9 @@ refuse_unusable(const Book *book, const Entry *entry)
 		detail = "It has no price.";
 	ereport(ERROR,
 			errcode(DCX_ERRCODE_UNUSABLE_PRICE),
-			errmsg("%s \"%s\" cannot be priced", entry_noun(entry), entry->product.code),
+			errmsg("%s \"%s\" cannot be priced",
+				   entry_noun(entry),
+				   dcx_text_shown(entry->product.code)),
 			detail ? errdetail("%s", detail) :
 					 errdetail("Its price is %s.", dcx_numeric_text(price)),
 			errhint("Correct it in the %s; the other %ss can be priced meanwhile.",
@@ -330,10 +333,12 @@ refuse_service(const Entry *entry)
 {
 	ereport(ERROR,
 			errcode(DCX_ERRCODE_UNUSABLE_PRICE),
-			errmsg("product \"%s\" cannot be priced", entry->product.code),
+			errmsg("product \"%s\" cannot be priced", dcx_text_shown(entry->product.code)),
 			errdetail("It is a network service, which is priced by its bandwidth."),
 			errhint("dcx_network_cost(%s, mbps) prices it.",
-					quote_literal_cstr(entry->product.code)));
+					dcx_text_is_long(entry->product.code) ?
+						"..." :
+						quote_literal_cstr(entry->product.code)));
 }
 
 /* Finds a code without case; an error when none matches, or several do. */

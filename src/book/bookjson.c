@@ -9,16 +9,13 @@
 #include "postgres.h"
 
 #include "access/detoast.h"
-#include "mb/pg_wchar.h"
 #include "nodes/primnodes.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
 #include "src/base/json.h"
+#include "src/base/text.h"
 #include "src/book/bookjson.h"
-
-/* How many bytes of a string that is not a price an error shows. */
-#define BYTES_SHOWN 40
 
 /* The book of a call's argument, kept in fn_extra. */
 typedef struct BookArgument
@@ -221,15 +218,8 @@ read_number(JsonbContainer *product, const char *name, const char **fault)
 	text = pnstrdup(value->val.string.val, value->val.string.len);
 	number = special_number(text);
 	if (!number)
-	{
-		int shown = pg_mbcliplen(text, strlen(text), BYTES_SHOWN);
-
-		*fault = psprintf("Its %s is the string \"%.*s\"%s, not a JSON number.",
-						  name,
-						  shown,
-						  text,
-						  text[shown] ? "..." : "");
-	}
+		*fault =
+			psprintf("Its %s is the string \"%s\", not a JSON number.", name, dcx_text_shown(text));
 	return number;
 }
 

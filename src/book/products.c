@@ -176,7 +176,7 @@ refuse_unknown_template(const char *sought, const DcxTemplateRow *rows, int nrow
 	n = dcx_text_sort(names, n);
 	ereport(ERROR,
 			errcode(DCX_ERRCODE_UNKNOWN_PRODUCT),
-			errmsg("unknown template \"%s\"", sought),
+			errmsg("unknown template \"%s\"", dcx_text_shown(sought)),
 			errdetail("The catalog has no template with this id or name."),
 			errhint("On offer: %s.", dcx_text_list(names, n, NAMES_LISTED)));
 }
@@ -201,7 +201,7 @@ refuse_ambiguous_template(const char *sought, bool by_id, const DcxTemplateRow *
 	n = dcx_text_sort(ids, n);
 	ereport(ERROR,
 			errcode(DCX_ERRCODE_UNUSABLE_PRICE),
-			errmsg("template \"%s\" is ambiguous", sought),
+			errmsg("template \"%s\" is ambiguous", dcx_text_shown(sought)),
 			errdetail("%d templates of the catalog have this %s.", same, by_id ? "id" : "name"),
 			by_id ? errhint("Correct it in the catalog.") :
 					errhint("Order it by its id: %s.", dcx_text_list(ids, n, NAMES_LISTED)));

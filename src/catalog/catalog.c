@@ -18,6 +18,7 @@
 #include "src/base/errcodes.h"
 #include "src/base/query.h"
 #include "src/base/relation.h"
+#include "src/base/text.h"
 #include "src/catalog/catalog.h"
 #include "src/remote/reach.h"
 
@@ -112,7 +113,7 @@ dcx_catalog_named(const text *name)
 			return id;
 	ereport(ERROR,
 			errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			errmsg("there is no catalog \"%s\"", catalog),
+			errmsg("there is no catalog \"%s\"", dcx_text_shown(catalog)),
 			errhint("The catalog of products is '%s', the one of network services '%s'.",
 					dcx_catalogs[DCX_AAS].name,
 					dcx_catalogs[DCX_ENETWORKS].name));

@@ -13,6 +13,7 @@
 
 #include "src/base/float8.h"
 #include "src/base/money.h"
+#include "src/base/text.h"
 #include "src/book/pricebook.h"
 #include "src/price/vm.h"
 
@@ -67,7 +68,7 @@ warn_of_loss(const DcxQuoteLine *line, Numeric cost)
 {
 	if (cost && dcx_money_compare(cost, line->unit_price) > 0)
 		ereport(WARNING,
-				errmsg("product \"%s\" is sold below cost", line->code),
+				errmsg("product \"%s\" is sold below cost", dcx_text_shown(line->code)),
 				errdetail("Its price is %s, its cost price %s.",
 						  dcx_money_text(line->unit_price),
 						  dcx_money_text(cost)));

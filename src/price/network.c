@@ -45,6 +45,16 @@ mbps_text(DcxQuantity mbps)
 	return dcx_numeric_text(dcx_quantity_numeric(mbps));
 }
 
+/* The same as the argument of a call that a hint shows. */
+static const char *
+mbps_argument(DcxQuantity mbps)
+{
+	Numeric value = dcx_quantity_numeric(mbps);
+	char   *text = DatumGetCString(DirectFunctionCall1(numeric_out, NumericGetDatum(value)));
+
+	return dcx_text_is_long(text) ? "..." : text;
+}
+
 /* A range as text, such as "20 to 100 Mbps"; to: the word before its upper end. */
 static char *
 range_text(Numeric min, const char *to, Numeric max)
@@ -231,8 +241,9 @@ no_price(const DcxProduct *product, DcxQuantity mbps, int nbands, const DcxBand 
 	const char		 *fault;
 
 	if (!service->active)
-		return service->provider ? psprintf("Its provider \"%s\" is inactive.", service->provider) :
-								   "It has no active provider.";
+		return service->provider ?
+				   psprintf("Its provider \"%s\" is inactive.", dcx_text_shown(service->provider)) :
+				   "It has no active provider.";
 	if (nbands == 0)
 		return no_band(service, dcx_quantity_numeric(mbps));
 	if (nbands > 1)
@@ -280,11 +291,11 @@ price_service(DcxPriceBook *book, const text *code, DcxQuantity mbps, Priced *pr
 		ereport(ERROR,
 				errcode(DCX_ERRCODE_UNUSABLE_PRICE),
 				errmsg("network service \"%s\" cannot be priced at %s Mbps",
-					   product->code,
+					   dcx_text_shown(product->code),
 					   mbps_text(mbps)),
 				errdetail("%s", fault),
 				errhint("dcx_network_offers(%s) lists the network services that can.",
-						mbps_text(mbps)));
+						mbps_argument(mbps)));
 	return product;
 }
 
@@ -477,7 +488,7 @@ list_providers(const char *const *names, int nnames)
 	const char *quoted[LISTED];
 
 	for (int i = 0; i < Min(nnames, LISTED); i++)
-		quoted[i] = psprintf("\"%s\"", names[i]);
+		quoted[i] = psprintf("\"%s\"", dcx_text_shown(names[i]));
 	return dcx_text_list(quoted, nnames, LISTED);
 }
 
@@ -503,13 +514,13 @@ find_provider(DcxPriceBook *book, const char *sought)
 	if (nfound == 0)
 		ereport(ERROR,
 				errcode(DCX_ERRCODE_UNKNOWN_PRODUCT),
-				errmsg("unknown provider \"%s\"", sought),
+				errmsg("unknown provider \"%s\"", dcx_text_shown(sought)),
 				errdetail("No network service has a provider with that name."),
 				errhint("Providers: %s.", list_providers(names, nnames)));
 	if (nfound > 1)
 		ereport(ERROR,
 				errcode(DCX_ERRCODE_UNUSABLE_PRICE),
-				errmsg("provider \"%s\" is ambiguous", sought),
+				errmsg("provider \"%s\" is ambiguous", dcx_text_shown(sought)),
 				errdetail("The names of several providers differ from it only in case."),
 				errhint("Providers: %s.", list_providers(names, nnames)));
 	return found;

@@ -13,6 +13,7 @@
 #include "funcapi.h"
 #include "utils/builtins.h"
 
+#include "src/base/text.h"
 #include "src/book/bookjson.h"
 #include "src/book/pricebook.h"
 #include "src/book/products.h"
@@ -93,7 +94,7 @@ resolve_template(DcxOrderItem *item, const DcxTemplateRow *rows, int nrows)
 	if (fault)
 		ereport(ERROR,
 				errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				errmsg("template \"%s\" cannot be priced: %s", sought, fault),
+				errmsg("template \"%s\" cannot be priced: %s", dcx_text_shown(sought), fault),
 				errdetail("In the catalog, vcpus is %s, memory %s, disk %s.",
 						  template_number_text(row->vcpus),
 						  template_number_text(row->memory),

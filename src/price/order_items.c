@@ -8,7 +8,6 @@
  */
 #include "postgres.h"
 
-#include "mb/pg_wchar.h"
 #include "utils/builtins.h"
 
 #include "src/base/json.h"
@@ -17,8 +16,7 @@
 #include "src/price/order_items.h"
 #include "src/price/vm.h"
 
-/* How many bytes of a user's string an error shows, and how many keys it lists. */
-#define BYTES_SHOWN 40
+/* How many keys an error lists. */
 #define KEYS_LISTED 10
 
 typedef enum ValueType
@@ -106,14 +104,12 @@ item_number_field(const DcxOrderItem *item, const ItemKey *key)
  * --------------------------------------------------------------------------------------------------
  */
 
-/* A JSON string in quotes, cut to what an error shows. */
+/* A JSON string in quotes, as an error shows it. */
 static char *
 quoted_string(const JsonbValue *string)
 {
-	int length = string->val.string.len;
-	int shown = pg_mbcliplen(string->val.string.val, length, BYTES_SHOWN);
-
-	return psprintf("\"%.*s\"%s", shown, string->val.string.val, shown < length ? "..." : "");
+	return psprintf("\"%s\"",
+					dcx_text_cut(string->val.string.val, string->val.string.len, DCX_TEXT_SHOWN));
 }
 
 /* What a JSON value is, for an error's "It is ...". */

@@ -441,7 +441,7 @@ template_size(Vm *vm, const DcxTemplateRow *row)
 		ereport(WARNING,
 				errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				errmsg("template \"%s\" cannot be priced: %s",
-					   row->name ? row->name : row->id,
+					   dcx_text_shown(row->name ? row->name : row->id),
 					   message));
 	return !message;
 }

@@ -22,6 +22,7 @@
 #include "utils/timestamp.h"
 
 #include "src/base/compat.h"
+#include "src/base/text.h"
 #include "src/remote/hosts.h"
 #include "src/remote/options.h"
 #include "src/remote/place.h"
@@ -148,6 +149,9 @@ parameters_of(const ForeignServer *server, const UserMapping *mapping)
 	return parameters;
 }
 
+/* The most bytes of a message that are shown: it can have a host's name of any length in it. */
+#define MESSAGE_SHOWN 1000
+
 /*
  * A message of libpq, or of the other server. Until the connection is up the other server's messages
  * may come in any encoding.
@@ -172,8 +176,7 @@ in_one_line(const char *text)
 		else if (length > 0 && line[length - 1] != ' ')
 			line[length++] = ' ';
 	}
-	line[length] = '\0';
-	return line;
+	return dcx_text_cut(line, length, MESSAGE_SHOWN);
 }
 
 /*

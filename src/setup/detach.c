@@ -20,6 +20,7 @@
 #include "src/base/errcodes.h"
 #include "src/base/query.h"
 #include "src/base/relation.h"
+#include "src/base/text.h"
 #include "src/remote/foreign.h"
 #include "src/wallet/attach_wallet.h"
 
@@ -163,7 +164,7 @@ dcx_detach(PG_FUNCTION_ARGS)
 	if (removed == NIL)
 		ereport(ERROR,
 				errcode(DCX_ERRCODE_NOT_ATTACHED),
-				errmsg("nothing is attached as \"%s\"", what),
+				errmsg("nothing is attached as \"%s\"", dcx_text_shown(what)),
 				errhint("What is attached stands in dcx.binding, column catalog: 'aas', "
 						"'enetworks' or 'wallet'."));
 	foreach(lc, removed)

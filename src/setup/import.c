@@ -48,7 +48,7 @@ dcx_import_refuse(const DcxImport *import, List *expected)
 			errcode(ERRCODE_UNDEFINED_TABLE),
 			errmsg("database \"%s\" is not a %s", import->database, import->catalog->kind),
 			errdetail("Expected in its schema \"%s\": %s. Found: %s.",
-					  import->remote_schema,
+					  dcx_text_shown(import->remote_schema),
 					  dcx_text_list_of(expected, DCX_CATALOG_MAX_PARTS),
 					  dcx_text_list_of(found, MOST_TABLES)),
 			errhint("Check the database in the URL, its schema= parameter, and that the tables "

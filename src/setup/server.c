@@ -113,7 +113,7 @@ dcx_server_make(DcxCatalogId id, const char *schema, const char *source)
 	if (strlen(schema) + strlen(SERVER_PREFIX) >= NAMEDATALEN)
 		ereport(ERROR,
 				errcode(ERRCODE_NAME_TOO_LONG),
-				errmsg("the name of schema \"%s\" is too long", schema),
+				errmsg("the name of schema \"%s\" is too long", dcx_text_shown(schema)),
 				errdetail("The server is called %s and the schema's name.", SERVER_PREFIX));
 	server.name = psprintf("%s%s", SERVER_PREFIX, schema);
 	check_no_others(id, server.name, &conninfo);

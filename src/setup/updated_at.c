@@ -118,7 +118,7 @@ find_trigger_column(TriggerData *trigger)
 			errcode(ERRCODE_UNDEFINED_COLUMN),
 			errmsg("table \"%s\" has no column \"%s\"",
 				   RelationGetRelationName(trigger->tg_relation),
-				   name),
+				   dcx_text_shown(name)),
 			errdetail("Trigger \"%s\" sets it.", trigger->tg_trigger->tgname),
 			errhint("The trigger's argument names another column; without one it is \"%s\".",
 					DEFAULT_COLUMN));

@@ -14,6 +14,7 @@
 #include "src/base/float8.h"
 #include "src/base/money.h"
 #include "src/base/query.h"
+#include "src/base/text.h"
 #include "src/wallet/account.h"
 #include "src/wallet/ledger_tables.h"
 #include "src/wallet/wallet.h"
@@ -94,7 +95,7 @@ read_in_step(const DcxStanding *standing, const DcxWallet *wallet)
 	ereport(ERROR,
 			errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 			errmsg("the wallet of organisation \"%s\" is not as the ledger has it",
-				   wallet->organisation),
+				   dcx_text_shown(wallet->organisation)),
 			found ? errdetail("Its balance is %s, its entries add up to %s: it was changed "
 							  "while the ledger's trigger was missing or disabled.",
 							  dcx_money_text(wallet->balance),
@@ -129,7 +130,8 @@ dcx_account_insufficient(const DcxStanding *standing, Numeric asked)
 	dcx_account_check_snapshot(standing);
 	ereport(ERROR,
 			errcode(DCX_ERRCODE_INSUFFICIENT),
-			errmsg("organisation \"%s\" has insufficient funds", standing->organisation),
+			errmsg("organisation \"%s\" has insufficient funds",
+				   dcx_text_shown(standing->organisation)),
 			errdetail("Balance %s, held %s, available %s, asked %s.",
 					  dcx_money_text(standing->now.balance),
 					  dcx_money_text(standing->now.held),
@@ -137,7 +139,9 @@ dcx_account_insufficient(const DcxStanding *standing, Numeric asked)
 					  dcx_money_text(asked)),
 			errhint("Credit the wallet, or release what is held: SELECT * FROM "
 					"dcx_wallet_holds(%s).",
-					quote_literal_cstr(standing->organisation)));
+					dcx_text_is_long(standing->organisation) ?
+						"..." :
+						quote_literal_cstr(standing->organisation)));
 }
 
 DcxChange

@@ -18,6 +18,7 @@
 #include "src/base/errcodes.h"
 #include "src/base/money.h"
 #include "src/base/shape.h"
+#include "src/base/text.h"
 #include "src/wallet/hold.h"
 #include "src/wallet/ledger_tables.h"
 #include "src/wallet/movement.h"
@@ -209,7 +210,7 @@ check_state(const Hold *hold)
 								  "Hold " INT64_FORMAT
 								  " is in state \"%s\" and has no resolved_at.",
 							  hold->hold_id,
-							  hold->state));
+							  dcx_text_shown(hold->state)));
 }
 
 /* Reads a hold under the active snapshot, or under a new one. Refuses (ZD005) one that is not there. */

@@ -25,6 +25,7 @@
 #include "src/base/query.h"
 #include "src/base/relation.h"
 #include "src/base/shape.h"
+#include "src/base/text.h"
 #include "src/wallet/ledger.h"
 #include "src/wallet/ledger_tables.h"
 #include "src/wallet/recorder.h"
@@ -183,7 +184,7 @@ refuse_changed(const char *organisation)
 	ereport(ERROR,
 			errcode(ERRCODE_TRIGGERED_DATA_CHANGE_VIOLATION),
 			errmsg("the account of organisation \"%s\" changed while money was being moved",
-				   organisation),
+				   dcx_text_shown(organisation)),
 			errdetail("A trigger of the wallet table moves money of the same wallet before its "
 					  "row is updated."),
 			errhint("Make it an AFTER trigger."));

@@ -16,6 +16,7 @@
 #include "src/base/errcodes.h"
 #include "src/base/query.h"
 #include "src/base/shape.h"
+#include "src/base/text.h"
 #include "src/wallet/ledger.h"
 #include "src/wallet/ledger_tables.h"
 #include "src/wallet/wallet.h"
@@ -60,7 +61,7 @@ dcx_wallet_holds(PG_FUNCTION_ARGS)
 	if (!known)
 		ereport(ERROR,
 				errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				errmsg("a hold is never in state \"%s\"", state),
+				errmsg("a hold is never in state \"%s\"", dcx_text_shown(state)),
 				errhint("It is open, captured, released or expired; NULL asks for all of them."));
 
 	dcx_parameter_text(&parameters, readable_organisation(fcinfo));

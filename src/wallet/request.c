@@ -368,8 +368,8 @@ difference(Jsonb *was, Jsonb *is)
 		now = part->stored ? other : part;
 		texts[ntexts++] = psprintf("%s was %s, is %s",
 								   part->item ? psprintf("item %d", part->item) : part->name,
-								   part_text(before),
-								   part_text(now));
+								   dcx_text_shown(part_text(before)),
+								   dcx_text_shown(part_text(now)));
 	}
 	return dcx_text_join(texts, ntexts, DIFFERENCES_LISTED, "; ");
 }
@@ -387,8 +387,8 @@ dcx_request_check_same(const DcxRequest *request, DcxKeyUse use)
 	ereport(ERROR,
 			errcode(DCX_ERRCODE_KEY_REUSED),
 			errmsg("idempotency key \"%s\" of organisation \"%s\" was used for another request",
-				   request->key,
-				   request->organisation),
+				   dcx_text_shown(request->key),
+				   dcx_text_shown(request->organisation)),
 			errdetail("%s.", difference(was, is)),
 			errhint("The same request again needs the same arguments; another one needs a key "
 					"of its own."));

@@ -23,6 +23,7 @@
 #include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "miscadmin.h"
+#include "parser/parse_coerce.h"
 #include "storage/lmgr.h"
 #include "utils/acl.h"
 #include "utils/array.h"
@@ -198,7 +199,7 @@ dcx_wallet_check_partitioning(Oid relation)
 						"wallets can be read."));
 }
 
-/* The argument as a value of the organisation column's type. */
+/* The argument as a value of the organisation column's type. The type's own error shows what is not one. */
 static Datum
 organisation_value(const char *organisation, Oid type)
 {
@@ -206,6 +207,9 @@ organisation_value(const char *organisation, Oid type)
 	Oid parameter;
 
 	getTypeInputInfo(type, &input, &parameter);
+	/* No number and no uuid is that long. */
+	if (TypeCategory(type) != TYPCATEGORY_STRING)
+		organisation = dcx_text_shown(organisation);
 	return OidInputFunctionCall(input, unconstify(char *, organisation), parameter, -1);
 }
 
@@ -246,8 +250,9 @@ wrong_count(const char *organisation, bool several, bool as_caller)
 {
 	ereport(ERROR,
 			errcode(DCX_ERRCODE_NO_WALLET),
-			several ? errmsg("organisation \"%s\" has more than one wallet", organisation) :
-					  errmsg("organisation \"%s\" has no wallet", organisation),
+			several ? errmsg("organisation \"%s\" has more than one wallet",
+							 dcx_text_shown(organisation)) :
+					  errmsg("organisation \"%s\" has no wallet", dcx_text_shown(organisation)),
 			errdetail("Looked up in column \"%s\" of %s.",
 					  ORGANISATION_COLUMN,
 					  dcx_relation_name(wallets.relation)),
@@ -280,7 +285,7 @@ check_usable(const char *organisation, Numeric balance)
 	ereport(ERROR,
 			errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
 			errmsg("the balance of organisation \"%s\" is %s",
-				   organisation,
+				   dcx_text_shown(organisation),
 				   unusable_text(balance)),
 			errdetail("It stands in column \"%s\" of %s.",
 					  BALANCE_COLUMN,
@@ -345,7 +350,7 @@ dcx_wallet_check_exact(Oid relation, const DcxWallet *wallet)
 			errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
 			errmsg("a balance of %s of organisation \"%s\" is too large for its column",
 				   dcx_money_text(wallet->balance),
-				   wallet->organisation),
+				   dcx_text_shown(wallet->organisation)),
 			errdetail("Column \"%s\" of %s is of type %s, which has exact cents only below %s.",
 					  BALANCE_COLUMN,
 					  dcx_relation_name(relation),
@@ -638,7 +643,7 @@ dcx_wallet_write(const DcxWallet *wallet)
 		ereport(ERROR,
 				errcode(ERRCODE_TRIGGERED_DATA_CHANGE_VIOLATION),
 				errmsg("the wallet of organisation \"%s\" cannot be set to %s",
-					   wallet->organisation,
+					   dcx_text_shown(wallet->organisation),
 					   dcx_money_text(wallet->balance)),
 				rows == 0 ? errdetail("No row was updated.") :
 				!written  ? errdetail("The balance came back as NULL.") :
@@ -661,7 +666,7 @@ dcx_wallet_of_row(Relation relation, TupleTableSlot *row, bool to_be)
 		ereport(ERROR,
 				errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
 				errmsg("the balance of organisation \"%s\" must not be %s",
-					   wallet.organisation,
+					   dcx_text_shown(wallet.organisation),
 					   unusable_text(wallet.balance)),
 				errdetail("It would stand in column \"%s\" of %s.",
 						  BALANCE_COLUMN,

@@ -41,7 +41,7 @@ SELECT was, now, test.details_again(was, now) FROM (VALUES
 -- However large they are.
 SELECT jsonb_agg(jsonb_build_object('n', n, 'text', repeat('x', 100)))::text AS large FROM generate_series(1, 10000) n \gset
 SELECT length(:'large') > 1000000 AS large, test.details_again(:'large', replace(:'large', '"n": 10000', '"n": 1e4'));
-SELECT left(answer, 50) AS answer, length(answer) > 2000000 AS large FROM test.details_again(:'large', replace(:'large', '"n": 10000', '"n": 10001')) answer;
+SELECT left(answer, 50) AS answer, length(answer) < 1000 AS short FROM test.details_again(:'large', replace(:'large', '"n": 10000', '"n": 10001')) answer;
 SELECT test.details_again(repeat('[', 1000) || '1.0' || repeat(']', 1000), repeat('[', 1000) || '1' || repeat(']', 1000));
 
 -- The other arguments of a credit, a debit and a hold.
