@@ -153,6 +153,10 @@ BEGIN ATOMIC
            AND (b ->> 'server' IS NULL OR (b ->> 'server', b ->> 'remote_schema') = (a ->> 'server', a ->> 'schema'))),
     here AS (
         SELECT p.catalog, p.part, p.relation, a.attname::text AS attname, format_type(a.atttypid, a.atttypmod) AS type, a.attnotnull,
+               -- what a domain of this database is over
+               (SELECT format_type(t.oid, (l ->> 'typmod')::integer)
+                  FROM (VALUES (facts -> 'local' -> 'tables' -> p.relation -> 'columns' -> a.attname::text)) AS v (l) JOIN pg_type t ON t.typname = l ->> 'builtin'
+                 WHERE t.typnamespace = 'pg_catalog'::regnamespace) AS base,
                coalesce((SELECT option_value FROM pg_options_to_table(a.attfdwoptions) WHERE option_name = 'column_name'),
                         a.attname::text) AS name,
                -- by what it can neither go nor become another one
@@ -213,7 +217,7 @@ BEGIN ATOMIC
            concat_ws(' ', format('Here: %s. There: %s.', h.type, r.type), h.used),
            CASE WHEN h.used IS NULL THEN format('ALTER FOREIGN TABLE %s ALTER COLUMN %I TYPE %s', r.relation, h.attname, r.builtin) END
       FROM remote r JOIN here h ON (h.catalog, h.part, h.name) = (r.catalog, r.part, r.name)
-     WHERE h.type <> r.builtin
+     WHERE h.type <> r.builtin AND h.base IS DISTINCT FROM r.builtin
     UNION ALL
     SELECT CASE WHEN h.attnotnull THEN 'warning' ELSE 'info' END, r.relation,
            format('column %I can%s be NULL here', h.attname, CASE WHEN h.attnotnull THEN 'not' ELSE '' END),

@@ -36,11 +36,24 @@
  * The question that says who a server is, and what tables its schema $1 has. NULL: those of all schemas,
  * by their qualified names. This database is asked the same, so that answers can be compared.
  *
- * "builtin" is the name of a type that postgres_fdw takes as it is. "updated_at" has the state of the
+ * "builtin" is the name of a type that postgres_fdw takes as it is. A domain counts as the type that it is
+ * over, and an array of domains as an array of that. "updated_at" has the state of the
  * trigger that keeps column "updatedAt"; a table that a subscription fills needs none.
  */
 static const char question[] =
-	"SELECT jsonb_build_object("
+	/* What each domain is in the end. Its innermost step has the type modifier. */
+	"WITH RECURSIVE step (type, base, typmod) AS ("
+	"  SELECT oid, typbasetype, typtypmod FROM pg_type WHERE typtype = 'd'"
+	"  UNION ALL SELECT s.type, t.typbasetype, t.typtypmod"
+	"    FROM step s JOIN pg_type t ON t.oid = s.base AND t.typtype = 'd'),"
+	" domain AS (SELECT s.* FROM step s JOIN pg_type t ON t.oid = s.base AND t.typtype <> 'd'),"
+	" list AS (SELECT d.typarray AS type, b.typarray AS base, domain.typmod"
+	"    FROM domain JOIN pg_type d ON d.oid = domain.type JOIN pg_type b ON b.oid = domain.base"
+	"   WHERE d.typarray <> 0 AND b.typarray <> 0),"
+	" stand_in AS (SELECT * FROM list UNION ALL"
+	"  SELECT domain.type, coalesce(list.base, domain.base), coalesce(list.typmod, domain.typmod)"
+	"    FROM domain LEFT JOIN list ON list.type = domain.base)"
+	" SELECT jsonb_build_object("
 	"  'database', current_database(), 'address', host(inet_server_addr()),"
 	"  'port', inet_server_port(), 'version', current_setting('server_version'),"
 	"  'system', " SYSTEM ","
@@ -58,12 +71,13 @@ static const char question[] =
 	"      'columns', (SELECT coalesce(jsonb_object_agg(a.attname, jsonb_build_object("
 	"          'type', format_type(a.atttypid, a.atttypmod),"
 	"          'position', a.attnum, 'type_name', t.typname,"
-	"          'builtin', CASE t.typnamespace WHEN 'pg_catalog'::regnamespace THEN t.typname END,"
-	"          'typmod', a.atttypmod, 'not_null', a.attnotnull,"
-	"          'number', coalesce(nullif(t.typbasetype, 0), t.oid) IN ('int2'::regtype,"
-	"            'int4'::regtype, 'int8'::regtype, 'float4'::regtype, 'float8'::regtype,"
-	"            'numeric'::regtype))), '{}')"
+	"          'builtin', CASE b.typnamespace WHEN 'pg_catalog'::regnamespace THEN b.typname END,"
+	"          'typmod', coalesce(i.typmod, a.atttypmod), 'not_null', a.attnotnull,"
+	"          'number', b.oid IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype,"
+	"            'float4'::regtype, 'float8'::regtype, 'numeric'::regtype))), '{}')"
 	"        FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid"
+	"        LEFT JOIN stand_in i ON i.type = t.oid"
+	"        JOIN pg_type b ON b.oid = coalesce(i.base, t.oid)"
 	"        WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),"
 	"      'primary_key', (SELECT jsonb_agg(a.attname ORDER BY k.ordinality)"
 	"        FROM pg_constraint o, unnest(o.conkey) WITH ORDINALITY AS k (attnum, ordinality)"
