@@ -9,18 +9,20 @@ A URL makes a server of postgres_fdw (called dcx_aas for the schema aas), a user
 foreign tables. If they exist, they are altered.
 The call does everything or nothing. No error, notice or result shows a password. The first price book is saved.
 Arguments:
-  source: the URL as it stands in .env, a key=value connection string, or the name of a postgres_fdw server. NULL:
-    adopts the tables, views or foreign tables that are in the schema already.
+  source: the URL as it stands in .env, a key=value connection string, or the name of a postgres_fdw server. URLs of
+    other clients (JDBC, node-postgres, SQLAlchemy, Npgsql and others) are understood. Quotes, blanks, a comment and a
+    variable''s name around it are left out. NULL: adopts the tables, views or foreign tables that are in the schema
+    already.
   schema: the schema in this database. It must not be NULL.
 Returns: one row per attached table.
   relation: the table: products, categories and terraform_vm_config. Only products is needed.
   rows: how many rows it has.
-  note: what was done, and which options were set, kept or ignored.
+  note: what was done, which options were set, kept, understood or ignored, and what was left out around the source.
 NULL: source may be NULL. If schema is NULL, that is an error.
 Errors:
   ZD008: the server cannot be reached.
   22004: schema is NULL.
-  22023: the connection string cannot be parsed.
+  22023: the connection string cannot be parsed, or a name has a character that does not show.
   25006: the transaction is read-only, or the server is a replica.
   2F003: you are not a superuser, and your user mapping has no password, or the server asks for none.
   42501: a table, the schema dcx, or a server of that name belongs to another role.

@@ -2,8 +2,9 @@
  * conninfo.h
  *		Reads a connection string: a URL as it stands in the platform's .env, or key=value pairs.
  *
- * libpq parses it, after Prisma's own parameters have been taken out. The result is sorted into options of
- * a server and of a user mapping. No error quotes the string: it may hold a password.
+ * libpq parses it, after the parameters of other clients have been taken out or translated (dialect.h), and the
+ * pairs of Npgsql have become libpq's. The result is sorted into options of a server and of a user mapping. No error
+ * quotes the string: it may hold a password.
  */
 #ifndef DCX_CONNINFO_H
 #define DCX_CONNINFO_H
@@ -16,7 +17,8 @@ typedef struct DcxConninfo
 	List *user_options;	  /* DefElems: user, password, ... */
 	char *schema;		  /* Prisma's schema=..., or NULL */
 	bool  pgbouncer;	  /* Prisma's pgbouncer=true */
-	List *ignored;		  /* names of the parameters that libpq does not know */
+	List *ignored;		  /* names of the parameters that mean nothing here */
+	List *understood;	  /* of others, what they mean: "ssl=false is sslmode=disable" */
 } DcxConninfo;
 
 /*
@@ -26,8 +28,8 @@ typedef struct DcxConninfo
 extern bool dcx_conninfo_recognize(const char *text);
 
 /*
- * Parses a connection string, in the current memory context. 22023 if libpq cannot parse it, or if it is
- * likely to take a part of the password for something else.
+ * Parses a connection string, in the current memory context; around.h has taken away what stands around it. 22023
+ * if libpq cannot parse it, or if it is likely to take a part of the password for something else.
  */
 extern DcxConninfo dcx_conninfo_parse(const char *source);
 

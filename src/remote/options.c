@@ -86,6 +86,21 @@ protection_rank(const Protection *protection, const char *value)
 	return -1;
 }
 
+const char *
+dcx_option_stronger(const char *name, const char *one, const char *other)
+{
+	const Protection *protection = find_protection(name);
+	int				  rank;
+
+	if (!one || !other || !protection)
+		return other ? other : one;
+	rank = protection_rank(protection, one);
+	return rank < 0 || (protection_rank(protection, other) >= 0 &&
+						rank > protection_rank(protection, other)) ?
+			   one :
+			   other;
+}
+
 /* The value that libpq uses if the option is not set; the server's environment can set one. Or NULL. */
 static char *
 value_when_unset(const Protection *protection)

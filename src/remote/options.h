@@ -32,6 +32,12 @@ extern DefElem *dcx_option(const char *name, const char *value);
 extern DefElem *dcx_option_find(List *options, const char *name);
 
 /*
+ * The stronger of two values of an option that protects the connection, of which one can be NULL; a value that
+ * we do not know, which libpq will refuse, if one is.
+ */
+extern const char *dcx_option_stronger(const char *name, const char *one, const char *other);
+
+/*
  * The changes that give an object the options that the rule asks for, as DefElems of an ALTER; NIL when
  * nothing changes. have: its options now; named: those of the URL; tuning: options to add where neither
  * has them; unwanted: an option to drop, or NULL. The changes are added to the report, unless it is NULL.

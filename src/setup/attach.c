@@ -28,6 +28,7 @@
 #include "src/book/history.h"
 #include "src/catalog/catalog.h"
 #include "src/catalog/identity.h"
+#include "src/remote/around.h"
 #include "src/remote/conninfo.h"
 #include "src/remote/foreign.h"
 #include "src/remote/reach.h"
@@ -316,9 +317,21 @@ save_book(const Attachment *attachment)
 		dcx_history_save(attachment->id, &saved, true);
 }
 
-/* Attaches from a source: a connection string, or a server's name; NULL: what is in the schema. */
+/* The name of a schema or view, without blanks around it; one of a schema that exists as it is. */
+static const char *
+name_argument(FunctionCallInfo fcinfo, int number, const char *what)
+{
+	char *name = text_to_cstring(PG_GETARG_TEXT_PP(number));
+
+	return OidIsValid(get_namespace_oid(name, true)) ? name : dcx_around_name(name, what);
+}
+
+/*
+ * Attaches from a source: a connection string, or a server's name; NULL: what is in the schema. left_out: what
+ * stood around the source.
+ */
 static void
-attach_from(Attachment *attachment, const char *source, bool by_name)
+attach_from(Attachment *attachment, const char *source, bool by_name, List *left_out)
 {
 	dcx_binding_prepare();
 	if (source)
@@ -330,6 +343,7 @@ attach_from(Attachment *attachment, const char *source, bool by_name)
 		}
 		else
 			attachment->server = dcx_server_take(source);
+		attachment->server.left_out = left_out;
 		attachment->made = list_copy(attachment->server.made);
 		need_schema(attachment);
 		ask_server(attachment);
@@ -354,23 +368,27 @@ attach_catalog(FunctionCallInfo fcinfo, DcxCatalogId id)
 {
 	Attachment			  attachment = {.fcinfo = fcinfo, .id = id, .catalog = &dcx_catalogs[id]};
 	ErrorContextCallback *callers = NULL;
+	List				 *left_out = NIL;
 	char				 *source = PG_ARGISNULL(0) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(0));
 	bool				  by_name = source && GetForeignServerByName(source, true);
 	DcxRun				  run;
 
 	/* A source that is no server's name may hold a password, even if it is no URL. */
 	if (source && !by_name)
+	{
 		callers = dcx_secrecy_begin();
+		source = dcx_around_source(source, &left_out);
+	}
 
 	InitMaterializedSRF(fcinfo, 0);
 	if (PG_ARGISNULL(1))
 		ereport(ERROR, errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("schema must not be NULL"));
-	attachment.schema = text_to_cstring(PG_GETARG_TEXT_PP(1));
+	attachment.schema = name_argument(fcinfo, 1, "schema");
 	if (PG_NARGS() > 2 && !PG_ARGISNULL(2))
-		attachment.view = text_to_cstring(PG_GETARG_TEXT_PP(2));
+		attachment.view = name_argument(fcinfo, 2, "view");
 
 	dcx_run_begin(&run, InvalidOid);
-	attach_from(&attachment, source, by_name);
+	attach_from(&attachment, source, by_name, left_out);
 	dcx_run_end(&run);
 
 	if (source && !by_name)

@@ -16,6 +16,7 @@
 
 #include "src/base/relation.h"
 #include "src/base/text.h"
+#include "src/remote/around.h"
 #include "src/remote/conninfo.h"
 #include "src/remote/foreign.h"
 #include "src/remote/place.h"
@@ -108,6 +109,7 @@ dcx_server_make(DcxCatalogId id, const char *schema, const char *source)
 {
 	DcxConninfo conninfo = dcx_conninfo_parse(source);
 	DcxServer	server = {.ignored = conninfo.ignored,
+						  .understood = conninfo.understood,
 						  .remote_schema = conninfo.schema ? conninfo.schema : REMOTE_SCHEMA};
 
 	if (strlen(schema) + strlen(SERVER_PREFIX) >= NAMEDATALEN)
@@ -140,7 +142,7 @@ dcx_server_take(const char *name)
 	if (!OidIsValid(oid))
 		ereport(ERROR,
 				errcode(ERRCODE_UNDEFINED_OBJECT),
-				errmsg("there is no server %s", dcx_text_quoted(name)),
+				errmsg("there is no server %s", dcx_text_quoted(dcx_around_name(name, "server"))),
 				errhint("The source is a URL (postgresql://user:password@host:port/database), "
 						"key=value pairs, or the name of a server that exists; NULL adopts what "
 						"is in the schema."));
@@ -179,6 +181,12 @@ void
 dcx_server_append_note(const DcxServer *server, StringInfo note)
 {
 	append_options(&server->options, note);
+	if (server->left_out != NIL)
+		appendStringInfo(note,
+						 "; left out around the source: %s",
+						 dcx_text_list_of(server->left_out, MOST_OPTIONS));
+	if (server->understood != NIL)
+		appendStringInfo(note, "; %s", dcx_text_list_of(server->understood, MOST_OPTIONS));
 	if (server->ignored != NIL)
 		appendStringInfo(note,
 						 "; ignored in the URL: %s",

@@ -15,7 +15,9 @@ typedef struct DcxServer
 	const char	   *name;
 	const char	   *remote_schema; /* there; public where the URL says none */
 	List		   *made;		   /* "server", "mapping": what was made, for dcx.binding */
+	List		   *left_out;	   /* what stood around the source, for the user to read */
 	List		   *ignored;	   /* names of parameters of the URL that mean nothing here */
+	List		   *understood;	   /* what others mean here */
 	DcxOptionReport options;	   /* what became of the options */
 	const char	   *capped;		   /* the URL's connect_timeout, where that was too long */
 } DcxServer;

@@ -56,7 +56,7 @@ my @failing = (
 	[ 'a database that is not there', "postgresql://$reader:$encoded\@$host/nowhere", 'ZD008' ],
 	[ 'a database that is no catalog', "postgresql://$reader:$encoded\@$host/no_catalog", '42P01' ],
 	[ 'a schema that is not there', "$good?schema=nowhere", '42P01' ],
-	[ 'an option that postgres_fdw does not take', "$good?client_encoding=UTF8", qr/^HV00D|22023/ ],
+	[ 'a way to encrypt that nobody knows', "$good?ssl=maybe", '22023' ],
 	[ 'an option with a senseless value', "$good?sslmode=nonsense", 'ZD008' ],
 	[ 'key=value, wrong password',
 		"host=127.0.0.1 port=" . $aas->port . " user=$reader password='not$password'", 'ZD008' ],
@@ -84,14 +84,18 @@ my @garbled = (
 	[ 'a bracket', "postgresql://$reader:Kq7zz\@[Vw9yy\@$host/$Dcx::aas_db" ],
 	[ 'no scheme', "$reader:$encoded\@$host/$Dcx::aas_db" ],
 	[ 'one slash', "postgresql:/$reader:$encoded\@$host/$Dcx::aas_db" ],
-	[ 'capital letters', "POSTGRESQL://$reader:$encoded\@$host/$Dcx::aas_db" ],
-	[ 'a blank in front', " postgresql://$reader:$encoded\@$host/$Dcx::aas_db" ],
-	[ 'a line break in front', "\npostgresql://$reader:$encoded\@$host/$Dcx::aas_db" ],
-	[ 'the quotes of .env', qq{"postgresql://$reader:$encoded\@$host/$Dcx::aas_db"} ],
-	[ 'the quotes of .env, and parameters', qq{"$good?schema=public"} ],
-	[ 'the whole line of .env', "AAS_DATABASE_URL=$good" ],
-	[ 'JDBC\'s scheme', "jdbc:postgresql://$host/$Dcx::aas_db?user=$reader&password=$encoded" ],
-	[ 'JDBC\'s scheme, and a password in front', "jdbc:postgresql://$reader:$encoded\@$host/$Dcx::aas_db" ],
+	[ 'an @, a /, a ? and an =', "postgresql://$reader:Kq7zz\@127.0.0.1:$closed_port/Vw9yy?schema=Xt5uu\@$host/$Dcx::aas_db" ],
+	[ 'a /, a ? and an =', "postgresql://localhost:$closed_port/Kq7zz?options=Vw9yy\@$host/$Dcx::aas_db" ],
+	[ 'parameters with a user and an @, without a path', "postgresql://localhost:$closed_port?user=$reader&password=Kq7zz\@Vw9yy" ],
+	[ 'a blank, a # and an @', "postgresql://$reader:Kq7zz #Vw9yy\@Xt5uu\@$host/$Dcx::aas_db" ],
+	[ 'an @, a blank and a #', "postgresql://$reader:Kq7zz\@Vw9yy #Xt5uu\@$host/$Dcx::aas_db" ],
+	[ 'an @, a /, a blank and a #', "postgresql://$reader:Kq7zz\@Vw9yy/Xt5uu # Rb3ss\@$host/$Dcx::aas_db" ],
+	[ 'a line break inside', "postgresql://$reader:Kq7zz\nVw9yy\@$host/$Dcx::aas_db" ],
+	[ 'something in front', "Kq7zz/Vw9yy postgresql://$reader:$encoded\@$host/$Dcx::aas_db" ],
+	[ 'a line break in the name of the database', "$good%0A" =~ s/%0A$/%0Ax/r ],
+	[ 'semicolons, a key that is none', "Host=127.0.0.1;Username=$reader;Pasword=Kq7zz" ],
+	[ 'semicolons, one in the password', "Host=127.0.0.1;Username=$reader;Password=Kq7zz;Vw9yy" ],
+	[ 'semicolons, one and a key in the password', "Host=127.0.0.1;Username=$reader;Password=Kq7zz;Vw9yy=Xt5uu" ],
 	[ 'another database\'s scheme', "mysql://$reader:$encoded\@$host/$Dcx::aas_db" ],
 	[ 'a scheme with digits', "postgres2://$reader:$encoded\@$host/$Dcx::aas_db" ],
 	[ 'a parameter misspelt', "postgresql://$host/$Dcx::aas_db?user=$reader&pasword=$encoded&schema=nowhere" ],
@@ -99,6 +103,22 @@ my @garbled = (
 	[ 'key=value, a key in the password', "host=127.0.0.1 user=$reader password=Kq7zz Vw9yy=Xt5uu" ],
 	[ 'key=value, a key that is none', "host=127.0.0.1 user=$reader pasword=$encoded" ],
 	[ 'key=value, a quote not closed', "host=127.0.0.1 user=$reader password='Kq7zz" ]);
+
+# Sources that are understood, whoever wrote them so; the first part is followed by a host, a port and a database.
+my @understood = (
+	[ 'capital letters', "POSTGRESQL://$reader:$encoded\@", '' ],
+	[ 'a blank in front', " postgresql://$reader:$encoded\@", '' ],
+	[ 'a line break in front', "\npostgresql://$reader:$encoded\@", '' ],
+	[ 'the quotes of .env', qq{"postgresql://$reader:$encoded\@}, '"' ],
+	[ 'the quotes of .env, and parameters', qq{"postgresql://$reader:$encoded\@}, '?schema=public"' ],
+	[ 'the whole line of .env', "AAS_DATABASE_URL=postgresql://$reader:$encoded\@", " # it\r\n" ],
+	[ 'JDBC\'s scheme', 'jdbc:postgresql://', "?user=$reader&password=$encoded" ],
+	[ 'JDBC\'s scheme, and a password in front', "jdbc:postgresql://$reader:$encoded\@", '' ],
+	[ 'an @ in the password, as a parameter', 'postgresql://', "?user=$reader&password=" . ($password =~ s/%/%25/gr =~ s/#/%23/r) ],
+	[ 'parameters of other clients', "postgresql://$reader:$encoded\@", '?ssl=false&client_encoding=UTF8&pool_max_conns=3' ]);
+
+# Where nobody answers, they fail like any other.
+push @failing, map { [ "understood: $_->[0]", "$_->[1]127.0.0.1:$closed_port/$Dcx::aas_db$_->[2]", 'ZD008' ] } @understood;
 
 # Ways to call it: the statement for a source, with what has to be there before.
 my %ways = (
@@ -192,6 +212,24 @@ for my $caller (@callers)
 		};
 	}
 }
+
+subtest 'what is shown of a source that is understood' => sub {
+	my $session = session($main);
+
+	for my $case (@understood)
+	{
+		my ($name, $before, $behind) = @$case;
+		my $log = -s $main->logfile;
+		my $source = "$before$host/$Dcx::aas_db$behind";
+		my $attached = $session->value('BEGIN; SELECT * FROM dcx_attach_aas(' . literal($source) . q{, 'target')});
+
+		like($attached, qr/^target\.products\|39\|/, $name);
+		unlike($attached . $session->notices, $secret, 'clean');
+		$session->value('ROLLBACK');
+		log_is_clean($main, $log, 'the log, too');
+	}
+	$session->close;
+};
 
 subtest 'with log_statement = ddl, and everything sent to the client' => sub {
 	my $session = session($main);
