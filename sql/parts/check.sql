@@ -487,7 +487,7 @@ LANGUAGE sql STABLE
 BEGIN ATOMIC
     WITH bound AS (
         SELECT b ->> 'relation' AS relation, (b ->> 'oid')::oid AS oid, b -> 'columns' ->> 0 AS organisation, b -> 'columns' ->> 1 AS balance,
-               b ->> 'kind' IN ('r', 'p') AS is_table
+               b ->> 'kind' IN ('r', 'p') AND (facts -> 'wallet' ->> 'distributed')::boolean IS NOT TRUE AS is_table
           FROM jsonb_array_elements(facts -> 'bindings') b WHERE b ->> 'catalog' = 'wallet' AND b ->> 'kind' IS NOT NULL),
     attach AS (
         SELECT format('SELECT * FROM %I.dcx_attach_wallet(%L, %L, %L)', facts ->> 'schema', relation, organisation, balance) AS call FROM bound),
@@ -504,6 +504,10 @@ BEGIN ATOMIC
            format('Expected: %s. Found: %s.', coalesce(found.expected::text, 'nothing'), coalesce(found.actual::text, 'nothing')),
            CASE WHEN found.problem IN ('the balance is not what the entries add up to', 'no entry of the wallet in the ledger') THEN attach.call END
       FROM attach, @extschema@.dcx_wallet_audit() AS found WHERE facts -> 'wallet' ? 'ledger'
+    UNION ALL
+    SELECT 'error', relation, 'the wallets are in a table of Citus', 'Its rows are in shards, and what changes a balance there is in no ledger. Attach the shard that has '
+           'the wallets, in the database of the worker that has the shard.', NULL
+      FROM bound WHERE (facts -> 'wallet' ->> 'distributed')::boolean
     UNION ALL
     SELECT 'warning', relation, 'there is no ledger', 'No money can move.', attach.call
       FROM bound, attach WHERE is_table AND jsonb_typeof(facts -> 'wallet') = 'object' AND NOT facts -> 'wallet' ? 'ledger'

@@ -29,6 +29,7 @@ Errors:
   42501: the table, or a table in schema dcx, belongs to another role.
   42703: the table lacks one of the columns.
   42804: one of the columns is of another type.
+  42809: the table, or a partition of it, is a table of Citus. Attach the shard on its worker.
   42P01: there is no such table. The detail lists candidates.
   55000: other wallets are attached: call dcx_detach(''wallet'') first. Or a table in schema dcx was changed by hand.
 Rights: you must own the wallet table, or be a superuser. If there is no schema dcx yet, you need CREATE on the

@@ -30,4 +30,13 @@ extern char *dcx_relation_columns(Oid relation);
 /* Whether a type, or the base type of a domain, is a number that can be cast to numeric. */
 extern bool dcx_relation_type_is_number(Oid type);
 
+/*
+ * Whether it is a table of Citus: its rows are in other tables, on other servers or here, and its own heap is empty.
+ * Under a lock on the relation the answer stays true. Without Citus it takes one look into a syscache.
+ */
+extern bool dcx_relation_is_distributed(Oid relation);
+
+/* The first such table among a relation and all that inherit from it; InvalidOid where there is none. */
+extern Oid dcx_relation_distributed_member(Oid relation);
+
 #endif /* DCX_RELATION_H */

@@ -102,7 +102,8 @@ is_plain_table(Relation table)
 {
 	return table->rd_rel->relkind == RELKIND_RELATION &&
 		   table->rd_rel->relpersistence == RELPERSISTENCE_PERMANENT &&
-		   table->rd_rel->relam == HEAP_TABLE_AM_OID;
+		   table->rd_rel->relam == HEAP_TABLE_AM_OID &&
+		   !dcx_relation_is_distributed(RelationGetRelid(table));
 }
 
 /* relhassubclass alone does not tell: it stays set when the last child has gone. */
@@ -178,6 +179,8 @@ wrong_kind(Relation table)
 {
 	if (table->rd_rel->relkind != RELKIND_RELATION)
 		return "It is not a plain table.";
+	if (dcx_relation_is_distributed(RelationGetRelid(table)))
+		return "It is a table of Citus: its rows are elsewhere.";
 	if (!is_plain_table(table))
 		return "It is not a permanent table of access method heap.";
 	if (table->rd_rel->relispartition)

@@ -9,12 +9,14 @@
 #include "access/relation.h"
 #include "access/table.h"
 #include "access/xlog.h"
+#include "catalog/pg_am.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
 #include "common/hashfn.h"
 #include "storage/lmgr.h"
 #include "utils/rel.h"
 
+#include "src/base/relation.h"
 #include "src/base/snapshot.h"
 
 /* A relation and all that inherit from it, which get locked. has_subclass() first: the usual answer is quick. */
@@ -36,6 +38,20 @@ all_with_inheritors(const Oid *roots, int nroots)
 	return relations;
 }
 
+/*
+ * Whether the rows of a relation are not in heaps of its own. Citus keeps them elsewhere. So may another access
+ * method, whose rows need not follow transactions as snapshots show them, either.
+ */
+static bool
+is_kept_elsewhere(Relation relation)
+{
+	char kind = relation->rd_rel->relkind;
+
+	return dcx_relation_is_distributed(RelationGetRelid(relation)) ||
+		   ((kind == RELKIND_RELATION || kind == RELKIND_MATVIEW) &&
+			relation->rd_rel->relam != HEAP_TABLE_AM_OID);
+}
+
 DcxSource
 dcx_source_of(const Oid *roots, int nroots)
 {
@@ -52,6 +68,7 @@ dcx_source_of(const Oid *roots, int nroots)
 		Relation relation = table_open(lfirst_oid(lc), NoLock);
 
 		source.relations[source.nrelations++] = RelationGetRelid(relation);
+		nothers += is_kept_elsewhere(relation);
 		switch (relation->rd_rel->relkind)
 		{
 			case RELKIND_RELATION:

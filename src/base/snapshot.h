@@ -11,7 +11,7 @@
  *
  * The rule depends on what was read.
  *
- * TABLES (plain and partitioned tables, materialized views). Both of these must be true:
+ * TABLES (plain and partitioned tables, materialized views; all in heaps of their own). Both of these must be true:
  *
  *	1. The active snapshot sees the same transactions as the reading one: equal xmin, equal xmax, and the same
  *	   transactions in progress between them. Equal numbers of those are not enough: while another session
@@ -38,7 +38,8 @@
  * transaction may have written through them.
  *
  * VIEWS, and anything that mixes kinds, are read once per statement. A transaction that has written something
- * reads them at every use: what a view depends on is not known here.
+ * reads them at every use: what a view depends on is not known here. So are tables whose rows are not in their
+ * own heap: those of Citus, and those of another table access method.
  */
 #ifndef DCX_SNAPSHOT_H
 #define DCX_SNAPSHOT_H
@@ -53,7 +54,7 @@
 
 typedef enum DcxSourceKind
 {
-	DCX_SOURCE_TABLES,	/* all are plain or partitioned tables, or materialized views */
+	DCX_SOURCE_TABLES, /* all are plain or partitioned tables, or materialized views, in own heaps */
 	DCX_SOURCE_FOREIGN, /* all are foreign tables without inheritance */
 	DCX_SOURCE_VIEW		/* views, and anything else */
 } DcxSourceKind;

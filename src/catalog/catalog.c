@@ -271,7 +271,8 @@ is_near(Oid relation)
 {
 	char kind = get_rel_relkind(relation);
 
-	return kind == RELKIND_RELATION || kind == RELKIND_MATVIEW;
+	return (kind == RELKIND_RELATION && !dcx_relation_is_distributed(relation)) ||
+		   kind == RELKIND_MATVIEW;
 }
 
 bool

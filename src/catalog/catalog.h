@@ -114,7 +114,10 @@ typedef struct DcxPriced
  */
 extern DcxPriced dcx_catalog_priced(DcxCatalogId id);
 
-/* Whether no other server can be involved in reading them: they are plain tables or materialized views. */
+/*
+ * Whether no other server can be involved in reading them: they are plain tables, but none of Citus, or
+ * materialized views.
+ */
 extern bool dcx_catalog_is_near(const DcxPriced *priced);
 
 /*

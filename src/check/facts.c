@@ -332,6 +332,9 @@ read_wallet(void)
 	wallets.balance = NameStr(binding->columns[1]);
 	dcx_json_begin_object(&json, NULL);
 	dcx_json_text(&json, "relation", wallets.relation);
+	dcx_json_boolean(&json,
+					 "distributed",
+					 OidIsValid(dcx_relation_distributed_member(binding->relation)));
 	/* Behind a view there may be another server. */
 	if (dcx_wallet_is_table(binding->relation))
 		add_wallets(&wallets);

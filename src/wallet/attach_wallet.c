@@ -201,6 +201,24 @@ need_triggers(Oid relation, Oid function)
 								 dcx_relation_name(relation)));
 }
 
+/* Refuses a table of Citus: its triggers do not see how a wallet is changed. */
+static void
+check_not_distributed(Oid wallets)
+{
+	Oid relation = dcx_relation_distributed_member(wallets);
+
+	if (!OidIsValid(relation))
+		return;
+	ereport(ERROR,
+			errcode(ERRCODE_WRONG_OBJECT_TYPE),
+			errmsg("%s is a table of Citus", dcx_relation_name(relation)),
+			errdetail(
+				"Its rows are in shards, which are tables of their own: what changes a balance "
+				"there would be in no ledger."),
+			errhint("Attach the shard that has the wallets, in the database of the worker that has "
+					"the shard."));
+}
+
 /*
  * Locks the table and its partitions until the end of the transaction: nobody else changes a wallet.
  * Call it before altering a table of ours: whoever changes a wallet locks the wallet table first.
@@ -355,7 +373,10 @@ dcx_attach_wallet(PG_FUNCTION_ARGS)
 	balance_type = dcx_wallet_check_balance(relation, balance_column);
 	table = dcx_wallet_is_table(relation);
 	if (table)
+	{
 		lock_wallets(relation);
+		check_not_distributed(relation);
+	}
 
 	dcx_run_begin(&run, InvalidOid);
 	dcx_binding_prepare();
