@@ -443,39 +443,55 @@ RETURNS TABLE(severity text, object text, problem text, detail text, fix text)
 LANGUAGE sql STABLE
 BEGIN ATOMIC
     WITH kept AS (
-        SELECT t.key AS name, t.value -> 'updated_at' AS state, '' AS place, NULL AS extension
+        SELECT t.key AS name, t.value -> 'updated_at' AS state, t.value ->> 'kind' AS kind, '' AS place, NULL AS extension
           FROM jsonb_each(facts -> 'local' -> 'tables') t
         UNION ALL
-        SELECT format('%I.%I', a ->> 'schema', t.key), t.value -> 'updated_at', format('In %s: ', a ->> 'title'),
+        SELECT format('%I.%I', a ->> 'schema', t.key), t.value -> 'updated_at', t.value ->> 'kind', format('In %s: ', a ->> 'title'),
                'CREATE EXTENSION IF NOT EXISTS dcx_pricing; '
           FROM jsonb_each(facts -> 'catalogs') c (key, a), jsonb_each(a -> 'is' -> 'tables') t),
     timed AS (
-        SELECT name, place, extension, state ->> 'trigger' AS trigger, (state ->> 'enabled')::boolean AS enabled,
+        SELECT name, place, extension, state ->> 'trigger' AS trigger, (state ->> 'enabled')::boolean AS enabled, state ->> 'shared' AS shared,
+               (state ->> 'generated')::boolean AS generated,
                (SELECT string_agg(quote_ident(x), ', ' ORDER BY x COLLATE "C") FROM jsonb_array_elements_text(nullif(state -> 'after', 'null')) x) AS later,
-               (SELECT max(x COLLATE "C") FROM jsonb_array_elements_text(nullif(state -> 'after', 'null')) x) AS latest
-          FROM kept WHERE state ->> 'type' LIKE 'timestamp%')
+               (SELECT max(x COLLATE "C") FROM jsonb_array_elements_text(nullif(state -> 'after', 'null')) x) AS latest,
+               -- As attach does it: a partitioned table's trigger has a name that no other one has.
+               CASE WHEN kind = 'p' THEN '_' || row_number() OVER (PARTITION BY place, kind ORDER BY name)
+                    + (SELECT coalesce(max(substring(tgname::text, '_updated_at_([0-9]{1,9})$')::bigint), 0) FROM pg_trigger) END AS number
+          FROM kept WHERE state ->> 'type' LIKE 'timestamp%'),
+    -- Triggers fire in the order of their names, which are not longer than this.
+    renamed AS (
+        SELECT *, CASE WHEN octet_length(concat(latest, '_updated_at', number)) < 64 THEN concat(latest, '_updated_at', number) END AS last_name FROM timed)
     SELECT 'warning', name, 'column "updatedAt" is of another type than timestamp', format('It is of type %s.', state ->> 'type'), NULL
       FROM kept WHERE state ->> 'type' NOT LIKE 'timestamp%'
+    UNION ALL
+    SELECT 'warning', name, 'column "updatedAt" is generated', 'It is computed from other columns: nothing can keep it.', NULL FROM timed WHERE generated AND trigger IS NULL
     UNION ALL
     -- Where the fix is not to be run here, it is said what to do there.
     SELECT 'warning', name, problem, nullif(concat_ws(' ', why, CASE WHEN place <> '' THEN concat(place, extension, mend, '.') END), ''),
            CASE WHEN place = '' THEN mend END
       FROM (SELECT name, place, extension, 'nothing keeps "updatedAt"' AS problem, NULL AS why,
                    format('SELECT * FROM %sdcx_attach_updated_at(%L)', CASE WHEN place = '' THEN format('%I.', facts ->> 'schema') END, name) AS mend
-              FROM timed WHERE trigger IS NULL
+              FROM timed WHERE trigger IS NULL AND NOT generated
+            UNION ALL
+            SELECT name, place, NULL, 'column "updatedAt" is generated', format('Trigger %I fails at every UPDATE.', trigger), format('DROP TRIGGER %I ON %s', trigger, name)
+              FROM timed WHERE trigger IS NOT NULL AND generated
+            UNION ALL
+            -- ATTACH PARTITION gives the partition the trigger under the same name.
+            SELECT name, place, NULL, 'a table with a trigger of the same name cannot become a partition', format('Earlier versions named %I as they name those of other tables.', shared),
+                   format('SELECT * FROM %sdcx_attach_updated_at(%L)', CASE WHEN place = '' THEN format('%I.', facts ->> 'schema') END, name)
+              FROM timed WHERE shared IS NOT NULL AND NOT generated
             UNION ALL
             SELECT name, place, NULL, 'nothing keeps "updatedAt"', format('Trigger %I is disabled.', trigger),
                    format('ALTER TABLE %s ENABLE TRIGGER %I', name, trigger)
-              FROM timed WHERE trigger IS NOT NULL AND NOT enabled
+              FROM timed WHERE trigger IS NOT NULL AND NOT enabled AND NOT generated
             UNION ALL
-            -- Triggers fire in the order of their names, which are not longer than this.
             SELECT name, place, NULL, 'the trigger that keeps "updatedAt" does not fire last',
                    format('After %I fires %s, and may change the row.', trigger, later),
-                   CASE WHEN octet_length(latest) < 63 - octet_length('_updated_at')
+                   CASE WHEN last_name IS NOT NULL
                          AND NOT (place = '' AND EXISTS (SELECT FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
-                                   WHERE t.tgname = latest || '_updated_at' AND name = format('%s.%I', c.relnamespace::regnamespace, c.relname)))
-                        THEN format('ALTER TRIGGER %I ON %s RENAME TO %I', trigger, name, latest || '_updated_at') END
-              FROM timed WHERE enabled AND later IS NOT NULL) found;
+                                   WHERE t.tgname = last_name AND name = format('%s.%I', c.relnamespace::regnamespace, c.relname)))
+                        THEN format('ALTER TRIGGER %I ON %s RENAME TO %I', trigger, name, last_name) END
+              FROM renamed WHERE enabled AND later IS NOT NULL AND NOT generated) found;
 END;
 COMMENT ON FUNCTION @extschema@.dcx_check_updated_at(jsonb) IS
 'Internal: the area updated_at of dcx_check. Tables whose "updatedAt" nothing keeps, here and in the catalogs.';

@@ -9,9 +9,11 @@ COMMENT ON FUNCTION @extschema@.dcx_set_updated_at() IS
 A row that changes gets the time of the transaction, in UTC if the column is a timestamp, and never an earlier time
 than it had.
 A row that does not change keeps its value. An UPDATE that sets only this column sets it as it says.
+Generated columns count neither as changed nor as set.
 Errors:
   39P01: it was not called as such a trigger.
   42703: the table has no such column.
+  428C9: the column is generated.
   42804: the column is neither timestamp nor timestamp with time zone.';
 
 CREATE FUNCTION @extschema@.dcx_attach_updated_at(target text DEFAULT 'public')
@@ -23,8 +25,10 @@ Arguments:
   target: a schema: all its tables that have a column "updatedAt". Or one table, written as in SQL.
 Returns: one row per table.
   relation: the table.
-  trigger: the name of the trigger on it. It fires last of the BEFORE UPDATE triggers. NULL if the table got none.
-  note: created, already there, or why the table was skipped.
+  trigger: the name of the trigger on it. It fires last of the BEFORE UPDATE triggers. NULL if the table got none. That
+    of a partitioned table ends with a number that no other trigger has: so a table with the trigger can become its
+    partition.
+  note: created, already there, which trigger was renamed, or why the table was skipped.
 NULL: if target is NULL, nothing is done and there are no rows.
 Errors:
   25006: the transaction is read-only, or the server is a replica.

@@ -129,6 +129,10 @@
  * The name of the schema is too long for the server that is named after it.
  * Do: attach in a schema with a shorter name.
  *
+ * 428C9 ERRCODE_GENERATED_ALWAYS
+ * dcx_set_updated_at() was to set a column that is generated.
+ * Do: drop the trigger. The hint names it.
+ *
  * 42703 ERRCODE_UNDEFINED_COLUMN
  * A table lacks a column.
  * Do: see the detail, which lists the columns that it has. A view can give a column another name.

@@ -37,8 +37,9 @@
  * by their qualified names. This database is asked the same, so that answers can be compared.
  *
  * "builtin" is the name of a type that postgres_fdw takes as it is. A domain counts as the type that it is
- * over, and an array of domains as an array of that. "updated_at" has the state of the
- * trigger that keeps column "updatedAt"; a table that a subscription fills needs none.
+ * over, and an array of domains as an array of that. "updated_at" has the state of the trigger that keeps
+ * column "updatedAt"; a table that a subscription fills needs none, and a partition has its parent's.
+ * "shared" is the trigger of a partitioned table that has the name of other tables' triggers.
  */
 static const char question[] =
 	/* What each domain is in the end. Its innermost step has the type modifier. */
@@ -91,9 +92,16 @@ static const char question[] =
 	"        JOIN pg_attribute f ON f.attrelid = o.confrelid AND f.attnum = o.confkey[1]"
 	"        WHERE o.conrelid = c.oid AND o.contype = 'f' AND cardinality(o.conkey) = 1),"
 	"      'updated_at', (SELECT jsonb_build_object('type', a.atttypid::regtype::text,"
+	"          'generated', a.attgenerated <> '',"
 	"          'trigger', g.tgname, 'enabled', g.tgenabled IN ('O', 'A'),"
-	"          'after', (SELECT jsonb_agg(x.tgname) FROM pg_trigger x"
-	"            WHERE x.tgrelid = c.oid AND NOT x.tgisinternal AND x.tgtype & 19 = 19"
+	"          'shared', (SELECT max(s.tgname::text) FROM pg_trigger s"
+	"            JOIN pg_proc p ON p.oid = s.tgfoid"
+	"            WHERE c.relkind = 'p' AND s.tgrelid = c.oid AND s.tgparentid = 0"
+	"              AND p.proname = 'dcx_set_updated_at' AND s.tgname ~ '^z+_dcx_updated_at$'),"
+	"          'after', (SELECT jsonb_agg(DISTINCT x.tgname) FROM pg_trigger x"
+	"            WHERE (x.tgrelid = c.oid OR c.relkind = 'p' AND x.tgrelid IN"
+	"                    (SELECT relid FROM pg_partition_tree(c.oid)))"
+	"              AND x.tgfoid <> g.tgfoid AND NOT x.tgisinternal AND x.tgtype & 19 = 19"
 	"              AND x.tgenabled IN ('O', 'A') AND x.tgname COLLATE \"C\" > g.tgname))"
 	"        FROM pg_attribute a LEFT JOIN LATERAL (SELECT g.* FROM pg_trigger g"
 	"            JOIN pg_proc p ON p.oid = g.tgfoid"
@@ -102,7 +110,9 @@ static const char question[] =
 	"              AND (g.tgnargs = 0 OR g.tgargs = E'updatedAt\\\\000')"
 	"            ORDER BY g.tgenabled IN ('O', 'A') DESC, g.tgname DESC LIMIT 1) g ON true"
 	"        WHERE a.attrelid = c.oid AND a.attname = 'updatedAt' AND NOT a.attisdropped"
-	"          AND c.relkind IN ('r', 'p') AND NOT c.relispartition"
+	"          AND c.relkind IN ('r', 'p') AND (NOT c.relispartition"
+	"            OR g.tgenabled NOT IN ('O', 'A') AND EXISTS (SELECT FROM pg_trigger u"
+	"              WHERE u.oid = g.tgparentid AND u.tgenabled IN ('O', 'A')))"
 	"          AND NOT EXISTS (SELECT FROM pg_subscription_rel s WHERE s.srrelid = c.oid))))"
 	"    FILTER (WHERE c.oid IS NOT NULL), '{}'))::text"
 	"  FROM pg_namespace n LEFT JOIN pg_class c"

@@ -3,12 +3,18 @@
  *		The trigger that keeps "updatedAt", which Prisma sets in its client only.
  *
  * dcx_set_updated_at() is a BEFORE UPDATE row trigger. A row that changes gets the transaction's time, but
- * never an earlier one than it had. A row that does not change is left alone; so is one in which only the
- * column itself changes.
+ * never an earlier one than it had. A row that does not change is left alone; so is one of an UPDATE that
+ * sets only the column itself.
+ *
+ * The trigger of a partitioned table is cloned to its partitions, under the same name, also when a table
+ * becomes a partition later. So a partitioned table's trigger has a name that no other trigger of the
+ * database has, and any other table may have one of ours when it becomes a partition. Two of ours on a
+ * table do what one does.
  */
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "access/sysattr.h"
 #include "access/table.h"
 #include "access/xact.h"
 #include "catalog/namespace.h"
@@ -18,8 +24,11 @@
 #include "executor/tuptable.h"
 #include "fmgr.h"
 #include "funcapi.h"
+#include "miscadmin.h"
+#include "nodes/bitmapset.h"
 #include "nodes/makefuncs.h"
 #include "storage/lmgr.h"
+#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
 #include "utils/lsyscache.h"
@@ -37,9 +46,12 @@
 
 /*
  * Triggers of one kind fire in the order of their names, and ours has to be the last. If another name
- * comes after this one, or it is taken, z's are put before it.
+ * comes after this one, or it is taken, z's are put before it. On a partitioned table a number follows, as
+ * in zzz_dcx_updated_at_1; earlier versions left it out (SHARED_NAME).
  */
 #define TRIGGER_NAME	 "zzz_dcx_updated_at"
+#define SHARED_NAME		 "^z+_dcx_updated_at$"
+#define NUMBERED_NAME	 "^z+_dcx_updated_at_([0-9]{1,9})$"
 #define TRIGGER_NAME_MAX 40
 
 /* The column of the relation that a trigger was called for last; kept in its FmgrInfo. */
@@ -87,6 +99,34 @@ check_trigger(FunctionCallInfo fcinfo)
 						  trigger->tg_trigger->tgnargs));
 }
 
+/* Refuses a column that the trigger cannot keep. */
+static void
+check_column(TriggerData *trigger, Form_pg_attribute attribute)
+{
+	const char *name = NameStr(attribute->attname);
+	const char *table = RelationGetRelationName(trigger->tg_relation);
+
+	if (attribute->atttypid != TIMESTAMPTZOID && attribute->atttypid != TIMESTAMPOID)
+		ereport(ERROR,
+				errcode(ERRCODE_DATATYPE_MISMATCH),
+				errmsg("column \"%s\" of table \"%s\" cannot be kept by dcx_set_updated_at",
+					   name,
+					   table),
+				errdetail("It is of type %s, not timestamp or timestamp with time zone.",
+						  format_type_be(attribute->atttypid)),
+				errhint("Drop trigger \"%s\", or change the type of the column.",
+						trigger->tg_trigger->tgname));
+	if (attribute->attgenerated != '\0')
+		ereport(ERROR,
+				errcode(ERRCODE_GENERATED_ALWAYS),
+				errmsg("column \"%s\" of table \"%s\" cannot be kept by dcx_set_updated_at",
+					   name,
+					   table),
+				errdetail("It is generated: its value is computed from other columns."),
+				errhint("Drop trigger \"%s\", or make it a column that is not generated.",
+						trigger->tg_trigger->tgname));
+}
+
 /* Finds and checks the trigger's column. */
 static AttrNumber
 find_trigger_column(TriggerData *trigger)
@@ -101,16 +141,7 @@ find_trigger_column(TriggerData *trigger)
 
 		if (attribute->attisdropped || strcmp(NameStr(attribute->attname), name) != 0)
 			continue;
-		if (attribute->atttypid != TIMESTAMPTZOID && attribute->atttypid != TIMESTAMPOID)
-			ereport(ERROR,
-					errcode(ERRCODE_DATATYPE_MISMATCH),
-					errmsg("column \"%s\" of table \"%s\" cannot be kept by dcx_set_updated_at",
-						   name,
-						   RelationGetRelationName(trigger->tg_relation)),
-					errdetail("It is of type %s, not timestamp or timestamp with time zone.",
-							  format_type_be(attribute->atttypid)),
-					errhint("Drop trigger \"%s\", or change the type of the column.",
-							trigger->tg_trigger->tgname));
+		check_column(trigger, attribute);
 		return attribute->attnum;
 	}
 
@@ -164,6 +195,22 @@ row_changes(TupleDesc tupdesc, TupleTableSlot *old_row, TupleTableSlot *new_row,
 			return true;
 	}
 	return false;
+}
+
+/* Whether the UPDATE sets only this column. That which is generated is computed anew, and counts as set. */
+static bool
+sets_only(const Bitmapset *updated, TupleDesc tupdesc, AttrNumber attnum)
+{
+	int column = -1;
+
+	while ((column = bms_next_member(updated, column)) >= 0)
+	{
+		AttrNumber set = column + FirstLowInvalidHeapAttributeNumber;
+
+		if (set != attnum && (set <= 0 || TupleDescAttr(tupdesc, set - 1)->attgenerated == '\0'))
+			return false;
+	}
+	return bms_is_member(attnum - FirstLowInvalidHeapAttributeNumber, updated);
 }
 
 /* The new row with another value in one column. */
@@ -223,7 +270,8 @@ dcx_set_updated_at(PG_FUNCTION_ARGS)
 	/* Puts all columns of the two rows into their slots, where the next trigger finds them, too. */
 	slot_getallattrs(trigger->tg_trigslot);
 	slot_getallattrs(trigger->tg_newslot);
-	if (!row_changes(tupdesc, trigger->tg_trigslot, trigger->tg_newslot, attnum))
+	if (sets_only(trigger->tg_updatedcols, tupdesc, attnum) ||
+		!row_changes(tupdesc, trigger->tg_trigslot, trigger->tg_newslot, attnum))
 		return PointerGetDatum(trigger->tg_newtuple);
 
 	time = new_time(TupleDescAttr(tupdesc, attnum - 1),
@@ -236,10 +284,13 @@ dcx_set_updated_at(PG_FUNCTION_ARGS)
 typedef struct Target
 {
 	Oid	  relation;
+	bool  partitioned;
 	Oid	  column_type;
+	bool  generated;
 	char *trigger; /* ours, where it is there already */
 	bool  enabled;
-	char *last; /* the last of the others that fire before an update */
+	char *last;	  /* the last of the others that fire before an update, here or in a partition */
+	char *shared; /* its own trigger that has the name of a table's that is not partitioned */
 } Target;
 
 /* The tables with the column in a schema, or the one table. */
@@ -259,10 +310,11 @@ find_targets(Oid schema, Oid relation, Oid function)
 	/*
 	 * A partition gets the trigger from its parent if that is a target, too. Our trigger is recognized
 	 * by its function, whatever its name is. It counts if it fires at every update: the checks (identity.c)
-	 * have the same rule.
+	 * have the same rules.
 	 */
 	n = dcx_query_execute(
-		"SELECT c.oid, a.atttypid, ours.tgname, ours.tgenabled IN ('O', 'A'), others.last"
+		"SELECT c.oid, c.relkind = 'p', a.atttypid, a.attgenerated <> '', ours.tgname,"
+		"       ours.tgenabled IN ('O', 'A'), others.last, shared.tgname"
 		"  FROM pg_class c"
 		"  JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = $4 AND NOT a.attisdropped"
 		"  LEFT JOIN LATERAL (SELECT t.tgname, t.tgenabled FROM pg_trigger t"
@@ -273,8 +325,13 @@ find_targets(Oid schema, Oid relation, Oid function)
 		"                      ORDER BY t.tgenabled IN ('O', 'A') DESC, t.tgname DESC LIMIT 1)"
 		"            ours ON true"
 		"  LEFT JOIN LATERAL (SELECT max(t.tgname::text COLLATE \"C\") AS last FROM pg_trigger t"
-		"                      WHERE t.tgrelid = c.oid AND t.tgfoid <> $3"
-		"                        AND t.tgtype & 19 = 19) others ON true"
+		"                      WHERE (t.tgrelid = c.oid OR c.relkind = 'p' AND t.tgrelid IN"
+		"                              (SELECT relid FROM pg_partition_tree(c.oid)))"
+		"                        AND t.tgfoid <> $3 AND t.tgtype & 19 = 19) others ON true"
+		"  LEFT JOIN LATERAL (SELECT t.tgname FROM pg_trigger t"
+		"                      WHERE c.relkind = 'p' AND t.tgrelid = c.oid AND t.tgfoid = $3"
+		"                        AND t.tgparentid = 0 AND t.tgname ~ '" SHARED_NAME "'"
+		"                      ORDER BY t.tgname DESC LIMIT 1) shared ON true"
 		" WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't'"
 		"   AND (c.oid = $2 OR c.relnamespace = $1 AND NOT EXISTS"
 		"         (SELECT FROM pg_inherits i JOIN pg_class p ON p.oid = i.inhparent"
@@ -290,10 +347,13 @@ find_targets(Oid schema, Oid relation, Oid function)
 		bool	isnull;
 
 		target->relation = DatumGetObjectId(dcx_query_value(i, 1, OIDOID, &isnull));
-		target->column_type = DatumGetObjectId(dcx_query_value(i, 2, OIDOID, &isnull));
-		target->trigger = dcx_query_text(i, 3);
-		target->enabled = dcx_query_bool(i, 4);
-		target->last = dcx_query_text(i, 5);
+		target->partitioned = dcx_query_bool(i, 2);
+		target->column_type = DatumGetObjectId(dcx_query_value(i, 3, OIDOID, &isnull));
+		target->generated = dcx_query_bool(i, 4);
+		target->trigger = dcx_query_text(i, 5);
+		target->enabled = dcx_query_bool(i, 6);
+		target->last = dcx_query_text(i, 7);
+		target->shared = dcx_query_text(i, 8);
 		targets = lappend(targets, target);
 	}
 	return targets;
@@ -320,28 +380,75 @@ calls(Oid relation, const char *trigger, Oid function)
 	return does;
 }
 
+/* A name for a table's trigger, inside a run: see TRIGGER_NAME. */
+static char *
+free_name(const Target *target)
+{
+	char *name = pstrdup(TRIGGER_NAME);
+
+	if (target->partitioned)
+	{
+		(void) dcx_query_execute("SELECT max(substring(tgname::text, '" NUMBERED_NAME "')::bigint)"
+								 "  FROM pg_trigger",
+								 0,
+								 NULL,
+								 NULL,
+								 NULL);
+		name = psprintf("%s_" INT64_FORMAT, TRIGGER_NAME, dcx_query_int64(0, 1) + 1);
+	}
+	while (((target->last && strcmp(target->last, name) > 0) ||
+			OidIsValid(get_trigger_oid(target->relation, name, true))) &&
+		   strlen(name) < TRIGGER_NAME_MAX)
+		name = psprintf("z%s", name);
+	return name;
+}
+
+static RangeVar *
+range_var(Oid relation)
+{
+	return makeRangeVar(get_namespace_name(get_rel_namespace(relation)),
+						get_rel_name(relation),
+						-1);
+}
+
+/* Gives a partitioned table's trigger, and its clones, a name of their own, if the caller may. */
+static const char *
+rename_shared(Target *target)
+{
+	MemoryContext context = CurrentMemoryContext;
+	RenameStmt	 *statement = makeNode(RenameStmt);
+	DcxRun		  run;
+
+	if (!has_privs_of_role(GetUserId(), dcx_relation_owner(target->relation)))
+		return psprintf("trigger \"%s\" has to be renamed by the table's owner", target->shared);
+	statement->renameType = OBJECT_TRIGGER;
+	statement->relation = range_var(target->relation);
+	statement->subname = target->shared;
+	dcx_run_begin_altering(&run, target->relation);
+	statement->newname = free_name(target);
+	dcx_query_utility((Node *) statement);
+	if (strcmp(target->trigger, target->shared) == 0)
+		target->trigger = MemoryContextStrdup(context, statement->newname);
+	dcx_run_end(&run);
+	return psprintf("trigger \"%s\" renamed", target->shared);
+}
+
 static void
 create_trigger(Target *target, Oid function)
 {
+	MemoryContext	context = CurrentMemoryContext;
 	CreateTrigStmt *statement = makeNode(CreateTrigStmt);
 	DcxRun			run;
 
-	target->trigger = pstrdup(TRIGGER_NAME);
-	while (((target->last && strcmp(target->last, target->trigger) > 0) ||
-			OidIsValid(get_trigger_oid(target->relation, target->trigger, true))) &&
-		   strlen(target->trigger) < TRIGGER_NAME_MAX)
-		target->trigger = psprintf("z%s", target->trigger);
-
-	statement->trigname = target->trigger;
-	statement->relation = makeRangeVar(get_namespace_name(get_rel_namespace(target->relation)),
-									   get_rel_name(target->relation),
-									   -1);
+	statement->relation = range_var(target->relation);
 	statement->funcname =
 		list_make2(makeString(dcx_extension_schema(function)), makeString(get_func_name(function)));
 	statement->row = true;
 	statement->timing = TRIGGER_TYPE_BEFORE;
 	statement->events = TRIGGER_TYPE_UPDATE;
 	dcx_run_begin_altering(&run, target->relation);
+	statement->trigname = free_name(target);
+	target->trigger = MemoryContextStrdup(context, statement->trigname);
 	dcx_query_utility((Node *) statement);
 	dcx_run_end(&run);
 
@@ -364,11 +471,15 @@ attach_target(Target *target, Oid function)
 		return psprintf("skipped: \"%s\" is of type %s",
 						DEFAULT_COLUMN,
 						format_type_be(target->column_type));
+	if (target->generated)
+		return psprintf("skipped: \"%s\" is generated", DEFAULT_COLUMN);
 	if (!target->trigger)
 		create_trigger(target, function);
 	else
 		note = target->enabled ? "already there" : "already there, but disabled";
 
+	if (target->shared)
+		note = psprintf("%s; %s", note, rename_shared(target));
 	if (target->last && strcmp(target->last, target->trigger) > 0)
 		note = psprintf("%s; trigger \"%s\" fires after it", note, target->last);
 	return note;

@@ -108,6 +108,104 @@ UPDATE t.parted SET note = note || 'x' WHERE id IN (1, 11);
 UPDATE t.parted SET id = 12 WHERE id = 2;
 SELECT tableoid::regclass, id, note, "updatedAt" > '2020-01-02' AS moved FROM t.parted ORDER BY id;
 
+-- A partition that was detached gets a trigger of its own, and can be attached again; in any order, and at any depth.
+CREATE TABLE t.standalone (LIKE t.parted);
+SELECT relation, trigger, note FROM dcx_attach_updated_at('t.standalone');
+ALTER TABLE t.parted ATTACH PARTITION t.standalone FOR VALUES FROM (20) TO (30);
+ALTER TABLE t.parted DETACH PARTITION t.parted_low;
+SELECT object, problem FROM dcx_check('updated_at') WHERE object LIKE 't.parted%';
+SELECT fix FROM dcx_check('updated_at') WHERE object = 't.parted_low' \gexec
+ALTER TABLE t.parted ATTACH PARTITION t.parted_low FOR VALUES FROM (0) TO (10);
+SELECT relation, trigger, note FROM dcx_attach_updated_at('t.parted_low') UNION ALL SELECT * FROM dcx_attach_updated_at('t.parted');
+SELECT tgname FROM pg_trigger WHERE tgrelid = 't.parted_low'::regclass ORDER BY 1;
+-- Two of ours on one table are as one.
+BEGIN;
+UPDATE t.parted SET "updatedAt" = '2020-01-01';
+UPDATE t.parted SET note = note || 'y' WHERE id = 1;
+UPDATE t.parted SET note = note WHERE id = 11;
+SELECT id, "updatedAt" = now()::timestamptz(3) AS now, "updatedAt" = '2020-01-01' AS kept FROM t.parted WHERE id IN (1, 11) ORDER BY id;
+UPDATE t.parted SET "updatedAt" = '2021-01-01' WHERE id = 1;
+SELECT "updatedAt" = '2021-01-01' AS wished FROM t.parted WHERE id = 1;
+ROLLBACK;
+SELECT object, problem FROM dcx_check('updated_at') WHERE object LIKE 't.%';
+-- The partitions' schema before the parent's; partitions that are partitioned; what was partitioned before it became a partition.
+CREATE SCHEMA other;
+CREATE TABLE t.tree (id int, n int, "updatedAt" timestamp(3)) PARTITION BY RANGE (id);
+CREATE TABLE other.branch PARTITION OF t.tree FOR VALUES FROM (0) TO (10) PARTITION BY LIST (n);
+CREATE TABLE other.leaf PARTITION OF other.branch DEFAULT;
+CREATE TABLE other.twig (LIKE t.tree) PARTITION BY LIST (n);
+CREATE TABLE other.twig_leaf PARTITION OF other.twig DEFAULT;
+CREATE TRIGGER zzzzz BEFORE UPDATE ON other.leaf FOR EACH ROW EXECUTE FUNCTION t.touch();
+SELECT * FROM dcx_attach_updated_at('other');
+SELECT * FROM dcx_attach_updated_at('other.leaf');
+SELECT * FROM dcx_attach_updated_at('t.tree');
+ALTER TABLE t.tree ATTACH PARTITION other.twig FOR VALUES FROM (10) TO (20);
+SELECT * FROM dcx_attach_updated_at('other') UNION ALL SELECT * FROM dcx_attach_updated_at('t.tree');
+SELECT t.tgrelid::regclass, t.tgname, p.tgrelid::regclass AS parent FROM pg_trigger t LEFT JOIN pg_trigger p ON p.oid = t.tgparentid
+ WHERE t.tgrelid IN (SELECT relid FROM pg_partition_tree('t.tree')) ORDER BY t.tgrelid::regclass::text COLLATE "C", 2;
+ALTER TABLE t.tree DETACH PARTITION other.branch;
+ALTER TABLE other.branch DETACH PARTITION other.leaf;
+SELECT relation, note FROM dcx_attach_updated_at('other');
+ALTER TABLE other.branch ATTACH PARTITION other.leaf DEFAULT;
+ALTER TABLE t.tree ATTACH PARTITION other.branch FOR VALUES FROM (0) TO (10);
+CREATE TABLE other.late PARTITION OF t.tree FOR VALUES FROM (20) TO (30);
+INSERT INTO t.tree VALUES (1, 1, '2020-01-01'), (11, 1, '2020-01-01'), (21, 1, '2020-01-01');
+BEGIN;
+UPDATE t.tree SET n = n + 1;
+SELECT tableoid::regclass, "updatedAt" = (now() AT TIME ZONE 'UTC')::timestamp(3) AS now FROM t.tree ORDER BY tableoid::regclass::text COLLATE "C";
+ROLLBACK;
+-- A parent whose trigger is disabled, and a partition whose trigger is.
+ALTER TABLE t.tree DISABLE TRIGGER ALL;
+SELECT relation, note FROM dcx_attach_updated_at('t.tree');
+SELECT object, problem, detail FROM dcx_check('updated_at') WHERE object ~ '^(t.tree|other.)';
+SELECT fix FROM dcx_check('updated_at') WHERE object ~ '^(t.tree|other.)' \gexec
+ALTER TABLE other.late DISABLE TRIGGER ALL;
+SELECT object, problem, detail FROM dcx_check('updated_at') WHERE object ~ '^(t.tree|other.)';
+SELECT fix FROM dcx_check('updated_at') WHERE object ~ '^(t.tree|other.)' \gexec
+SELECT object, problem FROM dcx_check('updated_at') WHERE object ~ '^(t.tree|other.)';
+-- As earlier versions named it: the check says so, and attaching gives it a name of its own.
+CREATE TABLE t.old (id int, "updatedAt" timestamptz) PARTITION BY LIST (id);
+CREATE TABLE t.old_one PARTITION OF t.old FOR VALUES IN (1);
+CREATE TRIGGER zzzz_dcx_updated_at BEFORE UPDATE ON t.old FOR EACH ROW EXECUTE FUNCTION dcx_set_updated_at();
+CREATE TABLE t.old_two (LIKE t.old);
+CREATE TRIGGER zzzz_dcx_updated_at BEFORE UPDATE ON t.old_two FOR EACH ROW EXECUTE FUNCTION dcx_set_updated_at();
+SELECT * FROM test.failure('ALTER TABLE t.old ATTACH PARTITION t.old_two FOR VALUES IN (2)');
+SELECT * FROM dcx_check('updated_at') WHERE object = 't.old' \gx
+SELECT fix FROM dcx_check('updated_at') WHERE object = 't.old' \gexec
+SELECT relation, note FROM dcx_attach_updated_at('t') WHERE relation LIKE 't.old%';
+ALTER TABLE t.old ATTACH PARTITION t.old_two FOR VALUES IN (2);
+SELECT tgrelid::regclass, tgname FROM pg_trigger WHERE tgrelid::regclass::text LIKE 't.old%' ORDER BY tgrelid::regclass::text COLLATE "C", 2;
+SELECT object, problem FROM dcx_check('updated_at') WHERE object ~ '^(t.old|other.)';
+-- A name that you have given is yours.
+ALTER TRIGGER zzz_dcx_updated_at_1 ON t.parted RENAME TO mine;
+SELECT trigger, note FROM dcx_attach_updated_at('t.parted');
+DROP SCHEMA other CASCADE;
+
+-- What is computed from the row is neither a change of it, nor to be set.
+CREATE TABLE t.computed (id int, n int GENERATED ALWAYS AS IDENTITY, made timestamp, "updatedAt" timestamp GENERATED ALWAYS AS (made) STORED);
+SELECT * FROM dcx_attach_updated_at('t.computed');
+SELECT * FROM dcx_check('updated_at') WHERE object = 't.computed' \gx
+CREATE TRIGGER own BEFORE UPDATE ON t.computed FOR EACH ROW EXECUTE FUNCTION dcx_set_updated_at();
+INSERT INTO t.computed VALUES (1);
+SELECT * FROM test.failure('UPDATE t.computed SET id = 2') \gx
+SELECT * FROM dcx_attach_updated_at('t.computed');
+SELECT * FROM dcx_check('updated_at') WHERE object = 't.computed' \gx
+SELECT fix FROM dcx_check('updated_at') WHERE object = 't.computed' \gexec
+UPDATE t.computed SET id = 2;
+
+-- An UPDATE that sets only this column is obeyed, whatever other triggers change in the row.
+CREATE TABLE t.version (id int, version int DEFAULT 0, "updatedAt" timestamptz);
+CREATE FUNCTION t.count() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN NEW.version := OLD.version + 1; RETURN NEW; END$$;
+CREATE TRIGGER count BEFORE UPDATE ON t.version FOR EACH ROW EXECUTE FUNCTION t.count();
+SELECT note FROM dcx_attach_updated_at('t.version');
+INSERT INTO t.version VALUES (1, 0, '2999-01-01');
+UPDATE t.version SET id = 2;
+SELECT id, version, "updatedAt" > '2998-01-01' AS kept FROM t.version;
+UPDATE t.version SET "updatedAt" = '2020-01-01';
+SELECT id, version, "updatedAt" = '2020-01-01' AS wished FROM t.version;
+UPDATE t.version SET "updatedAt" = '2020-01-01', id = id;
+SELECT id, version, "updatedAt" > '2020-01-02' AS moved FROM t.version;
+
 -- Wrong use.
 CREATE TABLE t.wrong (id int, "updatedAt" date);
 SELECT * FROM dcx_attach_updated_at('t.wrong');
