@@ -2,7 +2,8 @@
 
 CREATE FUNCTION @extschema@.dcx_order_quote(items jsonb)
 RETURNS TABLE(
-    line integer, item integer, code text, title text, quantity numeric, unit_price numeric, amount numeric)
+    line integer, item integer, code text, title text, quantity numeric, unit_price numeric, amount numeric,
+    total numeric)
 AS 'MODULE_PATHNAME', 'dcx_order_quote' LANGUAGE C STABLE STRICT PARALLEL UNSAFE ROWS 10;
 COMMENT ON FUNCTION @extschema@.dcx_order_quote(jsonb) IS
 'What an order costs, line by line. The amounts are exact: they are not rounded.
@@ -24,6 +25,7 @@ Returns: the lines of all items, in the order of the items.
   quantity: how much of it, for all VMs of the item together.
   unit_price: rand per month for one of it.
   amount: quantity x unit_price, in rand per month, not rounded.
+  total: the sum of all amounts, the same in every row, not rounded. A hold takes it rounded to cents.
 NULL: if items is NULL, there are no rows.
 Errors:
   ZD002: a type, template, network service or product is unknown. The context has the number of the item.
@@ -36,7 +38,8 @@ Rights: as dcx_vm_cost.';
 
 CREATE FUNCTION @extschema@.dcx_order_quote(items jsonb, book jsonb)
 RETURNS TABLE(
-    line integer, item integer, code text, title text, quantity numeric, unit_price numeric, amount numeric)
+    line integer, item integer, code text, title text, quantity numeric, unit_price numeric, amount numeric,
+    total numeric)
 AS 'MODULE_PATHNAME', 'dcx_order_quote_book' LANGUAGE C STABLE STRICT PARALLEL UNSAFE ROWS 10;
 COMMENT ON FUNCTION @extschema@.dcx_order_quote(jsonb, jsonb) IS
 'With a book: what the order costs at the prices of that book. Templates are still read from the catalog.

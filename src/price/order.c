@@ -239,7 +239,7 @@ put_order_quote(FunctionCallInfo fcinfo, DcxPriceBook *book)
 	InitMaterializedSRF(fcinfo, 0);
 	quote = dcx_order_price(dcx_order_read(PG_GETARG_JSONB_P(0)), book);
 	for (int i = 0; i < quote.nlines; i++)
-		dcx_quote_put_line(fcinfo, i + 1, quote.lines[i].item, &quote.lines[i].line);
+		dcx_quote_put_line(fcinfo, i + 1, quote.lines[i].item, &quote.lines[i].line, quote.cost);
 	return (Datum) 0;
 }
 

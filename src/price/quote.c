@@ -30,11 +30,12 @@ dcx_quote_line_times(DcxQuoteLine *line, Numeric count)
 }
 
 void
-dcx_quote_put_line(FunctionCallInfo fcinfo, int number, int item, const DcxQuoteLine *line)
+dcx_quote_put_line(FunctionCallInfo fcinfo, int number, int item, const DcxQuoteLine *line,
+				   Numeric total)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
-	Datum		   values[7];
-	bool		   nulls[7] = {false};
+	Datum		   values[8];
+	bool		   nulls[8] = {false};
 	int			   n = 0;
 
 	values[n++] = Int32GetDatum(number);
@@ -45,6 +46,8 @@ dcx_quote_put_line(FunctionCallInfo fcinfo, int number, int item, const DcxQuote
 	values[n++] = NumericGetDatum(line->quantity);
 	values[n++] = NumericGetDatum(line->unit_price);
 	values[n++] = NumericGetDatum(line->amount);
+	if (total)
+		values[n++] = NumericGetDatum(total);
 	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 }
 
@@ -52,5 +55,5 @@ void
 dcx_quote_put(FunctionCallInfo fcinfo, const DcxQuoteLine *lines, int nlines)
 {
 	for (int i = 0; i < nlines; i++)
-		dcx_quote_put_line(fcinfo, i + 1, 0, &lines[i]);
+		dcx_quote_put_line(fcinfo, i + 1, 0, &lines[i], NULL);
 }

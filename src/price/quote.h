@@ -31,12 +31,12 @@ extern void dcx_quote_line_times(DcxQuoteLine *line, Numeric count);
 
 /*
  * Adds a row to the materialized result of a function that returns (line, item, code, title, quantity,
- * unit_price, amount). item is 0 for a function without that column.
+ * unit_price, amount, total). item is 0 and total NULL for a function without these two columns.
  */
 extern void dcx_quote_put_line(FunctionCallInfo fcinfo, int number, int item,
-							   const DcxQuoteLine *line);
+							   const DcxQuoteLine *line, Numeric total);
 
-/* Adds all lines, numbered from 1, to the result of a function without that column. */
+/* Adds all lines, numbered from 1, to the result of a function without these columns. */
 extern void dcx_quote_put(FunctionCallInfo fcinfo, const DcxQuoteLine *lines, int nlines);
 
 #endif /* DCX_QUOTE_H */
