@@ -79,9 +79,9 @@ SELECT * FROM dcx_wallet_debit('org-acme', 800, 'fee-7');
 \echo
 \echo '  The VM is built and costs 370.00. The rest of the hold is free again:'
 \echo
-\echo '  SELECT * FROM dcx_wallet_capture(1, 370);'
+\echo '  SELECT * FROM dcx_wallet_capture(''org-acme'', 1, 370);'
 \echo
-SELECT entry_id, amount, balance, available, replayed FROM dcx_wallet_capture(1, 370);
+SELECT entry_id, amount, balance, available, replayed FROM dcx_wallet_capture('org-acme', 1, 370);
 
 \echo ==[ 7 ]== The ledger records every change, also what the platform changes with its own SQL.
 \echo

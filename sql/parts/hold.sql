@@ -52,11 +52,25 @@ Returns: one row.
 NULL: amount may be NULL. If hold_id is NULL, that is an error.
 Errors: as dcx_wallet_credit, and
   ZD001: the balance is smaller than the amount: the platform itself has taken money that was held.
-  ZD005: there is no such hold, or it was captured with another amount, released, or has expired. The detail says
-    which, and when.
+  ZD005: it was captured with another amount, released, or has expired. The detail says which, and when.
+  ZD011: there is no such hold.
   22023: the amount is more than is held, not above 0, or not in whole cents.
 Rights: as dcx_wallet_credit.';
 REVOKE ALL ON FUNCTION @extschema@.dcx_wallet_capture(bigint, numeric) FROM PUBLIC;
+
+CREATE FUNCTION @extschema@.dcx_wallet_capture(org text, hold_id bigint, amount numeric)
+RETURNS TABLE(
+    entry_id bigint, organisation text, amount numeric, balance numeric, available numeric, replayed boolean)
+AS 'MODULE_PATHNAME', 'dcx_wallet_capture' LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 1;
+COMMENT ON FUNCTION @extschema@.dcx_wallet_capture(text, bigint, numeric) IS
+'With an organisation: charges a hold only if it is of that organisation. Prefer this form: a hold_id is a number, and
+in another database the same number is the hold of another organisation.
+It needs all three arguments. It is the same capture as without the organisation: either repeats the other.
+Arguments:
+  org: the id of the organisation.
+Errors: as of dcx_wallet_capture without the organisation, and
+  ZD011: also if the hold is of another organisation.';
+REVOKE ALL ON FUNCTION @extschema@.dcx_wallet_capture(text, bigint, numeric) FROM PUBLIC;
 
 CREATE FUNCTION @extschema@.dcx_wallet_release(hold_id bigint)
 RETURNS TABLE(
@@ -69,9 +83,22 @@ Arguments:
 Returns: as dcx_wallet_hold.
 NULL: if hold_id is NULL, that is an error.
 Errors: as dcx_wallet_credit, and
-  ZD005: there is no such hold, or it was captured or has expired. The detail says which, and when.
+  ZD005: it was captured or has expired. The detail says which, and when.
+  ZD011: there is no such hold.
 Rights: as dcx_wallet_credit.';
 REVOKE ALL ON FUNCTION @extschema@.dcx_wallet_release(bigint) FROM PUBLIC;
+
+CREATE FUNCTION @extschema@.dcx_wallet_release(org text, hold_id bigint)
+RETURNS TABLE(
+    hold_id bigint, organisation text, amount numeric, expires_at timestamptz, available numeric, replayed boolean)
+AS 'MODULE_PATHNAME', 'dcx_wallet_release' LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 1;
+COMMENT ON FUNCTION @extschema@.dcx_wallet_release(text, bigint) IS
+'With an organisation: frees a hold only if it is of that organisation. Prefer this form, as of dcx_wallet_capture.
+Arguments:
+  org: the id of the organisation.
+Errors: as without the organisation, and
+  ZD011: also if the hold is of another organisation.';
+REVOKE ALL ON FUNCTION @extschema@.dcx_wallet_release(text, bigint) FROM PUBLIC;
 
 CREATE FUNCTION @extschema@.dcx_wallet_extend(hold_id bigint, expires_in interval)
 RETURNS TABLE(
@@ -85,22 +112,40 @@ Arguments:
 Returns: as dcx_wallet_hold.
 NULL: any NULL is an error.
 Errors: as dcx_wallet_credit, and
-  ZD005: there is no such hold, or it was captured, released, or has expired. The detail says which, and when.
+  ZD005: it was captured, released, or has expired. The detail says which, and when.
+  ZD011: there is no such hold.
   22023: expires_in is not above 0, or not finite.
 Rights: as dcx_wallet_credit.';
 REVOKE ALL ON FUNCTION @extschema@.dcx_wallet_extend(bigint, interval) FROM PUBLIC;
 
-CREATE FUNCTION @extschema@.dcx_wallet_holds(org text, state text DEFAULT 'open')
+CREATE FUNCTION @extschema@.dcx_wallet_extend(org text, hold_id bigint, expires_in interval)
+RETURNS TABLE(
+    hold_id bigint, organisation text, amount numeric, expires_at timestamptz, available numeric, replayed boolean)
+AS 'MODULE_PATHNAME', 'dcx_wallet_extend' LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 1;
+COMMENT ON FUNCTION @extschema@.dcx_wallet_extend(text, bigint, interval) IS
+'With an organisation: keeps a hold open only if it is of that organisation. Prefer this form, as of
+dcx_wallet_capture.
+Arguments:
+  org: the id of the organisation.
+Errors: as without the organisation, and
+  ZD011: also if the hold is of another organisation.';
+REVOKE ALL ON FUNCTION @extschema@.dcx_wallet_extend(text, bigint, interval) FROM PUBLIC;
+
+CREATE FUNCTION @extschema@.dcx_wallet_holds(
+    org text, state text DEFAULT 'open', after_id bigint DEFAULT 0, max_rows integer DEFAULT 2147483647)
 RETURNS TABLE(
     hold_id bigint, organisation text, amount numeric, state text, held_at timestamptz, expires_at timestamptz,
     resolved_at timestamptz, captured numeric, entry_id bigint, description text, idempotency_key text,
     details jsonb, quote jsonb, session_role text)
 AS 'MODULE_PATHNAME', 'dcx_wallet_holds' LANGUAGE C STABLE PARALLEL UNSAFE ROWS 10;
-COMMENT ON FUNCTION @extschema@.dcx_wallet_holds(text, text) IS
+COMMENT ON FUNCTION @extschema@.dcx_wallet_holds(text, text, bigint, integer) IS
 'The holds of an organisation.
+To read them page by page, pass the hold_id of the last row as the next after_id. New holds come at the end.
 Arguments:
   org: the id of the organisation.
   state: open, captured, released or expired. NULL: all of them.
+  after_id: only holds with a greater hold_id.
+  max_rows: how many rows at most, 0 or more.
 Returns: one row per hold, in the order of their ids.
   hold_id: the id of the hold.
   organisation: the id of the organisation.
@@ -116,8 +161,24 @@ Returns: one row per hold, in the order of their ids.
   details: what else the caller gave.
   quote: the lines that were priced, and where and when the prices were read. NULL for dcx_wallet_hold.
   session_role: the role that had logged in.
-NULL: if org is NULL, there are no rows.
+NULL: state may be NULL. If any other argument is NULL, there are no rows.
 Errors: as dcx_wallet_available, and
-  22023: there is no such state.
+  22023: there is no such state, or max_rows is negative.
 Rights: as dcx_wallet_balance.';
 
+CREATE FUNCTION @extschema@.dcx_wallet_hold_of(org text, idempotency_key text)
+RETURNS TABLE(
+    hold_id bigint, organisation text, amount numeric, state text, held_at timestamptz, expires_at timestamptz,
+    resolved_at timestamptz, captured numeric, entry_id bigint, description text, idempotency_key text,
+    details jsonb, quote jsonb, session_role text)
+AS 'MODULE_PATHNAME', 'dcx_wallet_hold_of' LANGUAGE C STABLE STRICT PARALLEL UNSAFE ROWS 1;
+COMMENT ON FUNCTION @extschema@.dcx_wallet_hold_of(text, text) IS
+'Finds the hold of an organisation by its idempotency key.
+Arguments:
+  org: the id of the organisation.
+  idempotency_key: the key that it was made with.
+Returns: as dcx_wallet_holds. One row; none if the organisation has not used the key, or has used it for a credit or a
+    debit.
+NULL: if any argument is NULL, there are no rows.
+Errors: as dcx_wallet_available.
+Rights: as dcx_wallet_balance.';

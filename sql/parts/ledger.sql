@@ -16,18 +16,22 @@ Errors:
   55000: the ledger is missing, or was changed by hand.';
 
 CREATE FUNCTION @extschema@.dcx_wallet_statement(
-    org text, since timestamptz DEFAULT '-infinity', until timestamptz DEFAULT 'infinity')
+    org text, since timestamptz DEFAULT '-infinity', until timestamptz DEFAULT 'infinity',
+    after_id bigint DEFAULT 0, max_rows integer DEFAULT 2147483647)
 RETURNS TABLE(
     entry_id bigint, recorded_at timestamptz, kind text, amount numeric, balance numeric, hold_id bigint,
     description text, idempotency_key text, details jsonb, session_role text)
 AS 'MODULE_PATHNAME', 'dcx_wallet_statement' LANGUAGE C STABLE STRICT PARALLEL UNSAFE ROWS 100;
-COMMENT ON FUNCTION @extschema@.dcx_wallet_statement(text, timestamptz, timestamptz) IS
+COMMENT ON FUNCTION @extschema@.dcx_wallet_statement(text, timestamptz, timestamptz, bigint, integer) IS
 'Every change of an organisation''s balance, in the order in which it was made.
+To read it page by page, pass the entry_id of the last row as the next after_id. New entries come at the end.
 Arguments:
   org: the id of the organisation.
   since: from this time on.
   until: until just before this time.
-Returns: one row per entry.
+  after_id: only entries with a greater entry_id.
+  max_rows: how many rows at most, 0 or more.
+Returns: one row per entry, in the order of their ids.
   entry_id: the id of the entry.
   recorded_at: when the entry was written.
   kind: opening, credit, debit, capture, or external: a change that the platform itself has made.
@@ -39,7 +43,8 @@ Returns: one row per entry.
   details: what else the caller gave. For opening and external: which operation it was.
   session_role: the role that had logged in.
 NULL: if any argument is NULL, there are no rows.
-Errors: as dcx_wallet_available.
+Errors: as dcx_wallet_available, and
+  22023: max_rows is negative.
 Rights: as dcx_wallet_balance.';
 
 CREATE FUNCTION @extschema@.dcx_wallet_audit()

@@ -39,8 +39,7 @@
 #define DCX_ERRCODE_KEY_REUSED MAKE_SQLSTATE('Z', 'D', '0', '0', '4')
 
 /*
- * The hold is not open: it was captured or released, or it has expired. The detail says which, and when. Or
- * there is no such hold.
+ * The hold is not open: it was captured or released, or it has expired. The detail says which, and when.
  * Do: dcx_wallet_holds(organisation, NULL) lists the holds. To hold the money again, use a new key.
  */
 #define DCX_ERRCODE_NOT_OPEN MAKE_SQLSTATE('Z', 'D', '0', '0', '5')
@@ -70,6 +69,12 @@
  * Do: show the customer the new price, and ask again with another max_cost.
  */
 #define DCX_ERRCODE_TOO_DEAR MAKE_SQLSTATE('Z', 'D', '0', '0', '9')
+
+/*
+ * There is no such hold, or it is another organisation's. Or you may not see its wallet.
+ * Do: check the id, and which organisation it belongs to. dcx_wallet_hold_of finds a hold by its key.
+ */
+#define DCX_ERRCODE_NO_SUCH_HOLD MAKE_SQLSTATE('Z', 'D', '0', '1', '1')
 
 /*
  * PostgreSQL's own states, as they are used here:

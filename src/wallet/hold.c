@@ -5,7 +5,9 @@
  * The steps of a hold: check the arguments, look the key up, lock the wallet, look the key up again,
  * decide, write. A capture, release or extension does the same with the hold in place of the key.
  *
- * A hold is resolved once. The same capture or release again gets the same answer; any other is ZD005.
+ * A hold is resolved once. The same capture or release again gets the same answer; any other is ZD005. A
+ * call that names the organisation, too, finds only a hold of that organisation: hold_ids are numbers, and
+ * in another database the same number is another's hold.
  */
 #include "postgres.h"
 
@@ -13,6 +15,7 @@
 #include "catalog/pg_type.h"
 #include "funcapi.h"
 #include "utils/builtins.h"
+#include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
 #include "src/base/errcodes.h"
@@ -87,16 +90,20 @@ dcx_hold_made(const DcxRequest *request, DcxHeld *held)
 	return true;
 }
 
-/*
- * Refuses (ZD009) a price above max_cost. Both are compared in cents: so the exact sum of a quote can be
- * the limit of its own order. Called under the lock: until then, the same request in another session
- * may have made the hold at an earlier price.
- */
-static void
-check_limit(const DcxRequest *request, const DcxStanding *standing, Numeric cost)
+/* Whether a price is above max_cost, in cents: so the exact sum of a quote can be its order's limit. */
+static bool
+is_too_dear(const DcxRequest *request, Numeric cost)
 {
-	if (!request->max_cost || dcx_money_compare(cost, dcx_money_cents(request->max_cost)) <= 0)
-		return;
+	return request->max_cost && dcx_money_compare(cost, dcx_money_cents(request->max_cost)) > 0;
+}
+
+/*
+ * Refuses (ZD009) a price above max_cost. Called under the lock: until then, the same request in another
+ * session may have made the hold at an earlier price.
+ */
+pg_noreturn static void
+refuse_too_dear(const DcxRequest *request, const DcxStanding *standing, Numeric cost)
+{
 	dcx_account_check_snapshot(standing);
 	ereport(ERROR,
 			errcode(DCX_ERRCODE_TOO_DEAR),
@@ -125,6 +132,19 @@ check_costs(const DcxStanding *standing, Numeric cost, Numeric amount)
 					"dcx_vm_quote() says what an order comes to."));
 }
 
+/* The answer that says why nothing is held. As with the error: not out of an old snapshot. */
+static DcxHeld
+refusal(int state, const DcxStanding *standing, Numeric cost)
+{
+	DcxHeld refused = {.organisation = standing->organisation,
+					   .amount = cost,
+					   .available = standing->available,
+					   .refused = pstrdup(unpack_sql_state(state))};
+
+	dcx_account_check_snapshot(standing);
+	return refused;
+}
+
 DcxHeld
 dcx_hold_make(const DcxRequest *request, Numeric cost, Jsonb *quote, const char *description)
 {
@@ -147,9 +167,18 @@ dcx_hold_make(const DcxRequest *request, Numeric cost, Jsonb *quote, const char 
 		return replay_hold(&same, standing.use);
 	}
 	check_costs(&standing, cost, amount);
-	check_limit(request, &standing, amount);
+	if (is_too_dear(request, amount))
+	{
+		if (request->refusals)
+			return refusal(DCX_ERRCODE_TOO_DEAR, &standing, amount);
+		refuse_too_dear(request, &standing, amount);
+	}
 	if (dcx_money_compare(standing.available, amount) < 0)
+	{
+		if (request->refusals)
+			return refusal(DCX_ERRCODE_INSUFFICIENT, &standing, amount);
 		dcx_account_insufficient(&standing, amount);
+	}
 
 	held.expires_at = dcx_request_expiry(request->expires_in, standing.at);
 	held.available = dcx_money_subtract(standing.available, amount);
@@ -213,31 +242,76 @@ check_state(const Hold *hold)
 							  dcx_text_shown(hold->state)));
 }
 
-/* Reads a hold under the active snapshot, or under a new one. Refuses (ZD005) one that is not there. */
-static Hold
-read_hold(int64 hold_id, bool latest)
+/* The columns of a hold, as struct Hold wants them. */
+#define HOLD_COLUMNS 8
+
+/*
+ * Looks for a hold under the active snapshot, or under a new one. organisation: whose it has to be; NULL:
+ * anybody's.
+ */
+static bool
+find_hold(int64 hold_id, const char *organisation, bool latest, Datum *values, bool *nulls)
 {
-	static const int columns[] = {DCX_HOLD_ORGANISATION,
-								  DCX_HOLD_AMOUNT,
-								  DCX_HOLD_STATE,
-								  DCX_HOLD_EXPIRES_AT,
-								  DCX_HOLD_RESOLVED_AT,
-								  DCX_HOLD_CAPTURED,
-								  DCX_HOLD_ENTRY_ID,
-								  DCX_HOLD_AVAILABLE_THEN};
-	Datum			 values[lengthof(columns)];
-	bool			 nulls[lengthof(columns)];
-	Hold			 hold = {.hold_id = hold_id};
+	static const int columns[HOLD_COLUMNS] = {DCX_HOLD_ORGANISATION,
+											  DCX_HOLD_AMOUNT,
+											  DCX_HOLD_STATE,
+											  DCX_HOLD_EXPIRES_AT,
+											  DCX_HOLD_RESOLVED_AT,
+											  DCX_HOLD_CAPTURED,
+											  DCX_HOLD_ENTRY_ID,
+											  DCX_HOLD_AVAILABLE_THEN};
+
+	return dcx_ledger_hold(hold_id, latest, HOLD_COLUMNS, columns, values, nulls) &&
+		   (!organisation ||
+			dcx_wallet_same_organisation(organisation, TextDatumGetCString(values[0])));
+}
+
+/*
+ * Refuses a hold that was not found: 40001 when only the transaction's old snapshot does not show it, else
+ * ZD011. That says the same about a hold of another organisation.
+ */
+pg_noreturn static void
+refuse_missing(int64 hold_id, const char *organisation)
+{
+	Datum values[HOLD_COLUMNS];
+	bool  nulls[HOLD_COLUMNS];
+	bool  there = false;
+
+	if (IsolationUsesXactSnapshot())
+	{
+		PushActiveSnapshot(GetLatestSnapshot());
+		there = find_hold(hold_id, organisation, false, values, nulls);
+		PopActiveSnapshot();
+	}
+	if (there)
+		ereport(ERROR,
+				errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+				errmsg("could not serialize access"),
+				errdetail("Hold " INT64_FORMAT " was made after the transaction's snapshot.",
+						  hold_id),
+				errhint("Run the transaction again."));
+	ereport(ERROR,
+			errcode(DCX_ERRCODE_NO_SUCH_HOLD),
+			organisation ? errmsg("there is no hold " INT64_FORMAT " of organisation \"%s\"",
+								  hold_id,
+								  dcx_text_shown(organisation)) :
+						   errmsg("there is no hold " INT64_FORMAT, hold_id),
+			errhint("dcx_wallet_hold(), dcx_vm_reserve() and dcx_order_reserve() answer with the "
+					"hold_id; dcx_wallet_holds(organisation, NULL) lists those of a wallet."));
+}
+
+/* Reads a hold under the active snapshot, or under a new one. Refuses one that find_hold() does not find. */
+static Hold
+read_hold(int64 hold_id, const char *organisation, bool latest)
+{
+	Datum values[HOLD_COLUMNS];
+	bool  nulls[HOLD_COLUMNS];
+	Hold  hold = {.hold_id = hold_id};
 
 	/* The active snapshot does not show a hold that the statement at hand has made. */
-	if (!dcx_ledger_hold(hold_id, latest, lengthof(columns), columns, values, nulls) &&
-		(latest || !dcx_ledger_hold(hold_id, true, lengthof(columns), columns, values, nulls)))
-		ereport(ERROR,
-				errcode(DCX_ERRCODE_NOT_OPEN),
-				errmsg("there is no hold " INT64_FORMAT, hold_id),
-				errhint(
-					"dcx_wallet_hold(), dcx_vm_reserve() and dcx_order_reserve() answer with the "
-					"hold_id; dcx_wallet_holds() lists those that are open."));
+	if (!find_hold(hold_id, organisation, latest, values, nulls) &&
+		(latest || !find_hold(hold_id, organisation, true, values, nulls)))
+		refuse_missing(hold_id, organisation);
 	hold.organisation = TextDatumGetCString(values[0]);
 	hold.amount = DatumGetNumeric(values[1]);
 	hold.state = TextDatumGetCString(values[2]);
@@ -288,14 +362,18 @@ check_open(const Hold *hold, const DcxStanding *standing)
 	refuse_not_open(hold, "expired", hold->expires_at);
 }
 
-/* The hold that a call's first argument names, as the active snapshot shows it. */
+/*
+ * The hold that a call names, as the active snapshot shows it. n: which argument is its hold_id; one before
+ * it is the organisation.
+ */
 static Hold
-look_hold(FunctionCallInfo fcinfo)
+look_hold(FunctionCallInfo fcinfo, int n)
 {
-	int64 hold_id = dcx_request_hold_id(fcinfo, 0);
+	int64		hold_id = dcx_request_hold_id(fcinfo, n);
+	const char *organisation = n > 0 ? dcx_request_organisation(fcinfo, 0) : NULL;
 
 	dcx_ledger_owner(dcx_wallet_bound(), false);
-	return read_hold(hold_id, false);
+	return read_hold(hold_id, organisation, false);
 }
 
 /* Locks the hold's wallet, then reads the hold again. */
@@ -304,7 +382,7 @@ lock_hold(Hold *hold)
 {
 	DcxStanding standing = dcx_account_lock(hold->organisation, NULL);
 
-	*hold = read_hold(hold->hold_id, true);
+	*hold = read_hold(hold->hold_id, hold->organisation, true);
 	return standing;
 }
 
@@ -347,18 +425,19 @@ check_capture(const Hold *hold, const DcxStanding *standing, Numeric amount)
 		dcx_account_insufficient(standing, amount);
 }
 
-/* dcx_wallet_capture(hold_id bigint, amount numeric) */
+/* dcx_wallet_capture(hold_id bigint, amount numeric), and the same with org text before */
 PG_FUNCTION_INFO_V1(dcx_wallet_capture);
 Datum
 dcx_wallet_capture(PG_FUNCTION_ARGS)
 {
 	DcxMovement movement = {.kind = "capture"};
-	Numeric		amount = PG_ARGISNULL(1) ? NULL : dcx_request_amount(fcinfo, 1);
+	int			n = PG_NARGS() - 2;
+	Numeric		amount = PG_ARGISNULL(n + 1) ? NULL : dcx_request_amount(fcinfo, n + 1);
 	DcxStanding standing;
 	Hold		hold;
 
 	InitMaterializedSRF(fcinfo, 0);
-	hold = look_hold(fcinfo);
+	hold = look_hold(fcinfo, n);
 	if (replay_capture(fcinfo, &hold, amount))
 		return (Datum) 0;
 	standing = lock_hold(&hold);
@@ -382,7 +461,8 @@ replay_release(FunctionCallInfo fcinfo, const Hold *hold)
 					hold->amount,
 					hold->expires_at,
 					hold->available_then,
-					true};
+					true,
+					NULL};
 
 	if (is_open(hold))
 		return false;
@@ -405,7 +485,7 @@ held_of(const Hold *hold, const DcxStanding *standing)
 	return held;
 }
 
-/* dcx_wallet_release(hold_id bigint) */
+/* dcx_wallet_release(hold_id bigint), and the same with org text before */
 PG_FUNCTION_INFO_V1(dcx_wallet_release);
 Datum
 dcx_wallet_release(PG_FUNCTION_ARGS)
@@ -416,7 +496,7 @@ dcx_wallet_release(PG_FUNCTION_ARGS)
 	Hold		hold;
 
 	InitMaterializedSRF(fcinfo, 0);
-	hold = look_hold(fcinfo);
+	hold = look_hold(fcinfo, PG_NARGS() - 1);
 	if (replay_release(fcinfo, &hold))
 		return (Datum) 0;
 	standing = lock_hold(&hold);
@@ -435,12 +515,13 @@ dcx_wallet_release(PG_FUNCTION_ARGS)
 	return (Datum) 0;
 }
 
-/* dcx_wallet_extend(hold_id bigint, expires_in interval) */
+/* dcx_wallet_extend(hold_id bigint, expires_in interval), and the same with org text before */
 PG_FUNCTION_INFO_V1(dcx_wallet_extend);
 Datum
 dcx_wallet_extend(PG_FUNCTION_ARGS)
 {
-	Interval   *expires_in = dcx_request_expires_in(fcinfo, 1);
+	int			n = PG_NARGS() - 2;
+	Interval   *expires_in = dcx_request_expires_in(fcinfo, n + 1);
 	DcxStanding standing;
 	DcxChange	change;
 	TimestampTz expires_at;
@@ -448,7 +529,7 @@ dcx_wallet_extend(PG_FUNCTION_ARGS)
 	Hold		hold;
 
 	InitMaterializedSRF(fcinfo, 0);
-	hold = look_hold(fcinfo);
+	hold = look_hold(fcinfo, n);
 	check_unresolved(&hold);
 	standing = lock_hold(&hold);
 	check_open(&hold, &standing);

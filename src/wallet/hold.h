@@ -16,6 +16,7 @@ typedef struct DcxHeld
 	TimestampTz expires_at;	  /* when the hold ends by itself */
 	Numeric		available;	  /* what can be spent after the call */
 	bool		replayed;	  /* whether the answer is an earlier one */
+	const char *refused;	  /* the SQLSTATE of a refusal: nothing is held; else NULL */
 } DcxHeld;
 
 /*
@@ -28,7 +29,8 @@ extern bool dcx_hold_made(const DcxRequest *request, DcxHeld *held);
  * Holds a cost, rounded to cents, after dcx_hold_made() was false: locks the wallet, looks the key up
  * again, decides and writes. quote and description are kept with the hold; either may be NULL. Errors:
  * 22023 when the rounded cost is 0.00, ZD009 when it is above the request's max_cost, ZD001 when it is
- * not available, ZD004 as above.
+ * not available, ZD004 as above. With request->refusals, ZD009 and ZD001 are answers: the result then has
+ * the cost, what is available, and refused.
  */
 extern DcxHeld dcx_hold_make(const DcxRequest *request, Numeric cost, Jsonb *quote,
 							 const char *description);

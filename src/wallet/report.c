@@ -41,7 +41,35 @@ answer(FunctionCallInfo fcinfo, const char *sql, const DcxParameters *parameters
 	dcx_run_end(&run);
 }
 
-/* dcx_wallet_holds(org text, state text) */
+/* Adds a page's parameters: after which id it begins, and how many rows it has. Refuses (22023) a negative number. */
+static void
+page_parameters(DcxParameters *parameters, int64 after_id, int32 max_rows)
+{
+	if (max_rows < 0)
+		ereport(
+			ERROR,
+			errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			errmsg("max_rows must not be negative"),
+			errdetail("It is %d.", max_rows),
+			errhint(
+				"How many rows to return at most. For the next page, after_id is the last id of "
+				"this one."));
+	dcx_parameter_int64(parameters, after_id);
+	dcx_parameter_int64(parameters, max_rows);
+}
+
+/* In SQL: the columns of dcx_wallet_holds(), from rows h of dcx.wallet_hold and their state at this moment. */
+#define HOLD_STATE                                                                            \
+	"(SELECT CASE WHEN h.state = 'open' AND h.expires_at <= clock_timestamp() THEN 'expired'" \
+	"             ELSE h.state END) AS s (now)"
+#define HOLD_COLUMNS                                                                       \
+	"SELECT h.hold_id, h.organisation, h.amount, s.now, h.held_at, h.expires_at,"          \
+	"       CASE s.now WHEN 'expired' THEN coalesce(h.resolved_at, h.expires_at)"          \
+	"                  ELSE h.resolved_at END,"                                            \
+	"       h.captured, h.entry_id, h.description, h.idempotency_key, h.details, h.quote," \
+	"       h.session_role"
+
+/* dcx_wallet_holds(org text, state text, after_id bigint, max_rows integer) */
 PG_FUNCTION_INFO_V1(dcx_wallet_holds);
 Datum
 dcx_wallet_holds(PG_FUNCTION_ARGS)
@@ -51,7 +79,7 @@ dcx_wallet_holds(PG_FUNCTION_ARGS)
 	char					*state = PG_ARGISNULL(1) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(1));
 	bool					 known = state == NULL;
 
-	if (PG_ARGISNULL(0))
+	if (PG_ARGISNULL(0) || PG_ARGISNULL(2) || PG_ARGISNULL(3))
 	{
 		InitMaterializedSRF(fcinfo, 0);
 		return (Datum) 0;
@@ -64,29 +92,44 @@ dcx_wallet_holds(PG_FUNCTION_ARGS)
 				errmsg("a hold is never in state \"%s\"", dcx_text_shown(state)),
 				errhint("It is open, captured, released or expired; NULL asks for all of them."));
 
+	page_parameters(&parameters, PG_GETARG_INT64(2), PG_GETARG_INT32(3));
 	dcx_parameter_text(&parameters, readable_organisation(fcinfo));
 	dcx_parameter_text(&parameters, state);
 	answer(fcinfo,
-		   "SELECT hold_id, organisation, amount, state_now, held_at, expires_at,"
-		   "       CASE state_now WHEN 'expired' THEN coalesce(resolved_at, expires_at)"
-		   "                      ELSE resolved_at END,"
-		   "       captured, entry_id, description, idempotency_key, details, quote, session_role"
-		   "  FROM (SELECT *, CASE WHEN state = 'open' AND expires_at <= clock_timestamp()"
-		   "                     THEN 'expired' ELSE state END AS state_now FROM dcx.wallet_hold"
-		   "         WHERE organisation = $1"
-		   "           AND ($2 IS NULL OR state = $2 OR $2 = 'expired' AND state = 'open')) h"
-		   " WHERE $2 IS NULL OR state_now = $2 ORDER BY hold_id",
+		   HOLD_COLUMNS "  FROM dcx.wallet_hold h, LATERAL " HOLD_STATE
+						" WHERE h.organisation = $3 AND h.hold_id > $1"
+						"   AND ($4 IS NULL OR h.state = $4 OR $4 = 'expired' AND h.state = 'open')"
+						"   AND ($4 IS NULL OR s.now = $4)"
+						" ORDER BY h.hold_id LIMIT $2",
 		   &parameters);
 	return (Datum) 0;
 }
 
-/* dcx_wallet_statement(org text, since timestamptz, until timestamptz) */
+/* dcx_wallet_hold_of(org text, idempotency_key text) */
+PG_FUNCTION_INFO_V1(dcx_wallet_hold_of);
+Datum
+dcx_wallet_hold_of(PG_FUNCTION_ARGS)
+{
+	DcxParameters parameters = {0};
+
+	dcx_parameter_text(&parameters, readable_organisation(fcinfo));
+	dcx_parameter_text(&parameters, text_to_cstring(PG_GETARG_TEXT_PP(1)));
+	answer(fcinfo,
+		   HOLD_COLUMNS
+		   "  FROM dcx.wallet_key k JOIN dcx.wallet_hold h USING (hold_id), LATERAL " HOLD_STATE
+		   " WHERE k.organisation = $1 AND k.idempotency_key = $2",
+		   &parameters);
+	return (Datum) 0;
+}
+
+/* dcx_wallet_statement(org text, since timestamptz, until timestamptz, after_id bigint, max_rows integer) */
 PG_FUNCTION_INFO_V1(dcx_wallet_statement);
 Datum
 dcx_wallet_statement(PG_FUNCTION_ARGS)
 {
 	DcxParameters parameters = {0};
 
+	page_parameters(&parameters, PG_GETARG_INT64(3), PG_GETARG_INT32(4));
 	dcx_parameter_text(&parameters, readable_organisation(fcinfo));
 	dcx_parameter_time(&parameters, PG_GETARG_TIMESTAMPTZ(1));
 	dcx_parameter_time(&parameters, PG_GETARG_TIMESTAMPTZ(2));
@@ -94,8 +137,8 @@ dcx_wallet_statement(PG_FUNCTION_ARGS)
 		   "SELECT entry_id, recorded_at, kind, amount, balance, hold_id, description,"
 		   "       idempotency_key, details, session_role"
 		   "  FROM dcx.wallet_entry"
-		   " WHERE organisation = $1 AND recorded_at >= $2 AND recorded_at < $3"
-		   " ORDER BY entry_id",
+		   " WHERE organisation = $3 AND entry_id > $1 AND recorded_at >= $4 AND recorded_at < $5"
+		   " ORDER BY entry_id LIMIT $2",
 		   &parameters);
 	return (Datum) 0;
 }
@@ -148,7 +191,7 @@ dcx_hold_verify(PG_FUNCTION_ARGS)
 	/* A hold of a wallet that the caller cannot see does not exist for him. */
 	if (!organisation || !dcx_wallet_is_visible(organisation))
 		ereport(ERROR,
-				errcode(DCX_ERRCODE_NOT_OPEN),
+				errcode(DCX_ERRCODE_NO_SUCH_HOLD),
 				errmsg("there is no hold " INT64_FORMAT, hold_id),
 				errhint("dcx_wallet_holds(organisation, NULL) lists those of a wallet%s.",
 						dcx_wallet_may_be_hidden() ?

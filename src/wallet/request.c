@@ -84,6 +84,13 @@ dcx_request_json(FunctionCallInfo fcinfo, int argument, const char *name)
 	return PG_GETARG_JSONB_P(argument);
 }
 
+bool
+dcx_request_boolean(FunctionCallInfo fcinfo, int argument, const char *name)
+{
+	check_given(fcinfo, argument, name);
+	return PG_GETARG_BOOL(argument);
+}
+
 int64
 dcx_request_hold_id(FunctionCallInfo fcinfo, int argument)
 {

@@ -29,6 +29,7 @@ typedef struct DcxRequest
 	Jsonb	   *details;	   /* or NULL */
 	Jsonb	   *specification; /* the order that is priced; else NULL */
 	Numeric		max_cost;	   /* or NULL */
+	bool refusals; /* how to answer, not what is asked for: no part of the request's identity */
 } DcxRequest;
 
 /*
@@ -41,6 +42,7 @@ extern char		*dcx_request_key(FunctionCallInfo fcinfo, int argument);
 extern Numeric	 dcx_request_amount(FunctionCallInfo fcinfo, int argument);
 extern Numeric	 dcx_request_number(FunctionCallInfo fcinfo, int argument, const char *name);
 extern Jsonb	*dcx_request_json(FunctionCallInfo fcinfo, int argument, const char *name);
+extern bool		 dcx_request_boolean(FunctionCallInfo fcinfo, int argument, const char *name);
 extern int64	 dcx_request_hold_id(FunctionCallInfo fcinfo, int argument);
 extern Interval *dcx_request_expires_in(FunctionCallInfo fcinfo, int argument);
 

@@ -29,7 +29,8 @@
 enum
 {
 	AFTER_KEY_EXPIRES_IN = 1,
-	AFTER_KEY_MAX_COST
+	AFTER_KEY_MAX_COST,
+	AFTER_KEY_REFUSALS
 };
 
 /* How many lines of the quote a hold's description lists. */
@@ -132,6 +133,24 @@ hold_description(const char *what, const DcxOrderQuote *quote)
 	return psprintf("%s: %s", what, dcx_text_list(lines, quote->nlines, LINES_DESCRIBED));
 }
 
+/* Puts the answer into the function's result: what is held, or why nothing is. */
+static void
+put_reserved(FunctionCallInfo fcinfo, const DcxHeld *held)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	Datum		   values[6];
+	bool		   nulls[6] = {false};
+
+	nulls[0] = nulls[2] = held->refused != NULL;
+	values[0] = Int64GetDatum(held->hold_id);
+	values[1] = NumericGetDatum(dcx_money_display(held->amount));
+	values[2] = TimestampTzGetDatum(held->expires_at);
+	values[3] = NumericGetDatum(dcx_money_display(held->available));
+	values[4] = BoolGetDatum(held->replayed);
+	values[5] = dcx_text_column(held->refused, &nulls[5]);
+	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+}
+
 /*
  * Carries a request out, or answers it as the first time. what: the order, for the hold's description;
  * key: the number of the argument that is the idempotency key.
@@ -139,11 +158,8 @@ hold_description(const char *what, const DcxOrderQuote *quote)
 static Datum
 reserve(FunctionCallInfo fcinfo, const char *function, const char *what, DcxOrder *order, int key)
 {
-	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
-	DcxRequest	   request = {.function = function};
-	DcxHeld		   held;
-	Datum		   values[5];
-	bool		   nulls[5] = {false};
+	DcxRequest request = {.function = function};
+	DcxHeld	   held;
 
 	InitMaterializedSRF(fcinfo, 0);
 	request.specification = dcx_order_specification(order);
@@ -151,6 +167,7 @@ reserve(FunctionCallInfo fcinfo, const char *function, const char *what, DcxOrde
 	request.expires_in = dcx_request_expires_in(fcinfo, key + AFTER_KEY_EXPIRES_IN);
 	if (!PG_ARGISNULL(key + AFTER_KEY_MAX_COST))
 		request.max_cost = number_argument(fcinfo, key + AFTER_KEY_MAX_COST, "max_cost");
+	request.refusals = dcx_request_boolean(fcinfo, key + AFTER_KEY_REFUSALS, "refusals");
 	request.organisation = dcx_request_organisation(fcinfo, 0);
 
 	if (!dcx_hold_made(&request, &held))
@@ -163,18 +180,14 @@ reserve(FunctionCallInfo fcinfo, const char *function, const char *what, DcxOrde
 							 hold_description(what, &quote));
 	}
 
-	values[0] = Int64GetDatum(held.hold_id);
-	values[1] = NumericGetDatum(dcx_money_display(held.amount));
-	values[2] = TimestampTzGetDatum(held.expires_at);
-	values[3] = NumericGetDatum(dcx_money_display(held.available));
-	values[4] = BoolGetDatum(held.replayed);
-	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+	put_reserved(fcinfo, &held);
 	return (Datum) 0;
 }
 
 /*
  * dcx_vm_reserve(org text, cpu_type text, cpus numeric, ram_gb numeric, storage_type text,
- *				  gb numeric, idempotency_key text, expires_in interval, max_cost numeric)
+ *				  gb numeric, idempotency_key text, expires_in interval, max_cost numeric,
+ *				  refusals boolean)
  */
 PG_FUNCTION_INFO_V1(dcx_vm_reserve);
 Datum
@@ -195,7 +208,7 @@ dcx_vm_reserve(PG_FUNCTION_ARGS)
 
 /*
  * dcx_order_reserve(org text, items jsonb, idempotency_key text, expires_in interval,
- *					 max_cost numeric)
+ *					 max_cost numeric, refusals boolean)
  */
 PG_FUNCTION_INFO_V1(dcx_order_reserve);
 Datum

@@ -245,6 +245,27 @@ dcx_wallet_may_be_hidden(void)
 		   check_enable_rls(wallets.relation, InvalidOid, true) == RLS_ENABLED;
 }
 
+bool
+dcx_wallet_same_organisation(const char *a, const char *b)
+{
+	Oid	  type;
+	int32 typmod;
+	Oid	  collation;
+
+	if (strcmp(a, b) == 0)
+		return true;
+	get_atttypetypmodcoll(dcx_wallet_bound()->relation,
+						  get_attnum(wallets.relation, ORGANISATION_COLUMN),
+						  &type,
+						  &typmod,
+						  &collation);
+	return OidIsValid(collation) && !get_collation_isdeterministic(collation) &&
+		   DatumGetBool(DirectFunctionCall2Coll(texteq,
+												collation,
+												CStringGetTextDatum(a),
+												CStringGetTextDatum(b)));
+}
+
 static void
 wrong_count(const char *organisation, bool several, bool as_caller)
 {

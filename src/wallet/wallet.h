@@ -57,6 +57,9 @@ extern Oid dcx_wallet_check_balance(Oid relation, const char *column);
  */
 extern char *dcx_wallet_organisation(const char *argument);
 
+/* Whether two such texts are the same organisation: the column's collation may ignore case. */
+extern bool dcx_wallet_same_organisation(const char *a, const char *b);
+
 /*
  * Reads the wallet of an organisation as the caller, under the active snapshot, into the current memory
  * context. No wallet, or two, is ZD006; a balance that is NULL, NaN or infinite is 22003.

@@ -130,7 +130,7 @@ SELECT FROM dcx.wallet_hold, dcx_wallet_release(hold_id);
 -- The role of the application: its rights on tables for the one, on functions for the other.
 CREATE ROLE bench_app LOGIN;
 GRANT SELECT ON "OrganisationWallet" TO bench_app;
-GRANT EXECUTE ON FUNCTION dcx_wallet_debit, dcx_wallet_hold, dcx_wallet_capture TO bench_app;
+GRANT EXECUTE ON FUNCTION dcx_wallet_debit, dcx_wallet_hold, dcx_wallet_capture(bigint, numeric) TO bench_app;
 GRANT USAGE ON SCHEMA by_hand, by_hand_account TO bench_app;
 GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA by_hand, by_hand_account TO bench_app;
 

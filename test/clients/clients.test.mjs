@@ -73,22 +73,23 @@ test('updatedAt moves also for a writer that is not Prisma', async () => {
   await prisma.organisationWallet.update({ where, data: { balance: before.balance } });
 });
 
-// What the functions of the wallet take. An interval and a jsonb are sent as text.
+// What the functions of the wallet take, each in its forms. An interval and a jsonb are sent as text.
 const signatures = {
-  dcx_vm_reserve: ['text', 'text', 'numeric', 'numeric', 'text', 'numeric', 'text', 'interval', 'numeric'],
-  dcx_order_quote: ['jsonb'],
-  dcx_order_reserve: ['text', 'jsonb', 'text', 'interval', 'numeric'],
-  dcx_wallet_hold: ['text', 'numeric', 'text', 'interval', 'text', 'jsonb'],
-  dcx_wallet_extend: ['bigint', 'interval'],
-  dcx_wallet_release: ['bigint'],
-  dcx_wallet_capture: ['bigint', 'numeric'],
-  dcx_wallet_credit: ['text', 'numeric', 'text', 'text', 'jsonb'],
-  dcx_wallet_debit: ['text', 'numeric', 'text', 'text', 'jsonb'],
-  dcx_wallet_available: ['text'],
-  dcx_wallet_holds: ['text', 'text'],
-  dcx_wallet_statement: ['text', 'timestamptz', 'timestamptz'],
-  dcx_hold_verify: ['bigint'],
-  dcx_wallet_audit: [],
+  dcx_vm_reserve: [['text', 'text', 'numeric', 'numeric', 'text', 'numeric', 'text', 'interval', 'numeric', 'boolean']],
+  dcx_order_quote: [['jsonb']],
+  dcx_order_reserve: [['text', 'jsonb', 'text', 'interval', 'numeric', 'boolean']],
+  dcx_wallet_hold: [['text', 'numeric', 'text', 'interval', 'text', 'jsonb']],
+  dcx_wallet_extend: [['bigint', 'interval'], ['text', 'bigint', 'interval']],
+  dcx_wallet_release: [['bigint'], ['text', 'bigint']],
+  dcx_wallet_capture: [['bigint', 'numeric'], ['text', 'bigint', 'numeric']],
+  dcx_wallet_credit: [['text', 'numeric', 'text', 'text', 'jsonb']],
+  dcx_wallet_debit: [['text', 'numeric', 'text', 'text', 'jsonb']],
+  dcx_wallet_available: [['text']],
+  dcx_wallet_holds: [['text', 'text', 'bigint', 'integer']],
+  dcx_wallet_hold_of: [['text', 'text']],
+  dcx_wallet_statement: [['text', 'timestamptz', 'timestamptz', 'bigint', 'integer']],
+  dcx_hold_verify: [['bigint']],
+  dcx_wallet_audit: [[]],
 };
 
 // How each client calls, what it makes of bigint and numeric, and where it has an SQLSTATE.
@@ -111,7 +112,8 @@ const clients = {
 
 function callsOf(client, typed) {
   return (role, name, ...values) => client[role](`SELECT * FROM ${name}(${
-    signatures[name].slice(0, values.length).map((type, i) => `$${i + 1}${typed ? `::${type}` : ''}`)})`, values);
+    signatures[name].find((types) => types.length >= values.length).slice(0, values.length)
+      .map((type, i) => `$${i + 1}${typed ? `::${type}` : ''}`)})`, values);
 }
 
 for (const [name, form, organisation, start] of [
@@ -132,22 +134,30 @@ for (const [name, form, organisation, start] of [
       ['394.50', (start - 394.5).toFixed(2), false]);
     assert.deepEqual(await call('app', 'dcx_vm_reserve', ...vm), [{ ...held, replayed: true }]);
 
-    const [longer] = await call('app', 'dcx_wallet_extend', held.hold_id, '1 hour');
+    assert.equal(held.refused, null);
+    const [longer] = await call('app', 'dcx_wallet_extend', organisation, held.hold_id, '1 hour');
     assert.ok(longer.expires_at - held.expires_at > 30 * 60_000);
+    assert.equal((await call('app', 'dcx_wallet_extend', held.hold_id, '1 minute'))[0].replayed, true);
     assert.deepEqual((await call('app', 'dcx_wallet_holds', organisation)).map(({ quote }) => quote.lines.length), [3]);
 
-    const [captured] = await call('app', 'dcx_wallet_capture', held.hold_id, 300.5);
+    const [captured] = await call('app', 'dcx_wallet_capture', organisation, held.hold_id, 300.5);
     assert.equal(typeof captured.entry_id, client.id);
     assert.deepEqual([captured.amount, captured.balance, captured.available].map(money),
       ['-300.50', (start - 300.5).toFixed(2), (start - 300.5).toFixed(2)]);
     assert.equal((await call('app', 'dcx_wallet_capture', held.hold_id, '300.5'))[0].replayed, true);
+    assert.equal((await call('app', 'dcx_wallet_capture', organisation, held.hold_id, '300.50'))[0].replayed, true);
 
     const [other] = await call('app', 'dcx_wallet_hold', organisation, 10n, 'another', '2 hours', 'A licence',
       { seats: 5 });
     assert.equal(money(other.amount), '10.00');
     const [all] = await call('app', 'dcx_wallet_hold', organisation, '0.01', 'a third', '2 hours', null, null);
-    assert.equal(money((await call('app', 'dcx_wallet_capture', all.hold_id, null))[0].amount), '-0.01');
-    const [released] = await call('app', 'dcx_wallet_release', other.hold_id);
+    assert.equal(money((await call('app', 'dcx_wallet_capture', organisation, all.hold_id, null))[0].amount), '-0.01');
+    assert.equal((await call('app', 'dcx_wallet_capture', all.hold_id, null))[0].replayed, true);
+    assert.equal((await call('app', 'dcx_wallet_capture', all.hold_id))[0].replayed, true);
+    const [found] = await call('app', 'dcx_wallet_hold_of', organisation, 'another');
+    assert.deepEqual([found.hold_id, found.state], [other.hold_id, 'open']);
+    const [released] = await call('app', 'dcx_wallet_release', organisation, other.hold_id);
+    assert.equal((await call('app', 'dcx_wallet_release', other.hold_id))[0].replayed, true);
     assert.equal(money(released.available), (start - 300.51).toFixed(2));
 
     const [credit] = await call('finance', 'dcx_wallet_credit', organisation, 0.1, 'a payment', 'Deposit',
@@ -167,9 +177,12 @@ for (const [name, form, organisation, start] of [
     assert.deepEqual(statement.map((entry) => entry.session_role),
       ['postgres', 'main_app', 'main_app', 'finance', 'finance']);
     assert.deepEqual(await call('finance', 'dcx_wallet_statement', organisation, new Date(0), since), []);
+    assert.deepEqual(await call('finance', 'dcx_wallet_statement', organisation, since, until, statement[1].entry_id, 2),
+      statement.slice(2, 4));
 
     const holds = await call('finance', 'dcx_wallet_holds', organisation, null);
     assert.deepEqual(holds.map(({ state }) => state), ['captured', 'released', 'captured']);
+    assert.deepEqual(await call('finance', 'dcx_wallet_holds', organisation, null, holds[0].hold_id, 1), [holds[1]]);
     assert.deepEqual((await call('finance', 'dcx_hold_verify', held.hold_id)).map(({ code, ok }) => `${code} ${ok}`),
       ['CPU_1GHZ true', 'RAM_GB true', 'STORAGE_STANDARD true', 'total true']);
     assert.deepEqual(await call('finance', 'dcx_wallet_audit'), []);
@@ -182,7 +195,14 @@ for (const [name, form, organisation, start] of [
     });
     await refused('ZD001', 'app', 'dcx_wallet_hold', organisation, 1e9, 'dear', '1 hour');
     await refused('ZD004', 'app', 'dcx_vm_reserve', ...vm.with(2, 4));
-    await refused('ZD005', 'app', 'dcx_wallet_release', 1_000_000n);
+    await refused('ZD011', 'app', 'dcx_wallet_release', 1_000_000n);
+    const [captured] = await call('app', 'dcx_wallet_hold_of', organisation, 'an order');
+    await refused('ZD005', 'app', 'dcx_wallet_release', organisation, captured.hold_id);
+    await refused('ZD011', 'app', 'dcx_wallet_release', 'org-nowallet', captured.hold_id);
+    const [tooDear] = await call('app', 'dcx_vm_reserve', ...vm.with(6, 'dearer').with(8, '394.49'), true);
+    assert.deepEqual([tooDear.hold_id, money(tooDear.cost), tooDear.refused], [null, '394.50', 'ZD009']);
+    const [tooMuch] = await call('app', 'dcx_vm_reserve', ...vm.with(6, 'dearer').with(5, 1e6).with(8, null), true);
+    assert.deepEqual([tooMuch.hold_id, tooMuch.expires_at, tooMuch.replayed, tooMuch.refused], [null, null, false, 'ZD001']);
     await refused('ZD006', 'app', 'dcx_wallet_hold', 'org-nowallet', 1, 'none', '1 hour');
     await refused('ZD009', 'app', 'dcx_vm_reserve', ...vm.with(6, 'dearer').with(8, '394.49'));
     await refused('22023', 'finance', 'dcx_wallet_credit', organisation, 0.1 + 0.2, 'a sum in floats');
@@ -207,13 +227,17 @@ for (const [name, typed] of [['node-postgres', false], ['node-postgres', true], 
     const order = ['org-globex', JSON.stringify(items), `${name} ${typed}`, '15 minutes', '303.44'];
     const [held] = await call('app', 'dcx_order_reserve', ...order);
     assert.deepEqual([money(held.cost), money(held.available), held.replayed], ['303.44', '72.55', false]);
+    const total = new Prisma.Decimal(money(lines[0].total));
+    assert.ok(lines.every((line) => money(line.total) === money(lines[0].total)) && total.minus('303.44').abs().lt('0.005'));
+    const [refused] = await call('app', 'dcx_order_reserve', ...order.with(2, 'refused').with(4, '303.43'), true);
+    assert.deepEqual([money(refused.cost), money(refused.available), refused.refused], ['303.44', '72.55', 'ZD009']);
     const again = JSON.stringify(items.map((item) => Object.fromEntries(Object.entries(item).reverse())), null, 2);
     assert.deepEqual(await call('app', 'dcx_order_reserve', ...order.with(1, again)), [{ ...held, replayed: true }]);
     await assert.rejects(call('app', 'dcx_order_reserve', ...order.with(1, '[{"product": "BACKUP_GB"}]')),
       (error) => state(error) === 'ZD004');
     await assert.rejects(call('app', 'dcx_order_quote', '[{"product": "BACKUP_GB", "quantity": "2"}]'),
       (error) => state(error) === '22023' && /item 1 of the order: "quantity" must be a number/.test(error.message));
-    await call('app', 'dcx_wallet_release', held.hold_id);
+    await call('app', 'dcx_wallet_release', 'org-globex', held.hold_id);
   });
 }
 
@@ -265,6 +289,9 @@ for (const [name, { query, order, wrong, state }] of Object.entries(networks)) {
       assert.deepEqual([cents(held.cost), held.replayed], ['3597.90', false]);
       assert.deepEqual(await reserve('org-hooli', order(items), `a line, ${name}, ${n}`), [{ ...held, replayed: true }]);
       await assert.rejects(reserve('org-hooli', wrong(items), `wrong, ${name}`), (error) => sqlstate(error) === state);
+      await assert.rejects(query('SELECT * FROM dcx_wallet_release($1, $2)', ['org-acme', held.hold_id]),
+        (error) => sqlstate(error) === 'ZD011');
+      await query('SELECT * FROM dcx_wallet_release($1, $2)', ['org-hooli', held.hold_id]);
       await query('SELECT * FROM dcx_wallet_release($1)', [held.hold_id]);
     }
   });
@@ -294,7 +321,7 @@ test('40001 reaches Prisma as itself', async () => {
 });
 
 // The TypeScript of the README, docs/pricing.md and docs/wallet.md, as JavaScript.
-const [replaced, priceWithPrisma, price, orders, withPrisma] = [process.env.README, process.env.PRICING, process.env.WALLET]
+const [replaced, priceWithPrisma, price, orders, finished, withPrisma] = [process.env.README, process.env.PRICING, process.env.WALLET]
   .flatMap((page) => readFileSync(page, 'utf8').match(/(?<=^```ts\n).*?(?=^```$)/gms))
   .map((source) => createJiti(import.meta.url).transform({ source, ts: true, async: true }));
 
@@ -355,10 +382,15 @@ test('the docs: an order', async () => {
   assert.deepEqual(await ordersOf('order-1044'), [{ holdId: order.hold_id, cost: '376.00' }]);
   assert.deepEqual(await run(orders, 'order', { main }), { order }, 'again');
   assert.equal((await ordersOf('order-1044')).length, 1);
-  assert.deepEqual(await run(orders.replace('order-1044', 'order-1045'), 'order', { main }),
-    { order: { topUp: 'Balance 376.00, held 376.00, available 0.00, asked 376.00.' } });
-  assert.deepEqual(await run(orders.replace('order-1044', 'order-1046').replace('ram: 4', 'ram: 8'), 'order', { main }),
-    { order: { newPrice: 'It costs 524.00, max_cost is 376.00.' } });
+  const said = [];
+  const console = { log: (text) => said.push(text) };
+  assert.deepEqual(await run(orders.replace('order-1044', 'order-1045'), 'order', { main, console }),
+    { order: { hold_id: null, cost: '376.00', available: '0.00', refused: 'ZD001' } });
+  assert.deepEqual(await run(orders.replace('order-1044', 'order-1046').replace('ram: 4', 'ram: 8'), 'order', { main, console }),
+    { order: { hold_id: null, cost: '524.00', available: '0.00', refused: 'ZD009' } });
+  assert.deepEqual(said,
+    ['It costs 376.00, you have 0.00. Please top up.', 'It costs 524.00 by now. Do you still want it?']);
+  assert.deepEqual([await holdsOf('order-1045'), await ordersOf('order-1045'), await ordersOf('order-1046')], [[], [], []]);
 
   await main.query(`UPDATE "OrganisationWallet" SET balance = 5000 WHERE "organisationId" = 'org-acme'`);
   for (const state of ['40001', '40P01', 'ZD008']) {
@@ -389,6 +421,15 @@ test('the docs: an order', async () => {
   const { hold_id } = await placeWith(lost, 'lost', 'org-acme', vm, '376.00');
   assert.deepEqual(await holdsOf('lost'), [{ hold_id, state: 'open' }]);
   assert.deepEqual((await ordersOf('lost')).map(({ holdId }) => holdId), [hold_id]);
+  const { orderBuilt, orderFailed } = await run(finished, 'orderBuilt, orderFailed', { main });
+  const { entry_id, balance } = await orderBuilt('org-acme', hold_id);
+  assert.deepEqual([typeof entry_id, balance], ['string', '4867.00']);
+  assert.deepEqual(await orderBuilt('org-acme', hold_id), { entry_id, balance }, 'again');
+  await orderFailed('org-acme', again.hold_id);
+  await orderFailed('org-acme', again.hold_id);
+  assert.deepEqual([await holdsOf('lost'), await holdsOf('undone')].map(([{ state }]) => state), ['captured', 'released']);
+  await assert.rejects(orderBuilt('org-globex', again.hold_id), { code: 'ZD011' });
+  await assert.rejects(orderFailed('org-globex', again.hold_id), { code: 'ZD011' });
   assert.deepEqual((await finance.query('SELECT * FROM dcx_wallet_audit()')).rows, []);
 });
 

@@ -80,6 +80,84 @@ SELECT * FROM test.failure($$SELECT * FROM dcx_wallet_holds('org-zero', 'lost')$
 SELECT count(*) FROM dcx_wallet_holds(NULL);
 SELECT * FROM test.failure($$UPDATE dcx.wallet_hold SET state = 'open' WHERE state = 'released'$$);
 
+-- A hold by its key: a row as dcx_wallet_holds() has it, whatever its state. An entry's key is no hold's.
+SELECT h.idempotency_key, h.amount, h.state, h = f AS same FROM dcx_wallet_holds('org-zero', NULL) h, dcx_wallet_hold_of('org-zero', h.idempotency_key) f ORDER BY h.hold_id;
+SELECT key, (SELECT count(*) FROM dcx_wallet_hold_of('org-zero', key)) FROM unnest('{deposit,more,H1,"h1 ","",NULL}'::text[]) key;
+SELECT (SELECT count(*) FROM dcx_wallet_hold_of('org-acme', 'h1')) AS another, (SELECT count(*) FROM dcx_wallet_hold_of(NULL, 'h1')) AS nobody, (SELECT count(*) FROM dcx_wallet_hold_of('org-zero', repeat('h', 300))) AS long;
+SELECT state, message FROM test.failure($$SELECT * FROM dcx_wallet_hold_of('nobody', 'h1')$$);
+BEGIN;
+SELECT hold_id AS h8, expires_at AS e8 FROM dcx_wallet_hold('org-zero', 1, 'h8', '100 milliseconds') \gset
+CALL test.wait_until(:'e8');
+SELECT hold_id = :h8 AS found, state, resolved_at = expires_at AS then FROM dcx_wallet_hold_of('org-zero', 'h8');
+ROLLBACK;
+
+-- With the organisation, the same calls. It has to be the hold's own.
+BEGIN;
+SELECT hold_id AS o1 FROM dcx_wallet_hold('org-zero', 10, 'o1') \gset
+SELECT hold_id AS o2 FROM dcx_wallet_hold('org-zero', 10, 'o2') \gset
+SELECT hold_id AS o3 FROM dcx_wallet_hold('org-zero', 10, 'o3') \gset
+SELECT hold_id AS o5, expires_at AS e5 FROM dcx_wallet_hold('org-zero', 1, 'o5', '100 milliseconds') \gset
+SELECT hold_id = :o1 AS same, amount, expires_at > now() + interval '59 minutes' AS longer, replayed FROM dcx_wallet_extend('org-zero', :o1, '1 hour');
+SELECT amount, balance, available, replayed FROM dcx_wallet_capture('org-zero', :o1, 4);
+SELECT amount, replayed FROM dcx_wallet_capture('org-zero', :o2, NULL);
+SELECT hold_id = :o3 AS same, amount, available, replayed FROM dcx_wallet_release('org-zero', :o3);
+-- It is the same call as without the organisation: each repeats the other.
+SELECT amount, replayed FROM dcx_wallet_capture(:o1, 4);
+SELECT amount, replayed FROM dcx_wallet_capture(:o2) UNION ALL SELECT amount, replayed FROM dcx_wallet_capture(:o2, 10) UNION ALL SELECT amount, replayed FROM dcx_wallet_capture('org-zero', :o2, 10);
+SELECT amount, replayed FROM dcx_wallet_release(:o3) UNION ALL SELECT amount, replayed FROM dcx_wallet_release('org-zero', :o3);
+SELECT hold_id AS o4 FROM dcx_wallet_hold('org-zero', 10, 'o4') \gset
+SELECT c.replayed, d.replayed FROM dcx_wallet_capture(:o4) c, LATERAL dcx_wallet_capture('org-zero', :o4, NULL) d;
+SELECT replayed FROM dcx_wallet_capture(hold_id => :o4, amount => NULL, org => 'org-zero');
+CALL test.wait_until(:'e5');
+SELECT f.state, regexp_replace(f.message, '\d+', 'N') AS message, regexp_replace(f.detail, 'since .*', 'since ...') AS detail FROM unnest(ARRAY[
+    format($$capture('org-zero', %s, 5)$$, :o1), format($$release('org-zero', %s)$$, :o1), format($$extend('org-zero', %s, '1 hour')$$, :o3),
+    format($$capture('org-zero', %s, NULL)$$, :o5)]) WITH ORDINALITY c (call, n), LATERAL test.failure('SELECT dcx_wallet_' || call) f ORDER BY n;
+-- Another's hold is as one that is not there, in whatever state it is and whatever is asked for.
+SELECT org, name, count(*) AS calls, string_agg(DISTINCT concat_ws(' ', f.state, replace(f.message, id::text, 'N'), f.detail), '; ') AS error
+  FROM unnest('{org-acme,org-nobody,ORG-ZERO,"org-zero ",""}'::text[]) org,
+       (VALUES ('open', :h4), ('captured', :o1), ('released', :o3), ('expired', :o5), ('missing', 4711)) h (name, id),
+       unnest(ARRAY['capture(%L, %s, NULL)', 'capture(%L, %s, 4)', 'capture(%L, %s, 1000)', 'release(%L, %s)', $$extend(%L, %s, '1 hour')$$, $$extend(%L, %s, '1 second')$$]) call,
+       LATERAL test.failure(format('SELECT dcx_wallet_' || call, org, id)) f
+ GROUP BY 1, 2 ORDER BY 1, 2;
+SELECT hint FROM test.failure($$SELECT dcx_wallet_release('org-acme', 4711)$$);
+SELECT f.state, f.message FROM unnest(ARRAY['capture(NULL, 1, 1)', $$capture('org-zero', NULL, 1)$$, 'release(NULL, 1)', $$release('org-zero', NULL)$$, $$extend(NULL, 1, '1 hour')$$,
+    $$extend('org-zero', NULL, '1 hour')$$, $$extend('org-zero', 1, NULL)$$, $$capture('org-zero', 1, 0)$$, $$capture('org-zero', 1, 0.001)$$, $$extend('org-zero', 1, '0')$$]) WITH ORDINALITY c (call, n),
+    LATERAL test.failure('SELECT dcx_wallet_' || call) f ORDER BY n;
+SELECT * FROM dcx_wallet_audit();
+ROLLBACK;
+
+-- Page by page: each hold once, in the order of the ids, also while holds are added.
+BEGIN;
+SELECT count(*) FROM generate_series(1, 7) i, dcx_wallet_hold('org-zero', 0.01, 'p' || i);
+CREATE FUNCTION test.pages(state text, rows integer, adding boolean) RETURNS TABLE (page integer, keys text) LANGUAGE plpgsql AS $$
+DECLARE
+    last bigint := 0;
+BEGIN
+    page := 0;
+    LOOP
+        SELECT string_agg(idempotency_key, ' ' ORDER BY n), max(h.hold_id) INTO keys, last
+          FROM dcx_wallet_holds('org-zero', pages.state, last, rows) WITH ORDINALITY h (hold_id, o, a, s, ha, ea, ra, c, e, d, idempotency_key, de, q, sr, n);
+        EXIT WHEN last IS NULL;
+        page := page + 1;
+        RETURN NEXT;
+        IF adding AND page < 3 THEN
+            PERFORM dcx_wallet_hold('org-zero', 0.01, 'new ' || page);
+            PERFORM dcx_wallet_hold('org-acme', 0.01, 'new ' || page);
+        END IF;
+    END LOOP;
+END $$;
+SELECT * FROM test.pages(NULL, 4, false);
+SELECT * FROM test.pages('open', 3, true);
+SELECT * FROM test.pages('captured', 1, false);
+SELECT count(*) FROM test.pages('expired', 5, false);
+SELECT (SELECT string_agg(h::text, ';' ORDER BY n) FROM dcx_wallet_holds('org-zero', NULL) WITH ORDINALITY AS h (a,b,c,d,e,f,g,h,i,j,k,l,m,o,n)) =
+       (SELECT string_agg(h::text, ';' ORDER BY n) FROM dcx_wallet_holds('org-zero', NULL, 0, 2147483647) WITH ORDINALITY AS h (a,b,c,d,e,f,g,h,i,j,k,l,m,o,n)) AS default_is_all;
+SELECT a, m, (SELECT count(*) FROM dcx_wallet_holds('org-zero', NULL, a, m)) FROM (VALUES (0::bigint, 0), (-1, 2), (9223372036854775807, 2), (NULL, 2), (0, NULL), (0, 2)) v (a, m);
+SELECT idempotency_key FROM dcx_wallet_holds('org-zero', max_rows => 1);
+SELECT * FROM test.failure($$SELECT * FROM dcx_wallet_holds('org-zero', max_rows => -1)$$) \gx
+DROP FUNCTION test.pages;
+ROLLBACK;
+
 -- The platform takes what was held: a capture is for money that is there.
 BEGIN;
 UPDATE "OrganisationWallet" SET balance = 3 WHERE "organisationId" = 'org-zero';
@@ -117,3 +195,44 @@ SELECT * FROM dcx_wallet_audit();
 SET client_min_messages = warning;
 DROP SCHEMA dcx CASCADE;
 UPDATE "OrganisationWallet" SET balance = 0 WHERE "organisationId" = 'org-zero';
+
+-- The organisation is read as its column reads it.
+CREATE COLLATION test.ignore_case (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
+CREATE FUNCTION test.spelled(type text, org text, same text[], other text[]) RETURNS TABLE (what text, spelled text, answer text) LANGUAGE plpgsql AS $$
+DECLARE
+    spelling text;
+    id bigint;
+BEGIN
+    EXECUTE format('CREATE TABLE test.wallets (org %s PRIMARY KEY, balance numeric NOT NULL)', type);
+    EXECUTE format('INSERT INTO test.wallets VALUES (%L, 100), (%L, 100)', org, other[1]);
+    PERFORM dcx_attach_wallet('test.wallets', 'org');
+    what := type;
+    FOREACH spelling IN ARRAY same LOOP
+        spelled := spelling;
+        SELECT hold_id INTO id FROM dcx_wallet_hold(org, 5, 'c ' || spelling);
+        PERFORM dcx_wallet_extend(spelling, id, '1 hour');
+        SELECT 'captured ' || c.organisation INTO answer FROM dcx_wallet_capture(spelling, id, 2) c;
+        SELECT concat_ws(', ', answer, c.replayed) INTO answer FROM dcx_wallet_capture(spelling, id, 2) c;
+        SELECT hold_id INTO id FROM dcx_wallet_hold(org, 5, 'r ' || spelling);
+        SELECT concat_ws(', ', answer, r.organisation) INTO answer FROM dcx_wallet_release(spelling, id) r;
+        SELECT concat_ws(', ', answer, h.state) INTO answer FROM dcx_wallet_hold_of(spelling, 'r ' || spelling) h;
+        RETURN NEXT;
+    END LOOP;
+    SELECT hold_id INTO id FROM dcx_wallet_hold(org, 5, 'other');
+    FOREACH spelling IN ARRAY other LOOP
+        spelled := spelling;
+        SELECT concat_ws(' ', f.state, replace(f.message, 'hold ' || id, 'hold N')) INTO answer FROM test.failure(format('SELECT dcx_wallet_capture(%L, %s, NULL)', spelling, id)) f;
+        RETURN NEXT;
+    END LOOP;
+    PERFORM dcx_detach('wallet');
+    DROP TABLE test.wallets;
+    DROP SCHEMA dcx CASCADE;
+END $$;
+SELECT s.* FROM (VALUES
+    ('integer', '7', '{7,007," 7",+7}'::text[], '{8,70,x}'::text[]), ('bigint', '7', '{07}', '{8,1e1}'), ('smallint', '7', '{007}', '{8,70000}'),
+    ('text', 'Acme', '{Acme}', '{acme,"Acme "}'), ('varchar(10)', 'Acme', '{Acme}', '{acme}'), ('char(10)', 'Acme', '{Acme,"Acme "}', '{acme}'),
+    ('uuid', '0e37df36-f698-11e6-8dd4-cb9ced3df976', '{0E37DF36-F698-11E6-8DD4-CB9CED3DF976,0e37df36f69811e68dd4cb9ced3df976}', '{0e37df36-f698-11e6-8dd4-cb9ced3df977}'),
+    ('text COLLATE test.ignore_case', 'Acme', '{acme,ACME,Acme}', '{Acmé,"Acme "}'), ('varchar(10) COLLATE test.ignore_case', 'Acme', '{aCME}', '{Akme}')) v (type, org, same, other),
+    LATERAL test.spelled(type, org, same, other) s;
+DROP FUNCTION test.spelled;
+DROP COLLATION test.ignore_case;

@@ -255,6 +255,56 @@ SELECT state, message, detail FROM test.failure($$SELECT dcx_wallet_available('o
 SELECT * FROM test.audit_of($$DELETE FROM dcx.wallet_key WHERE idempotency_key IN ('c', 'h2')$$); ROLLBACK TO s;
 ROLLBACK;
 SELECT * FROM dcx_wallet_audit();
+
+-- A statement page by page: each entry once, in the order of the ids, also while entries are added and with since and until.
+BEGIN;
+SELECT count(*) FROM generate_series(1, 5) i, dcx_wallet_credit('org-tyrell', i, 'page ' || i);
+CREATE FUNCTION test.pages(since timestamptz, rows integer, adding boolean) RETURNS TABLE (page integer, amounts text) LANGUAGE plpgsql AS $$
+DECLARE
+    last bigint := 0;
+BEGIN
+    page := 0;
+    LOOP
+        SELECT string_agg(amount::text, ' ' ORDER BY n), max(s.entry_id) INTO amounts, last
+          FROM dcx_wallet_statement('org-tyrell', pages.since, after_id => last, max_rows => rows) WITH ORDINALITY s (entry_id, r, k, amount, b, h, d, i, de, sr, n);
+        EXIT WHEN last IS NULL;
+        page := page + 1;
+        RETURN NEXT;
+        IF adding AND page < 3 THEN
+            PERFORM dcx_wallet_credit('org-tyrell', 10 * page, 'added ' || page);
+            PERFORM dcx_wallet_credit('org-acme', 10 * page, 'added ' || page);
+        END IF;
+    END LOOP;
+END $$;
+SELECT page, regexp_replace(amounts, '^\S+', 'opening') AS amounts FROM test.pages('-infinity', 3, false) WHERE page = 1;
+SELECT * FROM test.pages((SELECT recorded_at FROM dcx_wallet_statement('org-tyrell') WHERE idempotency_key = 'page 2'), 2, true);
+SELECT amount FROM dcx_wallet_statement('org-tyrell', until => (SELECT recorded_at FROM dcx_wallet_statement('org-tyrell') WHERE idempotency_key = 'page 4'), max_rows => 2,
+    after_id => (SELECT entry_id FROM dcx_wallet_statement('org-tyrell') WHERE idempotency_key = 'page 2'));
+SELECT (SELECT array_agg(s::text) FROM dcx_wallet_statement('org-tyrell') s) = (SELECT array_agg(s::text) FROM dcx_wallet_statement('org-tyrell', '-infinity', 'infinity', 0, 2147483647) s) AS default_is_all;
+SELECT a, m, (SELECT count(*) FROM dcx_wallet_statement('org-tyrell', '-infinity', 'infinity', a, m)) FROM (VALUES (0::bigint, 0), (-1, 2), (9223372036854775807, 2), (NULL, 2), (0, NULL), (0, 2)) v (a, m);
+SELECT * FROM test.failure($$SELECT * FROM dcx_wallet_statement('org-tyrell', max_rows => -1)$$) \gx
+DROP FUNCTION test.pages;
+ROLLBACK;
+-- A page reads its own rows, however many there are; and of the holds of a state only those of the organisation.
+BEGIN;
+SELECT count(*) FROM generate_series(1, 20) i, unnest('{org-acme,org-tyrell,org-hooli}'::text[]) org, generate_series(1, 50) j, dcx_wallet_credit(org, 1, i || ' ' || j) e;
+SELECT count(*) FROM generate_series(1, 20) i, unnest('{org-acme,org-tyrell,org-hooli}'::text[]) org, generate_series(1, 50) j, dcx_wallet_hold(org, 0.01, 'hold ' || i || ' ' || j) e WHERE org <> 'org-hooli' OR j = 1;
+ANALYZE dcx.wallet_entry, dcx.wallet_hold;
+SELECT entry_id AS middle FROM dcx_wallet_statement('org-tyrell') OFFSET 500 LIMIT 1 \gset
+CREATE FUNCTION test.read_by(call text) RETURNS TABLE (rows bigint, few boolean) LANGUAGE plpgsql AS $$
+DECLARE
+    before bigint;
+BEGIN
+    SELECT sum(seq_tup_read + coalesce(idx_tup_fetch, 0)) INTO before FROM pg_stat_xact_user_tables WHERE relname IN ('wallet_entry', 'wallet_hold');
+    EXECUTE 'SELECT count(*) FROM ' || call INTO rows;
+    SELECT sum(seq_tup_read + coalesce(idx_tup_fetch, 0)) - before < rows + 30 INTO few FROM pg_stat_xact_user_tables WHERE relname IN ('wallet_entry', 'wallet_hold');
+    RETURN NEXT;
+END $$;
+SELECT replace(call, :'middle', 'N') AS call, r.* FROM unnest(ARRAY[format($$dcx_wallet_statement('org-tyrell', after_id => %s, max_rows => 10)$$, :middle), $$dcx_wallet_statement('org-tyrell', max_rows => 10)$$,
+    $$dcx_wallet_holds('org-hooli', max_rows => 10)$$, $$dcx_wallet_hold_of('org-hooli', 'hold 3 1')$$, $$dcx_wallet_holds('org-tyrell', 'captured', max_rows => 10)$$]) call, LATERAL test.read_by(call) r;
+DROP FUNCTION test.read_by;
+ROLLBACK;
+
 SET client_min_messages = warning;
 DROP SCHEMA dcx CASCADE;
 DELETE FROM "OrganisationWallet" WHERE id = 'merged';

@@ -17,7 +17,7 @@ SELECT relation FROM dcx_attach_wallet();
 -- All kinds, in the order of the items.
 \set items '[{"vm": {"cpu_type": "2GHZ", "cpus": 4, "ram_gb": 8, "storage_type": "PREMIUM", "gb": 100}, "count": 3}, {"template": "Ubuntu Server 20.04", "cpu_type": "1GHZ", "storage_type": "STANDARD"}, {"product": "BACKUP_GB", "quantity": 500}]'
 SELECT * FROM dcx_order_quote(:'items');
-SELECT sum(amount), 3 * dcx_vm_cost('2GHZ', 4, 8, 'PREMIUM', 100) + dcx_vm_cost('1GHZ', 2, 4, 'STANDARD', 40) + dcx_product_cost('BACKUP_GB', 500) AS singly
+SELECT sum(amount), min(total) = sum(amount) AND max(total) = sum(amount) AS total, 3 * dcx_vm_cost('2GHZ', 4, 8, 'PREMIUM', 100) + dcx_vm_cost('1GHZ', 2, 4, 'STANDARD', 40) + dcx_product_cost('BACKUP_GB', 500) AS singly
   FROM dcx_order_quote(:'items');
 -- A literal or parameter without a type finds its function. A quantity of 0 costs nothing.
 SELECT sum(amount) FROM dcx_order_quote('[{"product":"BACKUP_GB"},{"product":"backup_gb","quantity":0},{"product":"RAM_GB","quantity":0.5}]');
@@ -141,6 +141,24 @@ SELECT f.state, f.message, f.detail FROM unnest(ARRAY[
     LATERAL test.failure('SELECT ' || call) f ORDER BY n;
 SELECT * FROM test.held;
 SELECT cost, replayed FROM dcx_order_reserve('org-hooli', '[{"product": "RAM_GB"}]', 'order-2');
+-- With refusals, too dear and too much are rows. What cannot be priced is an error, as before.
+BEGIN;
+SELECT * FROM dcx_order_reserve('org-hooli', :'items', 'order-3', max_cost => 5232.79, refusals => true);
+SELECT * FROM dcx_order_reserve('org-acme', :'items', 'order-3', refusals => true);
+SELECT * FROM dcx_order_reserve('org-acme', :'items', 'order-3', '15 minutes', 5232.79, true);
+SELECT * FROM test.held;
+SELECT f.state, f.message FROM unnest(ARRAY['[{"product": "RAM_GB"}, {"product": "BROKEN"}]', '[]', '[{"cout": 1}]', '[{"product": "NONE"}]', '[{"product": "HALF", "quantity": 0}]']) WITH ORDINALITY a (items, n),
+    LATERAL test.failure(format('SELECT dcx_order_reserve(%L, %L, %L, refusals => true)', 'org-hooli', items, 'order-3')) f ORDER BY n;
+SELECT state, message FROM test.failure($$SELECT dcx_order_reserve('org-hooli', '[{"product": "RAM_GB"}]', 'order-3', refusals => NULL)$$);
+SELECT cost, replayed, refused FROM dcx_order_reserve('org-hooli', '[{"product": "RAM_GB"}]', 'order-3', refusals => true);
+SELECT cost, replayed, refused FROM dcx_order_reserve('org-hooli', '[{"product": "RAM_GB"}]', 'order-3');
+PREPARE refusing AS SELECT refused FROM dcx_order_reserve($1, $2, $3, $4, $5, $6);
+SELECT parameter_types FROM pg_prepared_statements WHERE name = 'refusing';
+DEALLOCATE refusing;
+ROLLBACK;
+-- The total of a quote is not rounded; what is held is.
+SELECT DISTINCT total, (SELECT refused IS NULL AND cost = round(total, 2) FROM dcx_order_reserve('org-hooli', '[{"product": "HALF"}, {"product": "RAM_GB"}, {"product": "ARCHIVE_GB"}]', 'the total')) AS held
+  FROM dcx_order_quote('[{"product": "HALF"}, {"product": "RAM_GB"}, {"product": "ARCHIVE_GB"}]');
 -- The sum of the quote is what it may cost, half a cent or not.
 SELECT cost, replayed FROM dcx_order_reserve('org-hooli', '[{"product": "HALF", "quantity": 3}]', 'half a cent',
     max_cost => (SELECT sum(amount) FROM dcx_order_quote('[{"product": "HALF", "quantity": 3}]')));

@@ -28,7 +28,7 @@ INSERT INTO reason VALUES
     ('{dcx_price_book_diff,dcx_schema_diff}', 'looks at its arguments only'),
     ('{dcx_price_book_stats}', 'counts what this session did itself'),
     ('{dcx_inventory_costs}', 'takes SELECT on the relation of the VMs'),
-    ('{dcx_wallet_balance,dcx_wallet_available,dcx_wallet_can_afford,dcx_wallet_statement,dcx_wallet_holds,dcx_hold_verify}',
+    ('{dcx_wallet_balance,dcx_wallet_available,dcx_wallet_can_afford,dcx_wallet_statement,dcx_wallet_holds,dcx_wallet_hold_of,dcx_hold_verify}',
      'takes SELECT on the wallet, and row-level security applies'),
     ('{dcx_set_updated_at,dcx_wallet_record}', 'a trigger, which a dump makes anew as the owner of its table');
 SELECT p.oid::regprocedure AS function, has_function_privilege('regress_dcx_user', p.oid, 'EXECUTE') AS public, r.why
@@ -149,16 +149,18 @@ SELECT relation FROM dcx_attach_wallet();
 REVOKE ALL ON "OrganisationWallet" FROM regress_dcx_user, regress_dcx_dba;
 GRANT EXECUTE ON FUNCTION dcx_wallet_debit(text, numeric, text, text, jsonb), dcx_wallet_hold(text, numeric, text, interval, text, jsonb),
     dcx_wallet_capture(bigint, numeric) TO regress_dcx_user;
+GRANT EXECUTE ON FUNCTION dcx_wallet_capture(text, bigint, numeric) TO regress_dcx_user;
 SET ROLE regress_dcx_user;
 SELECT amount, balance, available, replayed FROM dcx_wallet_debit('org-acme', 100, 'u1');
 SELECT amount, balance, available, replayed FROM dcx_wallet_debit('org-acme', 100, 'u1');
 SELECT hold_id AS hold, available FROM dcx_wallet_hold('org-acme', 50, 'u2') \gset
 SELECT amount, balance FROM dcx_wallet_capture(:hold, 40);
+SELECT amount, replayed FROM dcx_wallet_capture('org-acme', :hold, 40);
 SELECT hold_id AS globex FROM dcx_wallet_hold('org-globex', 50, 'u2') \gset
 SELECT f.state, f.message FROM unnest(ARRAY[
-    $$dcx_wallet_credit('org-acme', 1, 'c')$$, 'dcx_wallet_release(1)', $$dcx_wallet_extend(1, '1 hour')$$, $$dcx_vm_reserve('org-acme', '1GHZ', 2, 4, 'STANDARD', 40, 'r')$$,
+    $$dcx_wallet_credit('org-acme', 1, 'c')$$, 'dcx_wallet_release(1)', $$dcx_wallet_extend(1, '1 hour')$$, $$dcx_wallet_release('org-acme', 1)$$, $$dcx_wallet_extend('org-acme', 1, '1 hour')$$, $$dcx_vm_reserve('org-acme', '1GHZ', 2, 4, 'STANDARD', 40, 'r')$$,
     $$dcx_order_reserve('org-acme', '[{"product": "RAM_GB"}]', 'r')$$,
-    'dcx_wallet_audit()', $$dcx_wallet_available('org-acme')$$, $$dcx_wallet_can_afford('org-acme', 1)$$, $$dcx_wallet_statement('org-acme')$$, $$dcx_wallet_holds('org-acme')$$,
+    'dcx_wallet_audit()', $$dcx_wallet_available('org-acme')$$, $$dcx_wallet_can_afford('org-acme', 1)$$, $$dcx_wallet_statement('org-acme')$$, $$dcx_wallet_holds('org-acme')$$, $$dcx_wallet_hold_of('org-acme', 'u2')$$,
     format('dcx_hold_verify(%s)', :hold)]) call, LATERAL test.failure('SELECT ' || call) f;
 SELECT f.state, f.message FROM unnest('{wallet_entry,wallet_hold,wallet_key,wallet_account,binding}'::text[]) t, LATERAL test.failure('SELECT FROM dcx.' || t) f;
 SELECT f.state, f.message FROM unnest('{wallet_entry,wallet_hold,wallet_key,wallet_account}'::text[]) t, LATERAL test.failure('DELETE FROM dcx.' || t) f;
@@ -173,9 +175,10 @@ SET test.org = 'org-acme';
 SELECT dcx_wallet_available('org-acme'), dcx_wallet_can_afford('org-acme', 860), dcx_wallet_can_afford('org-acme', 860.01);
 SELECT kind, amount FROM dcx_wallet_statement('org-acme') WHERE kind <> 'opening';
 SELECT amount, state, captured FROM dcx_wallet_holds('org-acme', NULL);
+SELECT amount, state FROM dcx_wallet_hold_of('org-acme', 'u2');
 SELECT count(*) FROM dcx_hold_verify(:hold);
 SELECT f.state, replace(f.message, :'globex', 'N') AS message FROM unnest(ARRAY[$$dcx_wallet_available('org-globex')$$, $$dcx_wallet_can_afford('org-globex', 1)$$,
-    $$dcx_wallet_statement('org-globex')$$, $$dcx_wallet_holds('org-globex')$$, format('dcx_hold_verify(%s)', :globex)]) call, LATERAL test.failure('SELECT ' || call) f;
+    $$dcx_wallet_statement('org-globex')$$, $$dcx_wallet_holds('org-globex')$$, $$dcx_wallet_hold_of('org-globex', 'u2')$$, format('dcx_hold_verify(%s)', :globex)]) call, LATERAL test.failure('SELECT ' || call) f;
 -- Moving money does not.
 SELECT amount, balance FROM dcx_wallet_debit('org-globex', 1, 'u3');
 RESET ROLE;

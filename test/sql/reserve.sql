@@ -34,6 +34,51 @@ SELECT count(*) FROM dcx_wallet_holds('org-acme');
 SELECT cost, available, replayed FROM dcx_vm_reserve('org-acme', '1GHZ', 2, 4, 'STANDARD', 40, 'order-2', max_cost => 388);
 SELECT * FROM test.failure($$SELECT dcx_vm_reserve('org-acme', '1GHZ', 2, 4, 'STANDARD', 40, 'order-3')$$) \gx
 
+-- With refusals, these two answers are rows: nothing is held, and the key is free, also for another request.
+SELECT * FROM dcx_vm_reserve('org-acme', '1GHZ', 2, 4, 'STANDARD', 40, 'order-4', max_cost => 387.99, refusals => true);
+SELECT * FROM dcx_vm_reserve('org-acme', '1GHZ', 2, 4, 'STANDARD', 40, 'order-4', refusals => true);
+SELECT * FROM dcx_vm_reserve('org-acme', '1GHZ', 2, 4, 'STANDARD', 40, 'order-4', '15 minutes', 388, true);
+-- Too dear and too much at once is too dear, as the error is.
+SELECT state FROM test.failure($$SELECT dcx_vm_reserve('org-acme', '1GHZ', 20, 4, 'STANDARD', 40, 'order-4', max_cost => 1)$$);
+SELECT cost, available, refused FROM dcx_vm_reserve('org-acme', '1GHZ', 20, 4, 'STANDARD', 40, 'order-4', max_cost => 1, refusals => true);
+SELECT count(*) AS holds, (SELECT count(*) FROM dcx.wallet_key WHERE idempotency_key = 'order-4') AS keys FROM dcx_wallet_holds('org-acme', NULL) WHERE idempotency_key = 'order-4';
+SELECT available - dcx_wallet_available('org-acme') AS difference FROM dcx_vm_reserve('org-acme', '1GHZ', 20, 4, 'STANDARD', 40, 'order-4', refusals => true);
+-- Held, refused is NULL. The same request again, with refusals or without, gets the first answer.
+BEGIN;
+SELECT cost, available, replayed, refused FROM dcx_vm_reserve('org-acme', '1GHZ', 1, 1, 'STANDARD', 10, 'order-4', max_cost => 1000, refusals => true);
+SELECT cost, available, replayed, refused FROM dcx_vm_reserve('org-acme', '1GHZ', 1, 1, 'STANDARD', 10, 'order-4', max_cost => 1000);
+UPDATE aas.products SET price = 4000 WHERE code = 'RAM_GB';
+SELECT cost, available, replayed, refused FROM dcx_vm_reserve('org-acme', '1GHZ', 1, 1, 'STANDARD', 10, 'order-4', max_cost => 1000, refusals => true);
+SELECT state, detail FROM test.failure($$SELECT dcx_vm_reserve('org-acme', '1GHZ', 1, 1, 'STANDARD', 10, 'order-4', max_cost => 999, refusals => true)$$);
+SELECT * FROM dcx_wallet_audit();
+ROLLBACK;
+-- A refusal writes nothing, and what goes on in the transaction is kept. What has expired is available.
+BEGIN;
+SELECT amount, available FROM dcx_wallet_hold('org-acme', 236, 'gone', '100 milliseconds');
+DO $$BEGIN WHILE clock_timestamp() <= (SELECT expires_at FROM dcx_wallet_holds('org-acme', NULL) WHERE idempotency_key = 'gone') LOOP PERFORM pg_sleep(0.01); END LOOP; END$$;
+SELECT available, refused FROM dcx_vm_reserve('org-acme', '1GHZ', 2, 4, 'STANDARD', 40, 'late', refusals => true);
+SELECT amount, available FROM dcx_wallet_hold('org-acme', 236, 'late');
+SELECT * FROM dcx_wallet_audit();
+ROLLBACK;
+-- Everything else is an error as before, and so is a NULL.
+SELECT f.state, f.message FROM unnest(ARRAY[
+    $$'org-acme', '1GHZ', 2, 4, 'STANDARD', 40, 'order-1', refusals => true$$, $$'nobody', '1GHZ', 2, 4, 'STANDARD', 40, 'k', refusals => true$$,
+    $$'org-acme', '3GHZ', 2, 4, 'STANDARD', 40, 'k', refusals => true$$, $$'org-acme', 'FREE', 1, 0, 'FREE', 1, 'k', refusals => true$$,
+    $$'org-acme', 'FREE', 1, 1, 'HALF', 1, 'k', max_cost => 'NaN', refusals => true$$, $$'org-acme', '1GHZ', 2, 4, 'STANDARD', 40, 'k', refusals => NULL$$,
+    $$'org-acme', '1GHZ', 2, 4, 'STANDARD', 40, 'k', NULL, NULL, true$$, $$'org-acme', '1GHZ', 20, 4, 'STANDARD', 40, 'k', refusals => false$$]) WITH ORDINALITY a (arguments, n),
+    LATERAL test.failure(format('SELECT dcx_vm_reserve(%s)', arguments)) f ORDER BY n;
+-- A refusal is about a balance that can be read: one that is not a number, or not the ledger's, is still an error.
+BEGIN;
+ALTER TABLE "OrganisationWallet" DISABLE TRIGGER ALL;
+UPDATE "OrganisationWallet" SET balance = 1 WHERE "organisationId" = 'org-acme';
+SELECT state FROM test.failure($$SELECT dcx_vm_reserve('org-acme', '1GHZ', 2, 4, 'STANDARD', 40, 'k', refusals => true)$$);
+UPDATE "OrganisationWallet" SET balance = 'NaN' WHERE "organisationId" = 'org-acme';
+SELECT state FROM test.failure($$SELECT dcx_vm_reserve('org-acme', '1GHZ', 2, 4, 'STANDARD', 40, 'k', refusals => true)$$);
+ROLLBACK;
+BEGIN READ ONLY;
+SELECT state FROM test.failure($$SELECT dcx_vm_reserve('org-acme', '1GHZ', 2, 4, 'STANDARD', 40, 'k', refusals => true)$$);
+ROLLBACK;
+
 -- Rounded once, the sum, half a cent away from zero; and can_afford asks the same question.
 SELECT cost FROM dcx_vm_reserve('org-hooli', '1GHZ', 1, 1, 'HALF', 1, 'half');
 SELECT * FROM dcx_hold_verify((SELECT max(hold_id) FROM dcx_wallet_holds('org-hooli')));

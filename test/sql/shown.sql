@@ -60,7 +60,7 @@ SELECT * FROM shown.failures(ARRAY[
     $$SELECT * FROM dcx_wallet_debit('poor', :digits, 'k2')$$, $$SELECT * FROM dcx_wallet_hold('poor', -:digits, 'k3')$$, $$SELECT * FROM dcx_wallet_credit('poor', 1, :long)$$,
     $$SELECT * FROM dcx_wallet_hold('rich', :digits, repeat('k', 255))$$, $$SELECT * FROM dcx_wallet_hold('rich', 1e99999, repeat('k', 255), description => :long)$$,
     $$SELECT * FROM dcx_wallet_hold('rich', 1e99999, repeat('k', 255), details => jsonb_build_object(:long, :digits))$$,
-    $$SELECT * FROM dcx_wallet_holds('poor', :long)$$, $$SELECT * FROM dcx_vm_reserve('poor', '1GHZ', 1, 1, 'STANDARD', 1e9, 'k4', max_cost => 1e-100)$$,
+    $$SELECT * FROM dcx_wallet_holds('poor', :long)$$, $$SELECT * FROM dcx_wallet_release(:long, 1)$$, $$SELECT * FROM dcx_vm_reserve('poor', '1GHZ', 1, 1, 'STANDARD', 1e9, 'k4', max_cost => 1e-100)$$,
     $$SELECT * FROM dcx_detach(:long)$$, $$SELECT dcx_price_book(:long)$$, $$SELECT * FROM dcx_check(:long)$$, $$SELECT * FROM dcx_attach_wallet(:long)$$,
     $$SELECT * FROM dcx_attach_wallet('shown.wallets', :long)$$, $$SELECT * FROM dcx_attach_aas(:long)$$, $$SELECT * FROM dcx_attach_aas(NULL, :long)$$,
     $$SELECT * FROM dcx_attach_enetworks(NULL, 'shown_network', :long)$$, $$SELECT * FROM dcx_attach_aas('host=' || :long || ' user=a password=a dbname=a')$$,

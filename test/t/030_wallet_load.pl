@@ -36,8 +36,7 @@ SELECT FROM dcx_attach_wallet();
 
 -- The platform's application: moves money by our functions, and by its own UPDATEs.
 GRANT SELECT, UPDATE ON "OrganisationWallet" TO app;
-GRANT EXECUTE ON FUNCTION dcx_wallet_credit, dcx_wallet_debit, dcx_wallet_hold, dcx_wallet_capture,
-	dcx_wallet_release, dcx_wallet_extend, dcx_wallet_audit TO app;
+GRANT EXECUTE ON FUNCTION dcx_wallet_audit TO app;
 
 CREATE FUNCTION fail(text) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
@@ -85,6 +84,7 @@ BEGIN
 	END IF;
 END $$;
 SQL
+may_move_money($node, 'app');
 
 # A wallet of its own, opened by the platform.
 sub new_wallet

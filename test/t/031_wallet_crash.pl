@@ -40,9 +40,8 @@ CREATE ROLE app LOGIN;
 ALTER ROLE app SET synchronous_commit = off;
 SELECT FROM dcx_attach_wallet();
 GRANT SELECT, UPDATE ON "OrganisationWallet" TO app;
-GRANT EXECUTE ON FUNCTION dcx_wallet_credit, dcx_wallet_debit, dcx_wallet_hold, dcx_wallet_capture,
-	dcx_wallet_release, dcx_wallet_extend TO app;
 SQL
+may_move_money($node, 'app');
 my $app = $node->connstr($Dcx::main_db) . ' user=app';
 is($node->safe_psql($Dcx::main_db, 'SHOW synchronous_commit', connstr => $app), 'off', 'a commit does not wait');
 
