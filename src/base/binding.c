@@ -82,7 +82,8 @@ dcx_binding_check_entitled(const char *catalog, Oid relation, Oid owner, const c
 					  GetUserNameFromId(owner, false),
 					  catalog),
 			errhint(
-				"Drop schema dcx and attach again, or GRANT that role EXECUTE on the function."));
+				"If that role is trusted, GRANT it EXECUTE on the function. Else keep a copy of "
+				"schema dcx, drop it, and attach again: the ledger is in it, too."));
 	if (OidIsValid(relation_owner) && !has_privs_of_role(owner, relation_owner))
 		ereport(ERROR,
 				errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),

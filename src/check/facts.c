@@ -355,6 +355,7 @@ typedef struct Gathering
 	DcxJson		 json;
 	DcxCatalogId id;   /* which catalog a fact is about */
 	Jsonb		*fact; /* the one that is read, or NULL */
+	bool		 attached[DCX_CATALOGS];
 	bool		 reached[DCX_CATALOGS];
 	List		*failures;
 } Gathering;
@@ -375,18 +376,22 @@ static void
 gather_catalog(void *argument)
 {
 	Gathering *gathering = argument;
-	Oid		   relation = dcx_facts_relation(gathering->id, dcx_catalog_price_part(gathering->id));
+	int		   part = dcx_catalog_price_part(gathering->id);
+	Oid		   relation = dcx_facts_relation(gathering->id, part);
 
+	gathering->attached[gathering->id] = dcx_catalog_binding(gathering->id, part)->attached;
 	if (OidIsValid(relation))
 		gathering->fact = read_catalog(gathering->id, relation, &gathering->reached[gathering->id]);
 }
 
+/* Of what is attached only: the role that attached something else need not be trusted with prices. */
 static void
 gather_book(void *argument)
 {
 	Gathering *gathering = argument;
 
-	gathering->fact = read_book(&newest[gathering->id]);
+	if (gathering->attached[gathering->id])
+		gathering->fact = read_book(&newest[gathering->id]);
 }
 
 static void

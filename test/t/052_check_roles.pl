@@ -106,6 +106,43 @@ subtest 'who may not ask a server who it is' => sub {
 	is($operator->value($problems), '', 'what was not known is no difference');
 };
 
+# Whom prices may not be taken from may have attached the wallets all the same.
+subtest 'trust is asked for what is attached' => sub {
+	Dcx::load($main, 'wallets', 'main.sql');
+	my $there = session($main, database => 'wallets');
+
+	$there->value(<<'SQL');
+CREATE EXTENSION dcx_pricing;
+CREATE EXTENSION postgres_fdw;
+SELECT * FROM dcx_attach_updated_at();
+CREATE ROLE keeper LOGIN;
+GRANT CREATE ON DATABASE wallets TO keeper;
+GRANT USAGE ON FOREIGN DATA WRAPPER postgres_fdw TO keeper;
+ALTER TABLE "OrganisationWallet" OWNER TO keeper;
+GRANT EXECUTE ON FUNCTION dcx_attach_aas, dcx_attach_enetworks, dcx_attach_wallet, dcx_detach, dcx_check, dcx_wallet_audit, dcx_health, dcx_maintain TO keeper
+SQL
+	my $keeper = session($main, database => 'wallets', user => 'keeper');
+	my $all_well = sub {
+		is($_->value($problems), '', "$_[0]: all is well") for $keeper, $there;
+		is($keeper->value(q{SELECT count(*) FROM dcx_maintain() WHERE result LIKE 'failed%'}), '0', "$_[0]: nor does maintenance fail");
+	};
+
+	$keeper->value('SELECT * FROM dcx_attach_wallet()');
+	$there->value('REVOKE EXECUTE ON FUNCTION dcx_attach_aas, dcx_attach_enetworks FROM keeper');
+	$all_well->('only wallets');
+	$there->value('GRANT EXECUTE ON FUNCTION dcx_attach_aas TO keeper');
+	$keeper->value("SELECT * FROM dcx_attach_aas('" . aas_url($aas) . "'); SELECT * FROM dcx_detach('aas')");
+	is($keeper->value('SELECT count(*) FROM dcx.price_book'), '1', 'a saved book is left');
+	$there->value('REVOKE EXECUTE ON FUNCTION dcx_attach_aas FROM keeper');
+	$all_well->('a catalog that is detached');
+	$there->value('GRANT EXECUTE ON FUNCTION dcx_attach_aas TO keeper');
+	$keeper->value("SELECT * FROM dcx_attach_aas('" . aas_url($aas) . "')");
+	$all_well->('a catalog again');
+	$there->value('REVOKE EXECUTE ON FUNCTION dcx_attach_aas FROM keeper');
+	isnt($_->value($problems), '', 'not trusted with what is attached') for $keeper, $there;
+	$_->close for $keeper, $there;
+};
+
 $_->close for $super, $operator, $watcher;
 $_->stop for $main, $aas;
 done_testing();
