@@ -65,8 +65,8 @@ CREATE FUNCTION @extschema@.dcx_detach(what text)
 RETURNS TABLE(object text)
 AS 'MODULE_PATHNAME', 'dcx_detach' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
 COMMENT ON FUNCTION @extschema@.dcx_detach(text) IS
-'Undoes an attach. It drops what attach created. What attach adopted stays, and is no longer attached. The ledger, the
-holds and saved price books stay.
+'Undoes an attach. It drops what attach created, also in other schemas where the catalog was attached before. What
+attach adopted stays, and is no longer attached. The ledger, the holds and saved price books stay.
 Arguments:
   what: ''aas'', ''enetworks'' or ''wallet''.
 Returns: one row per object.

@@ -74,16 +74,15 @@ dcx_binding_check_entitled(const char *catalog, Oid relation, Oid owner, const c
 	if (superuser_arg(owner))
 		return;
 	if (!may_attach(owner, catalog))
-		ereport(
-			ERROR,
-			errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-			errmsg("table %s cannot be trusted", table),
-			errdetail("It belongs to role \"%s\", which may not call dcx_attach_%s().",
-					  GetUserNameFromId(owner, false),
-					  catalog),
-			errhint(
-				"If that role is trusted, GRANT it EXECUTE on the function. Else keep a copy of "
-				"schema dcx, drop it, and attach again: the ledger is in it, too."));
+		ereport(ERROR,
+				errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				errmsg("table %s cannot be trusted", table),
+				errdetail("It belongs to role \"%s\", which may not call dcx_attach_%s().",
+						  GetUserNameFromId(owner, false),
+						  catalog),
+				errhint(
+					"GRANT that role EXECUTE on the function if it is trusted. Else keep a copy of "
+					"schema dcx, where the ledger is, too; drop it, and attach again."));
 	if (OidIsValid(relation_owner) && !has_privs_of_role(owner, relation_owner))
 		ereport(ERROR,
 				errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
@@ -230,6 +229,27 @@ dcx_binding_read(DcxBinding *binding)
 	binding->stamp = stamp;
 }
 
+/*
+ * In SQL: what is kept of a relation in column "seen", for the time when it has been dropped, or its columns renamed.
+ * The OIDs tell of objects of the same name whether they are the ones that were there: a restored dump has others.
+ */
+#define HERE(relation)                                                                \
+	"(SELECT jsonb_build_object('oid', c.oid::bigint, 'schema', n.nspname,"           \
+	"    'schema_oid', n.oid::bigint, 'name', c.relname,"                             \
+	"    'server', s.srvname, 'server_oid', s.oid::bigint,"                           \
+	"    'remote_schema', (SELECT option_value FROM pg_options_to_table(f.ftoptions)" \
+	"       WHERE option_name = 'schema_name'),"                                      \
+	"    'columns', (SELECT jsonb_object_agg(attnum, attname) FROM pg_attribute"      \
+	"       WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped))"             \
+	"  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"                 \
+	"  LEFT JOIN (pg_foreign_table f JOIN pg_foreign_server s ON s.oid = f.ftserver)" \
+	"    ON f.ftrelid = c.oid WHERE c.oid = " relation ")"
+
+/* In SQL: what "seen" has of earlier relations of a part, for which attach made something. */
+#define EARLIER                                                                \
+	"jsonb_array_elements(CASE jsonb_typeof(b.seen -> 'earlier') WHEN 'array'" \
+	" THEN b.seen -> 'earlier' ELSE '[]' END)"
+
 static Datum
 text_array(List *strings)
 {
@@ -264,13 +284,64 @@ dcx_binding_prepare(void)
 	dcx_run_end(&run);
 }
 
+/* Adds a text to a list that does not have it yet. */
+static void
+add_text(List **texts, char *text)
+{
+	ListCell *lc;
+
+	foreach(lc, *texts)
+		if (strcmp(lfirst(lc), text) == 0)
+			return;
+	*texts = lappend(*texts, text);
+}
+
+/*
+ * The earlier relations of a part, for which attach made something, for the time when the part's relation is this one
+ * (or none): as "seen" has them. back: what attach once made for this one.
+ */
+static char *
+earlier_relations(const char *catalog, const char *part, Oid relation, List **back)
+{
+	static const Oid types[] = {TEXTOID, TEXTOID, OIDOID};
+	Datum			 values[lengthof(types)];
+	uint64			 n;
+
+	values[0] = CStringGetTextDatum(catalog);
+	values[1] = CStringGetTextDatum(part);
+	values[2] = ObjectIdGetDatum(relation);
+	n = dcx_query_execute(
+		"WITH earlier AS (SELECT e FROM dcx.binding b, " EARLIER " e"
+		"    WHERE catalog = $1 AND part = $2"
+		"   UNION ALL"
+		"   SELECT jsonb_build_object('oid', relation::oid::bigint, 'made', made)"
+		"       || coalesce(" HERE(
+			"b.relation") ", seen -> 'here', '{}')"
+						  "     FROM dcx.binding b"
+						  "    WHERE catalog = $1 AND part = $2 AND relation::oid <> $3"
+						  "      AND made <> '{}')"
+						  " SELECT NULL, coalesce(jsonb_agg(e), '[]')::text FROM earlier"
+						  "  WHERE e ->> 'oid' <> $3::text"
+						  " UNION ALL"
+						  " SELECT jsonb_array_elements_text(e -> 'made'), NULL FROM earlier"
+						  "  WHERE e ->> 'oid' = $3::text",
+		lengthof(types),
+		types,
+		values,
+		NULL);
+	for (uint64 i = 1; i < n; i++)
+		add_text(back, dcx_query_text(i, 1));
+	return dcx_query_text(0, 2);
+}
+
 void
 dcx_binding_put(const char *catalog, const char *part, Oid relation, List *columns, List *made,
 				const char *seen)
 {
 	static const Oid types[] =
-		{TEXTOID, TEXTOID, OIDOID, TEXTARRAYOID, TEXTARRAYOID, TEXTOID, INT4OID};
+		{TEXTOID, TEXTOID, OIDOID, TEXTARRAYOID, TEXTARRAYOID, TEXTOID, INT4OID, TEXTOID};
 	Datum values[lengthof(types)];
+	List *all = list_copy(made);
 
 	dcx_table_make(DCX_TABLE_BINDING);
 	dcx_shape_check(DCX_TABLE_BINDING, dcx_binding_table());
@@ -279,44 +350,79 @@ dcx_binding_put(const char *catalog, const char *part, Oid relation, List *colum
 	values[1] = CStringGetTextDatum(part);
 	values[2] = ObjectIdGetDatum(relation);
 	values[3] = text_array(columns);
-	values[4] = text_array(made);
-	values[5] = seen ? CStringGetTextDatum(seen) : (Datum) 0;
+	values[5] = CStringGetTextDatum(seen ? seen : "{}");
 	values[6] = Int32GetDatum(DCX_TABLES_VERSION);
+	values[7] = CStringGetTextDatum(earlier_relations(catalog, part, relation, &all));
+	values[4] = text_array(all);
 
 	/* What attach once created remains in made, also when the relation is attached again or merely adopted. */
-	dcx_query_execute("INSERT INTO dcx.binding AS b (catalog, part, relation, columns, made, seen,"
-					  "   version)"
-					  " VALUES ($1, $2, $3, nullif($4, '{}'), $5, $6::jsonb, $7)"
-					  " ON CONFLICT (catalog, part) DO UPDATE"
-					  "    SET relation = excluded.relation, columns = excluded.columns,"
-					  "        seen = excluded.seen, version = excluded.version,"
-					  "        attached_by = excluded.attached_by,"
-					  "        attached_at = excluded.attached_at,"
-					  "        made = CASE WHEN b.relation <> excluded.relation THEN excluded.made"
-					  "               ELSE ARRAY(SELECT unnest(b.made) UNION"
-					  "                          SELECT unnest(excluded.made)) END",
-					  lengthof(types),
-					  types,
-					  values,
-					  seen ? NULL : "     n ");
+	dcx_query_execute(
+		"INSERT INTO dcx.binding AS b (catalog, part, relation, columns, made, seen,"
+		"   version)"
+		" VALUES ($1, $2, $3, nullif($4, '{}'), $5, $6::jsonb ||"
+		"   jsonb_build_object('here', " HERE(
+			"$3") ", 'earlier', $8::jsonb), $7)"
+				  " ON CONFLICT (catalog, part) DO UPDATE"
+				  "    SET relation = excluded.relation, columns = excluded.columns,"
+				  "        seen = excluded.seen, version = excluded.version,"
+				  "        attached_by = excluded.attached_by,"
+				  "        attached_at = excluded.attached_at,"
+				  "        made = CASE WHEN b.relation <> excluded.relation THEN excluded.made"
+				  "               ELSE ARRAY(SELECT unnest(b.made) UNION"
+				  "                          SELECT unnest(excluded.made)) END",
+		lengthof(types),
+		types,
+		values,
+		NULL);
 }
 
 void
 dcx_binding_forget(const char *catalog, const char *part)
 {
-	static const Oid types[] = {TEXTOID, TEXTOID};
-	Datum			 values[2];
+	static const Oid types[] = {TEXTOID, TEXTOID, TEXTOID};
+	Datum			 values[3];
+	List			*made = NIL;
 
 	if (!OidIsValid(dcx_binding_table()))
 		return;
 	values[0] = CStringGetTextDatum(catalog);
 	values[1] = CStringGetTextDatum(part);
-	dcx_query_execute("DELETE FROM dcx.binding WHERE catalog = $1 AND part = $2",
-					  2,
+	values[2] = CStringGetTextDatum(earlier_relations(catalog, part, InvalidOid, &made));
+	/* What attach made for it is another part's to drop. */
+	dcx_query_execute("WITH gone AS (DELETE FROM dcx.binding WHERE catalog = $1 AND part = $2)"
+					  " UPDATE dcx.binding b SET seen = coalesce(seen, '{}') ||"
+					  "    jsonb_build_object('earlier', jsonb_path_query_array(b.seen,"
+					  "       'lax $.earlier[*]') || $3::jsonb)"
+					  "  WHERE catalog = $1 AND $3::jsonb <> '[]' AND part ="
+					  "    (SELECT min(part) FROM dcx.binding WHERE catalog = $1 AND part <> $2)",
+					  lengthof(types),
 					  types,
 					  values,
 					  NULL);
 }
+
+/* The bindings of a catalog, as dcx_binding_remove() returns them. */
+static const char remove_sql[] =
+	"WITH gone AS (DELETE FROM dcx.binding WHERE catalog = $1 RETURNING *),"
+	" bound AS ("
+	"   SELECT part, relation::oid, made, seen -> 'here' AS here, false AS earlier FROM gone"
+	"   UNION ALL"
+	/* By its OID, or in a restored dump by its name; it has to be such as attach makes them. */
+	"   SELECT part, coalesce((SELECT ftrelid FROM pg_foreign_table"
+	"         WHERE ftrelid::text = e ->> 'oid' AND ftoptions @> '{updatable=false,truncatable=false}'),"
+	"       (SELECT c.oid FROM pg_foreign_table JOIN pg_class c ON c.oid = ftrelid"
+	"          JOIN pg_namespace n ON n.oid = relnamespace"
+	"         WHERE relname = e ->> 'name' AND nspname = e ->> 'schema'"
+	"           AND ftoptions @> '{updatable=false,truncatable=false}'), 0::oid),"
+	"     ARRAY(SELECT jsonb_array_elements_text(e -> 'made')), e, true"
+	"     FROM gone b, " EARLIER " e)"
+	" SELECT relation, coalesce(array_to_string(made, ','), ''), earlier,"
+	"    (SELECT s.oid FROM pg_foreign_server s WHERE srvname = here ->> 'server'"
+	"        AND (s.oid::text = here ->> 'server_oid'"
+	"             OR 'application_name=dcx_pricing' = ANY (srvoptions))),"
+	"    (SELECT n.oid FROM pg_namespace n WHERE nspname = here ->> 'schema'"
+	"        AND n.oid::text = here ->> 'schema_oid')"
+	"   FROM bound ORDER BY NOT made <@ '{relation}', earlier, part, here ->> 'schema'";
 
 List *
 dcx_binding_remove(const char *catalog)
@@ -331,13 +437,7 @@ dcx_binding_remove(const char *catalog)
 	dcx_table_check_trusted(DCX_TABLE_BINDING);
 
 	values[0] = CStringGetTextDatum(catalog);
-	n = dcx_query_execute("WITH gone AS (DELETE FROM dcx.binding WHERE catalog = $1 RETURNING *)"
-						  " SELECT relation::oid, coalesce(array_to_string(made, ','), '')"
-						  "   FROM gone ORDER BY NOT made <@ '{relation}', part",
-						  1,
-						  types,
-						  values,
-						  NULL);
+	n = dcx_query_execute(remove_sql, 1, types, values, NULL);
 	for (uint64 i = 0; i < n; i++)
 	{
 		DcxBound *bound = palloc0(sizeof(DcxBound));
@@ -345,7 +445,30 @@ dcx_binding_remove(const char *catalog)
 
 		bound->relation = DatumGetObjectId(dcx_query_value(i, 1, OIDOID, &isnull));
 		SplitIdentifierString(dcx_query_text(i, 2), ',', &bound->made);
+		bound->earlier = dcx_query_bool(i, 3);
+		bound->server = DatumGetObjectId(dcx_query_value(i, 4, OIDOID, &isnull));
+		bound->schema = DatumGetObjectId(dcx_query_value(i, 5, OIDOID, &isnull));
 		removed = lappend(removed, bound);
 	}
 	return removed;
+}
+
+void
+dcx_binding_hand_on(const char *what, Oid server, Oid schema)
+{
+	static const Oid types[] = {TEXTOID, OIDOID, OIDOID};
+	Datum			 values[lengthof(types)];
+
+	values[0] = CStringGetTextDatum(what);
+	values[1] = ObjectIdGetDatum(server);
+	values[2] = ObjectIdGetDatum(schema);
+	dcx_query_execute(
+		"UPDATE dcx.binding SET made = ARRAY(SELECT unnest(made) UNION SELECT $1)"
+		" WHERE (catalog, part) = (SELECT catalog, part FROM dcx.binding"
+		"    JOIN pg_class c ON c.oid = relation LEFT JOIN pg_foreign_table ON ftrelid = c.oid"
+		"   WHERE ftserver = $2 OR relnamespace = $3 ORDER BY catalog, part LIMIT 1)",
+		lengthof(types),
+		types,
+		values,
+		NULL);
 }

@@ -77,7 +77,8 @@ extern void dcx_binding_prepare(void);
  * Inside a run as the caller: writes a binding and the version of our tables. Makes dcx.binding if it is missing.
  *
  * columns: names of columns, or NIL. made: what attach created for it, to be dropped by detach (dcx.binding.made).
- * seen: which database attached which, as JSON; or NULL.
+ * seen: which database attached which, as JSON; or NULL. If attach created something for the relation that was bound
+ * before, "seen" keeps that for detach.
  */
 extern void dcx_binding_put(const char *catalog, const char *part, Oid relation, List *columns,
 							List *made, const char *seen);
@@ -92,13 +93,22 @@ extern void dcx_binding_forget(const char *catalog, const char *part);
 typedef struct DcxBound
 {
 	Oid	  relation;
-	List *made; /* of C strings: what attach had created */
+	List *made;	   /* of C strings: what attach had created */
+	bool  earlier; /* it was replaced by another relation since */
+	Oid server; /* for when the relation is gone: its server, if that is still there; or InvalidOid */
+	Oid schema; /* likewise: its schema */
 } DcxBound;
 
 /*
- * Inside a run as the caller: removes all bindings of a catalog. Returns them as a list of DcxBound; the one that also
- * has what was created for all of them, such as the server, comes last. NIL when nothing was attached.
+ * Inside a run as the caller: removes all bindings of a catalog. Returns them as a list of DcxBound; those that also
+ * have what was created for others of them, such as the server, come last. NIL when nothing was attached.
  */
 extern List *dcx_binding_remove(const char *catalog);
+
+/*
+ * Inside a run as the caller: notes what attach had created, and another catalog uses, in a binding of that catalog:
+ * one whose relation is of this server or in this schema.
+ */
+extern void dcx_binding_hand_on(const char *what, Oid server, Oid schema);
 
 #endif /* DCX_BINDING_H */

@@ -55,6 +55,8 @@ SELECT replace(object, current_user, 'CURRENT_USER') AS object FROM dcx_detach('
 
 -- By the name of a server. It is left alone, and so is its mapping.
 SELECT * FROM test.failure($$SELECT * FROM dcx_attach_aas('no_such_server')$$) \gx
+SELECT count(*) FROM dcx_attach_aas(:'aas_url');
+DELETE FROM dcx.binding;
 SELECT relation, rows, note FROM dcx_attach_aas('dcx_aas') ORDER BY 1;
 SELECT replace(object, current_user, 'CURRENT_USER') AS object FROM dcx_detach('aas');
 \det aas.*
@@ -156,6 +158,75 @@ SELECT count(*) FROM dcx_attach_aas(replace(:'aas_url', '/regress_dcx_aas?', '/r
 ROLLBACK;
 SELECT dcx_product_cost('RAM_GB');
 
+-- Detaching undoes all that attach made for the catalog, wherever it is.
+\set detach 'SELECT regexp_replace(replace(object, current_user, ''CURRENT_USER''), ''[0-9]+ .dropped.'', ''N (dropped)'') AS object FROM dcx_detach'
+\set left 'SELECT (SELECT array_agg(srvname ORDER BY 1) FROM pg_foreign_server) AS servers, (SELECT count(*) FROM pg_user_mappings) AS mappings, (SELECT array_agg(ftrelid::regclass::text ORDER BY 1) FROM pg_foreign_table) AS tables, (SELECT array_agg(nspname ORDER BY 1) FROM pg_namespace WHERE nspname ~ ''^(aas|other|third|renamed)$'') AS schemas'
+BEGIN;
+SELECT count(*) FROM dcx_attach_aas(:'aas_url', 'other');
+SELECT count(*) FROM dcx_attach_aas(:'aas_url', 'third');
+SELECT count(*) FROM dcx_attach_aas(NULL, 'other');
+-- Under the names of now.
+ALTER SCHEMA aas RENAME TO renamed;
+ALTER SERVER dcx_third RENAME TO dcx_renamed;
+:detach('aas');
+:left;
+ROLLBACK;
+-- Also what stands there without its tables; not what the user has made since, nor what something uses.
+BEGIN;
+SELECT count(*) FROM dcx_attach_aas(:'aas_url', 'other');
+SELECT count(*) FROM dcx_attach_aas(:'aas_url', 'third');
+DROP FOREIGN TABLE aas.products, third.products, other.categories;
+CREATE VIEW uses_templates AS SELECT id FROM other.terraform_vm_config;
+CREATE FOREIGN TABLE aas.mine (id text) SERVER dcx_other;
+:detach('aas');
+:left;
+ROLLBACK;
+BEGIN;
+\set VERBOSITY terse
+DROP SCHEMA aas CASCADE;
+\set VERBOSITY default
+CREATE SCHEMA aas;
+:detach('aas');
+:left;
+ROLLBACK;
+-- The next attach makes of the server what the first has left; it still goes.
+BEGIN;
+DROP FOREIGN TABLE aas.products, aas.categories;
+SELECT count(*) FROM dcx_attach_aas(:'aas_url');
+:detach('aas');
+:left;
+ROLLBACK;
+-- Two catalogs in one schema: the second to go takes along what both used.
+\c regress_dcx_aas
+CREATE TABLE providers AS SELECT 'p' AS id, 'P' AS name, true AS active;
+CREATE TABLE network_services AS SELECT 's' AS id, 'S' AS code, 'p' AS "providerId";
+CREATE TABLE bandwidth_prices AS SELECT 's' AS "serviceId", 0 AS "minMbps", 1 AS "maxMbps", 1 AS "fixedPrice", 1 AS "pricePerMbps";
+GRANT SELECT ON providers, network_services, bandwidth_prices TO regress_dcx_aas;
+\c regress_dcx_main
+BEGIN;
+SELECT count(*) FROM dcx_attach_enetworks(:'aas_url', 'aas');
+:detach('aas');
+:left;
+:detach('enetworks');
+:left;
+ROLLBACK;
+BEGIN;
+SELECT count(*) FROM dcx_attach_enetworks(:'aas_url', 'aas');
+:detach('enetworks');
+:detach('aas');
+:left;
+ROLLBACK;
+-- A mapping that attach made for a server of the user's.
+BEGIN;
+SELECT count(*) FROM dcx_detach('aas');
+CREATE SERVER dcx_aas FOREIGN DATA WRAPPER postgres_fdw;
+SELECT count(*) FROM dcx_attach_aas(:'aas_url');
+:detach('aas');
+:left;
+ROLLBACK;
+\c regress_dcx_aas
+DROP TABLE providers, network_services, bandwidth_prices;
+\c regress_dcx_main
 -- dcx_detach leaves what others use.
 CREATE VIEW uses_products AS SELECT code FROM aas.products;
 SELECT * FROM test.failure($$SELECT * FROM dcx_detach('aas')$$) \gx

@@ -21,7 +21,7 @@ SELECT * FROM test.failure($$SELECT * FROM dcx_detach('enetworks')$$) \gx
 
 -- By the URL that stands in the platform's .env.
 SELECT * FROM dcx_attach_enetworks(:'enetworks_url');
-SELECT catalog, part, relation, made, seen IS NOT NULL AS seen FROM dcx.binding WHERE catalog = 'enetworks' ORDER BY 2;
+SELECT catalog, part, relation, made, seen ? 'main' AS seen FROM dcx.binding WHERE catalog = 'enetworks' ORDER BY 2;
 SELECT dcx_network_cost('PV_FIBRE_BUSINESS', 100);
 SELECT dcx_price_book('enetworks') -> 'PV_FIBRE_BUSINESS';
 SELECT catalog, products FROM dcx.price_book WHERE catalog = 'enetworks';

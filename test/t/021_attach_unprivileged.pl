@@ -126,9 +126,10 @@ SQL
 		"{host=127.0.0.1,port=$port,dbname=$Dcx::aas_db}",
 		'the server is left as it was');
 	is( $operator->value(q{SELECT object FROM dcx_detach('aas') ORDER BY object}),
-		"foreign table named.categories\nforeign table named.products\nforeign table named.terraform_vm_config\n"
-		  . 'schema named',
-		'detaching drops what was made, not the server');
+		"foreign table aas.categories\nforeign table aas.products\nforeign table aas.terraform_vm_config\n"
+		  . "foreign table named.categories\nforeign table named.products\nforeign table named.terraform_vm_config\n"
+		  . "schema aas\nschema named\nserver dcx_aas\nuser mapping for operator on server dcx_aas",
+		'detaching drops what was made, there and before, not the server made by hand');
 	fails_with($app, $price, 'and with it pricing', state => 'ZD007');
 	$aas->safe_psql($Dcx::aas_db, q{UPDATE products SET price = 78 WHERE code = 'CPU_1GHZ'});
 	$app->close;
@@ -154,7 +155,8 @@ SQL
 		'detaching lets go of them');
 	is($operator->value('SELECT count(*) FROM by_import.products'), '39', 'and leaves them there');
 
-	# The foreign tables of the first attach are still in schema aas.
+	# Foreign tables in schema aas, which are not attached.
+	$operator->value('CREATE SCHEMA aas; IMPORT FOREIGN SCHEMA public LIMIT TO (products) FROM SERVER by_hand INTO aas');
 	is( fails_with($app, $price, 'nothing attached, but aas.products is there', state => 'ZD007')->{hint},
 		'aas.products exists: SELECT * FROM dcx_attach_aas() attaches it.',
 		'the hint is the call that attaches it');
