@@ -63,6 +63,8 @@ Returns: one row per problem.
 Errors:
   ZD007: no wallet table is attached.
   22003: a balance is NULL, NaN or infinite.
+  40001: under REPEATABLE READ or SERIALIZABLE a table was rewritten meanwhile, or another wallet table was attached.
+    Run the transaction again.
   55000: the ledger is missing, or was changed by hand.
 Rights: the right to call it is enough, for the wallets of all organisations. No right on a table is needed.';
 REVOKE ALL ON FUNCTION @extschema@.dcx_wallet_audit() FROM PUBLIC;

@@ -33,7 +33,8 @@ Errors:
   25006: the transaction is read-only, or the server is a replica. A request that was made before gets its answer
     there, too.
   27000: a trigger on the wallet table changed the new balance, or the column cannot hold it.
-  40001: under REPEATABLE READ or SERIALIZABLE another transaction came first. Run the transaction again.
+  40001: under REPEATABLE READ or SERIALIZABLE another transaction came first; or another wallet table was attached
+    meanwhile. Run the transaction again.
   42809: a view is attached, in which no money moves.
   55000: the wallet is not as the ledger has it, or a trigger of the ledger is missing. Call dcx_attach_wallet again.
 Rights: the right to call it is enough, for the wallets of all organisations. No right on a table is needed.';

@@ -18,6 +18,7 @@ Errors:
   ZD007: no network catalog is attached.
   ZD008: the network catalog cannot be reached.
   22023: mbps is not above 0, or not finite.
+  40001: under REPEATABLE READ or SERIALIZABLE the catalog was rewritten meanwhile. Run the transaction again.
 Rights: as dcx_vm_cost.';
 
 CREATE FUNCTION @extschema@.dcx_network_cost(service text, mbps numeric, book jsonb)
@@ -105,6 +106,7 @@ Errors:
   ZD007: no network catalog is attached.
   ZD008: the network catalog cannot be reached.
   22023: mbps is not above 0, or not finite.
+  40001: under REPEATABLE READ or SERIALIZABLE the catalog was rewritten meanwhile. Run the transaction again.
 Rights: as dcx_vm_cost.';
 
 CREATE FUNCTION @extschema@.dcx_network_offers(mbps numeric, provider text, book jsonb)

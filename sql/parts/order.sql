@@ -34,6 +34,7 @@ Errors:
   ZD007: the order needs a catalog that is not attached. Only an order with network items needs the network catalog.
   ZD008: a catalog that the order needs cannot be reached.
   22023: items is not such an array, or a template has no usable size. The message names the item and the key.
+  40001: under REPEATABLE READ or SERIALIZABLE the catalog was rewritten meanwhile. Run the transaction again.
 Rights: as dcx_vm_cost.';
 
 CREATE FUNCTION @extschema@.dcx_order_quote(items jsonb, book jsonb)

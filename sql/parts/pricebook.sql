@@ -20,6 +20,7 @@ Errors:
   ZD007: that catalog is not attached.
   ZD008: it cannot be reached.
   22023: there is no catalog of that name.
+  40001: under REPEATABLE READ or SERIALIZABLE the catalog was rewritten meanwhile. Run the transaction again.
 Rights: as dcx_vm_cost.';
 
 CREATE FUNCTION @extschema@.dcx_price_book_stats()

@@ -90,6 +90,8 @@ NULL: if hold_id is NULL, there are no rows.
 Errors:
   ZD007: no wallet table is attached.
   ZD011: there is no such hold, or you may not see its wallet.
+  40001: under REPEATABLE READ or SERIALIZABLE a table was rewritten meanwhile, or another wallet table was attached.
+    Run the transaction again.
   42501: you may not read the wallet table.
   55000: the ledger is missing, or was changed by hand.
 Rights: as dcx_wallet_balance.';

@@ -20,6 +20,7 @@ Errors:
   ZD007: no product catalog is attached.
   ZD008: the catalog cannot be reached.
   22023: a quantity is out of bounds or not finite, or cpus is not whole.
+  40001: under REPEATABLE READ or SERIALIZABLE the catalog was rewritten meanwhile. Run the transaction again.
 Rights: no right on a table is needed. Prices are read as the owner of the attached tables.';
 
 CREATE FUNCTION @extschema@.dcx_vm_cost(
@@ -106,6 +107,7 @@ Errors:
   ZD007: no product catalog is attached.
   ZD008: the catalog cannot be reached.
   22023: the quantity is negative or not finite.
+  40001: under REPEATABLE READ or SERIALIZABLE the catalog was rewritten meanwhile. Run the transaction again.
 Rights: as dcx_vm_cost.';
 
 CREATE FUNCTION @extschema@.dcx_product_cost(code text, quantity numeric, book jsonb)

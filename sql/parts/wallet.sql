@@ -49,6 +49,8 @@ Errors:
   ZD006: the organisation has no wallet that you can read, or several.
   ZD007: no wallet table is attached.
   22003: the balance is NULL, NaN, infinite, or too large for exact cents in its type.
+  40001: under REPEATABLE READ or SERIALIZABLE a table was rewritten meanwhile, or another wallet table was attached.
+    Run the transaction again.
   42501: you may not read the wallet table.
 Rights: you need SELECT on the wallet table. Row-level security applies. A superuser reads it as its owner.';
 

@@ -26,6 +26,7 @@
 #include "utils/varlena.h"
 
 #include "src/base/binding.h"
+#include "src/base/fresh.h"
 #include "src/base/lookup.h"
 #include "src/base/query.h"
 #include "src/base/relation.h"
@@ -186,6 +187,7 @@ dcx_binding_read(DcxBinding *binding)
 	bool			 nulls[lengthof(columns)];
 	DcxSource		 source;
 	DcxStamp		 stamp;
+	bool			 begun;
 	Oid				 table = dcx_binding_table();
 
 	binding->stamp.valid = false;
@@ -199,6 +201,7 @@ dcx_binding_read(DcxBinding *binding)
 
 	dcx_binding_check_table(binding->catalog, table);
 	source = dcx_shape_source(table);
+	begun = dcx_fresh_begin_ours(table);
 	stamp = dcx_stamp_now(&source);
 
 	keys[0] = CStringGetTextDatum(binding->catalog);
@@ -222,6 +225,7 @@ dcx_binding_read(DcxBinding *binding)
 								   dcx_relation_owner(table),
 								   "dcx.binding");
 	}
+	dcx_fresh_end(begun);
 
 	binding->table = table;
 	binding->source = source;

@@ -25,6 +25,7 @@
 #include "utils/snapmgr.h"
 
 #include "src/base/compat.h"
+#include "src/base/fresh.h"
 #include "src/base/lookup.h"
 #include "src/base/money.h"
 
@@ -92,23 +93,36 @@ copy_columns(DcxTableId id, const DcxShape *shape, TupleTableSlot *row, int ncol
 	}
 }
 
-/* The snapshot for a scan: the active one or, with latest, a new one that becomes active. */
-static Snapshot
-begin_snapshot(bool latest)
+/* Makes a new snapshot the active one, which also sees what our own transaction has done so far. */
+static void
+push_latest(Relation table)
 {
-	if (latest)
-	{
-		CommandCounterIncrement();
-		PushActiveSnapshot(GetTransactionSnapshot());
-	}
-	return GetActiveSnapshot();
+	dcx_fresh_check(&RelationGetRelid(table), 1);
+	CommandCounterIncrement();
+	PushActiveSnapshot(GetTransactionSnapshot());
 }
 
-static void
-end_snapshot(bool latest)
+/*
+ * The snapshot for a scan of a table of ours, which is locked, becomes the active one: a new one with latest, or if the
+ * active one is older than the table as it is (fresh.h). Returns whether it is a new one, for dcx_fresh_end().
+ */
+static bool
+begin_snapshot(Relation table, bool latest)
 {
-	if (latest)
-		PopActiveSnapshot();
+	if (!latest)
+		return dcx_fresh_begin_ours(RelationGetRelid(table));
+	push_latest(table);
+	return true;
+}
+
+/* The same for another table. */
+static bool
+begin_row_snapshot(Relation table, bool latest)
+{
+	if (!latest)
+		return dcx_fresh_begin(&RelationGetRelid(table), 1);
+	push_latest(table);
+	return true;
 }
 
 bool
@@ -121,7 +135,8 @@ dcx_lookup(DcxTableId id, Oid relation, const Datum *keys, bool latest, int ncol
 	TupleTableSlot *row = table_slot_create(table, NULL);
 	ScanKeyData		scan_keys[DCX_TABLE_KEY_SIZE];
 	Relation		index = open_key(id, &shape, nkeys, keys, scan_keys);
-	IndexScanDesc	scan = dcx_index_beginscan(table, index, begin_snapshot(latest), nkeys);
+	bool			begun = begin_snapshot(table, latest);
+	IndexScanDesc	scan = dcx_index_beginscan(table, index, GetActiveSnapshot(), nkeys);
 	bool			found;
 
 	index_rescan(scan, scan_keys, nkeys, NULL, 0);
@@ -129,7 +144,7 @@ dcx_lookup(DcxTableId id, Oid relation, const Datum *keys, bool latest, int ncol
 	if (found)
 		copy_columns(id, &shape, row, ncolumns, columns, values, nulls);
 	index_endscan(scan);
-	end_snapshot(latest);
+	dcx_fresh_end(begun);
 
 	ExecDropSingleTupleTableSlot(row);
 	index_close(index, NoLock);
@@ -174,6 +189,7 @@ dcx_lookup_last(DcxTableId id, Oid relation, Datum key, int ncolumns, const int 
 	TupleTableSlot *row = table_slot_create(table, NULL);
 	ScanKeyData		scan_key;
 	Relation		index = open_key(id, &shape, 1, &key, &scan_key);
+	bool			begun = begin_snapshot(table, false);
 	IndexScanDesc	scan = dcx_index_beginscan(table, index, GetActiveSnapshot(), 1);
 	bool			found;
 
@@ -185,6 +201,7 @@ dcx_lookup_last(DcxTableId id, Oid relation, Datum key, int ncolumns, const int 
 		*version = row_version(row);
 	}
 	index_endscan(scan);
+	dcx_fresh_end(begun);
 
 	ExecDropSingleTupleTableSlot(row);
 	index_close(index, NoLock);
@@ -253,7 +270,8 @@ dcx_lookup_row(Oid relation, Oid index_oid, Datum value, bool lock,
 
 	if (make_equality_key(index, value, &key))
 	{
-		IndexScanDesc scan = dcx_index_beginscan(table, index, begin_snapshot(lock), 1);
+		bool		  begun = begin_row_snapshot(table, lock);
+		IndexScanDesc scan = dcx_index_beginscan(table, index, GetActiveSnapshot(), 1);
 
 		index_rescan(scan, &key, 1, NULL, 0);
 		found = index_getnext_slot(scan, ForwardScanDirection, row) &&
@@ -261,7 +279,7 @@ dcx_lookup_row(Oid relation, Oid index_oid, Datum value, bool lock,
 		if (found)
 			take(table, row, argument);
 		index_endscan(scan);
-		end_snapshot(lock);
+		dcx_fresh_end(begun);
 	}
 	ExecDropSingleTupleTableSlot(row);
 	index_close(index, NoLock);

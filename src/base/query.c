@@ -8,6 +8,9 @@
  *
  * Names: before each statement dcx_names_check() is told its text. While the server analyzes that text, the
  * relations in it are checked (names.h). The state before is put back also after an error.
+ *
+ * Snapshots: a statement is planned before its snapshot is chosen, since planning locks what it reads, also what is
+ * under a view. A snapshot that is older than that is replaced (fresh.h).
  */
 #include "postgres.h"
 
@@ -25,8 +28,11 @@
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/plancache.h"
+#include "utils/resowner.h"
 #include "utils/timestamp.h"
 
+#include "src/base/fresh.h"
 #include "src/base/names.h"
 #include "src/base/query.h"
 #include "src/base/relation.h"
@@ -185,6 +191,50 @@ take_plan(DcxPlan *plan, const char *sql, DcxParameters *parameters)
 	return taken;
 }
 
+/* The relations that a plan names, also those under views. They are locked. */
+static Oid *
+locked_relations(SPIPlanPtr plan, int *nrelations)
+{
+	List	 *relations = NIL;
+	Oid		 *array;
+	ListCell *lc;
+
+	foreach(lc, SPI_plan_get_plan_sources(plan))
+		relations =
+			list_concat_unique_oid(relations, ((CachedPlanSource *) lfirst(lc))->relationOids);
+	array = palloc(sizeof(Oid) * Max(list_length(relations), 1));
+	*nrelations = 0;
+	foreach(lc, relations)
+		array[(*nrelations)++] = lfirst_oid(lc);
+	list_free(relations);
+	return array;
+}
+
+/* Plans a statement again if that is due, and makes sure that the snapshot is not older than what it reads. */
+static bool
+begin_fresh(SPIPlanPtr plan, bool read_only)
+{
+	bool		begun = false;
+	CachedPlan *planned;
+	Oid		   *relations;
+	int			nrelations;
+
+	/* A statement that writes is executed under a new snapshot. */
+	if (!read_only && !IsolationUsesXactSnapshot())
+		return false;
+	planned = SPI_plan_get_cached_plan(plan);
+	if (!planned)
+		return false;
+	relations = locked_relations(plan, &nrelations);
+	if (read_only)
+		begun = dcx_fresh_begin(relations, nrelations);
+	else
+		dcx_fresh_check(relations, nrelations);
+	pfree(relations);
+	ReleaseCachedPlan(planned, CurrentResourceOwner);
+	return begun;
+}
+
 /* Executes a statement or opens a cursor. Only execute_plan() calls it. */
 static uint64
 execute_checked(DcxPlan *plan, const char *sql, DcxParameters *parameters, bool read_only,
@@ -195,12 +245,15 @@ execute_checked(DcxPlan *plan, const char *sql, DcxParameters *parameters, bool 
 
 	PG_TRY();
 	{
+		bool begun = begin_fresh(mine.plan, read_only);
+
 		if (cursor)
 			*cursor =
 				SPI_cursor_open(NULL, mine.plan, parameters->values, parameters->nulls, read_only);
 		else
 			result =
 				SPI_execute_plan(mine.plan, parameters->values, parameters->nulls, read_only, 0);
+		dcx_fresh_end(begun);
 	}
 	PG_FINALLY();
 	{
@@ -405,6 +458,29 @@ dcx_query_time(uint64 row, int column)
 	return isnull ? 0 : DatumGetTimestampTz(value);
 }
 
+/* Prepares a statement that is executed once, and executes it. */
+static int
+execute_once(const char *sql, const DcxParameters *parameters, const SPIExecuteOptions *options)
+{
+	Oid		   types[DCX_PLAN_PARAMETERS];
+	SPIPlanPtr plan;
+	Oid		  *relations;
+	int		   nrelations;
+	bool	   begun;
+	int		   code;
+
+	memcpy(types, parameters->types, sizeof(types));
+	plan = SPI_prepare(sql, parameters->n, types);
+	if (!plan)
+		elog(ERROR, "SPI_prepare failed: %s", SPI_result_code_string(SPI_result));
+	relations = locked_relations(plan, &nrelations);
+	begun = dcx_fresh_begin(relations, nrelations);
+	code = SPI_execute_plan_extended(plan, options);
+	dcx_fresh_end(begun);
+	SPI_freeplan(plan);
+	return code;
+}
+
 void
 dcx_query_into(ReturnSetInfo *result, const char *sql, const DcxParameters *parameters)
 {
@@ -433,7 +509,7 @@ dcx_query_into(ReturnSetInfo *result, const char *sql, const DcxParameters *para
 	dcx_names_check(sql);
 	PG_TRY();
 	{
-		code = SPI_execute_extended(sql, &options);
+		code = execute_once(sql, parameters, &options);
 	}
 	PG_FINALLY();
 	{
@@ -441,7 +517,7 @@ dcx_query_into(ReturnSetInfo *result, const char *sql, const DcxParameters *para
 	}
 	PG_END_TRY();
 	if (code < 0)
-		elog(ERROR, "SPI_execute_extended failed: %s", SPI_result_code_string(code));
+		elog(ERROR, "SPI_execute_plan_extended failed: %s", SPI_result_code_string(code));
 }
 
 uint64

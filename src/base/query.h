@@ -103,7 +103,8 @@ typedef struct DcxPlan
  * Executes a statement, inside a run, and returns the number of its rows, which dcx_query_value() and those after
  * it read.
  *
- * dcx_query_read: read-only, under the active snapshot.
+ * dcx_query_read: read-only, under the active snapshot; under a new one, or 40001, where that is older than what it
+ * would show (fresh.h). So are the other forms that read.
  * dcx_query_write: may write and lock rows; under a new snapshot if the transaction is READ COMMITTED.
  *
  * plan: where the prepared statement is kept; NULL: it is not. It is prepared again when the text, a parameter's

@@ -155,7 +155,12 @@ same_relations(const DcxSource *source)
 DcxStamp
 dcx_stamp_now(const DcxSource *source)
 {
-	Snapshot snapshot = GetActiveSnapshot();
+	return dcx_stamp_under(GetActiveSnapshot(), source);
+}
+
+DcxStamp
+dcx_stamp_under(Snapshot snapshot, const DcxSource *source)
+{
 	DcxStamp stamp = {0};
 
 	stamp.valid = snapshot->snapshot_type == SNAPSHOT_MVCC;

@@ -9,6 +9,11 @@
  * keeps it with the value. Before the value is used again, dcx_stamp_holds() compares the stamp with the active
  * snapshot. That is all: no triggers, no invalidation messages, no flags.
  *
+ * The one case in which the statement's own snapshot does not do: others have rewritten the relation since, by TRUNCATE
+ * for example, and the rows that the snapshot sees are gone. Then what is read is read under a newer snapshot, or the
+ * call fails with 40001 (fresh.h). The stamp is of the snapshot that was read under. Calls of the same statement,
+ * whose snapshot is still the old one, share what was read for the first of them (book/pricebook).
+ *
  * The rule depends on what was read.
  *
  * TABLES (plain and partitioned tables, materialized views; all in heaps of their own). Both of these must be true:
@@ -99,7 +104,10 @@ typedef struct DcxStamp
  */
 extern DcxSource dcx_source_of(const Oid *roots, int nroots);
 
-/* Takes the stamp of a read under the active snapshot. Call it before reading, not after. */
+/* Takes the stamp of a read under a snapshot. Call it before reading, not after. */
+extern DcxStamp dcx_stamp_under(Snapshot snapshot, const DcxSource *source);
+
+/* The same for the active snapshot. */
 extern DcxStamp dcx_stamp_now(const DcxSource *source);
 
 /* The rule in full. Call dcx_stamp_holds(). */

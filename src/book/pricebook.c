@@ -17,7 +17,8 @@
  * back here. So a new book is built aside, in a memory context of its own, and swap_in() then puts it in place in one
  * step that cannot fail. An error on the way leaves the old book as it was.
  *
- * Snapshots: everything is read under the active snapshot, and its stamp is taken before (snapshot.h).
+ * Snapshots: everything is read under the active snapshot, and its stamp is taken before (snapshot.h). Where that
+ * snapshot is older than the catalog's relations, a new one is made the active one (fresh.h).
  *
  * Locks: what is read is locked ACCESS SHARE by those who read it. A book in memory needs no lock.
  *
@@ -34,6 +35,7 @@
 #include "utils/timestamp.h"
 
 #include "src/base/errcodes.h"
+#include "src/base/fresh.h"
 #include "src/base/names.h"
 #include "src/book/bookjson.h"
 #include "src/book/pricebook.h"
@@ -61,6 +63,13 @@ typedef struct Origin
 	int64		  book_id;	 /* of a saved book */
 	DcxRowVersion version;	 /* of a saved book: of its row */
 	DcxStamp	  stamp;	 /* what the read could see */
+
+	/*
+	 * Of the catalog's own book, if it was read under a newer snapshot than was active: what was attached, and what the
+	 * active snapshot could see. It answers the rest of that statement, so that all its calls agree.
+	 */
+	DcxPriced asked;
+	DcxStamp  asked_stamp; /* not valid: it was read under the active snapshot */
 } Origin;
 
 /* Reads a catalog: dcx_products_rows() or dcx_services_rows(). */
@@ -160,12 +169,18 @@ set_quick(Shelf *shelf)
 static bool
 is_of(const Origin *origin, const DcxPriced *priced)
 {
-	if (origin->source.nroots != priced->n)
-		return false;
-	for (int i = 0; i < priced->n; i++)
-		if (origin->source.roots[i] != priced->relations[i])
-			return false;
-	return true;
+	return origin->source.nroots == priced->n &&
+		   memcmp(origin->source.roots, priced->relations, sizeof(Oid) * priced->n) == 0;
+}
+
+/* Whether a book was read, under a newer snapshot, for the same statement. */
+static bool
+is_for(const Origin *origin, const DcxPriced *priced)
+{
+	return origin->asked_stamp.valid && origin->asked_stamp.lxid == DCX_MY_LXID &&
+		   origin->asked.n == priced->n &&
+		   memcmp(origin->asked.relations, priced->relations, sizeof(Oid) * priced->n) == 0 &&
+		   dcx_stamp_holds(&origin->asked_stamp, &origin->source);
 }
 
 /* Puts a new book in the place of the old one. Nothing here can fail. */
@@ -193,16 +208,22 @@ book_context(void)
 static void
 load_live(Shelf *shelf)
 {
-	Origin fresh = {.relation = shelf->priced.relations[0], .read_at = GetCurrentTimestamp()};
+	Origin		   fresh = {.read_at = GetCurrentTimestamp(), .asked = shelf->priced};
+	Snapshot	   active = GetActiveSnapshot();
+	bool		   begun = dcx_catalog_settle(&shelf->priced);
 	MemoryContext  caller;
 	DcxProductRow *rows;
 
+	fresh.relation = shelf->priced.relations[0];
 	fresh.context = book_context();
 	caller = MemoryContextSwitchTo(fresh.context);
 	rows = shelf->read(&shelf->priced, false, &fresh.nproducts, &fresh.source, &fresh.stamp);
+	if (begun)
+		fresh.asked_stamp = dcx_stamp_under(active, &fresh.source);
 	fresh.book = dcx_book_make("catalog", rows, fresh.nproducts);
 	pfree(rows);
 	MemoryContextSwitchTo(caller);
+	dcx_fresh_end(begun);
 
 	swap_in(shelf, &fresh);
 	if (fresh.source.kind == DCX_SOURCE_FOREIGN)
@@ -471,8 +492,9 @@ static DcxPriceBook *
 live_book(Shelf *shelf)
 {
 	if (likely(shelf->current.book && !shelf->current.saved &&
-			   is_of(&shelf->current, &shelf->priced) &&
-			   dcx_stamp_holds(&shelf->current.stamp, &shelf->current.source)))
+			   ((is_of(&shelf->current, &shelf->priced) &&
+				 dcx_stamp_holds(&shelf->current.stamp, &shelf->current.source)) ||
+				is_for(&shelf->current, &shelf->priced))))
 	{
 		shelf->hits++;
 		if (unlikely(shelf->quick_max_age != dcx_max_price_age))
@@ -517,10 +539,12 @@ dcx_pricebook_live_rows(DcxCatalogId id, int *nrows, bool *near)
 {
 	Shelf		  *shelf = &shelves[id];
 	DcxPriced	   priced = dcx_catalog_priced(id);
+	bool		   begun = dcx_catalog_settle(&priced);
 	DcxSource	   source;
 	DcxStamp	   stamp;
 	DcxProductRow *rows = shelf->read(&priced, true, nrows, &source, &stamp);
 
+	dcx_fresh_end(begun);
 	shelf->outage_relation = InvalidOid;
 	*near = source.kind == DCX_SOURCE_TABLES;
 	if (source.kind == DCX_SOURCE_FOREIGN)

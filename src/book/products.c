@@ -8,9 +8,8 @@
  */
 #include "postgres.h"
 
-#include "storage/lmgr.h"
-
 #include "src/base/errcodes.h"
+#include "src/base/fresh.h"
 #include "src/base/query.h"
 #include "src/base/relation.h"
 #include "src/base/text.h"
@@ -41,21 +40,19 @@ compare_categories(const void *a, const void *b)
 static void
 name_categories(DcxProductRow *rows, int nrows)
 {
-	static DcxPlan	  plan;
-	const DcxBinding *binding = dcx_catalog_binding(DCX_AAS, DCX_CATEGORIES);
-	MemoryContext	  context = CurrentMemoryContext;
-	Category		 *found = NULL;
-	int				  nfound = 0;
-	int				  n = 0;
-	Oid				  relation = InvalidOid;
-	DcxRun			  run;
+	static DcxPlan plan;
+	DcxPriced	   categories = dcx_catalog_part_if_any(DCX_AAS, DCX_CATEGORIES);
+	bool		   begun = dcx_catalog_settle(&categories);
+	MemoryContext  context = CurrentMemoryContext;
+	Category	  *found = NULL;
+	int			   nfound = 0;
+	int			   n = 0;
+	DcxRun		   run;
 
-	if (binding->attached)
-		relation = binding->relation;
-	if (OidIsValid(relation))
-		LockRelationOid(relation, AccessShareLock);
-	if (OidIsValid(dcx_relation_owner(relation)))
+	if (categories.n > 0)
 	{
+		Oid relation = categories.relations[0];
+
 		dcx_run_begin(&run, dcx_relation_owner(relation));
 		nfound = dcx_catalog_select_part(DCX_AAS,
 										 DCX_CATEGORIES,
@@ -72,6 +69,7 @@ name_categories(DcxProductRow *rows, int nrows)
 		dcx_run_end(&run);
 		qsort(found, n, sizeof(Category), compare_categories);
 	}
+	dcx_fresh_end(begun);
 
 	for (int i = 0; i < nrows; i++)
 	{
@@ -95,7 +93,7 @@ dcx_products_rows(const DcxPriced *priced, bool full, int *nrows, DcxSource *sou
 	DcxProductRow *rows;
 	DcxRun		   run;
 
-	dcx_catalog_lock(priced, source, stamp);
+	dcx_catalog_source(priced, source, stamp);
 	dcx_run_begin(&run, dcx_relation_owner(relation));
 	*nrows = dcx_catalog_select_part(DCX_AAS,
 									 DCX_PRODUCTS,
@@ -131,22 +129,25 @@ dcx_products_rows(const DcxPriced *priced, bool full, int *nrows, DcxSource *sou
 DcxTemplateRow *
 dcx_products_templates(int *nrows)
 {
-	static DcxPlan	  plan;
-	MemoryContext	  context = CurrentMemoryContext;
-	const DcxBinding *binding;
-	DcxTemplateRow	 *rows;
-	DcxRun			  run;
+	static DcxPlan	plan;
+	MemoryContext	context = CurrentMemoryContext;
+	DcxTemplateRow *rows;
+	DcxPriced		templates;
+	Oid				relation;
+	bool			begun;
+	DcxRun			run;
 
 	/* Raises the better error when nothing is attached at all. */
 	dcx_catalog_bound(DCX_AAS, DCX_PRODUCTS);
-	binding = dcx_catalog_bound(DCX_AAS, DCX_TEMPLATES);
-	dcx_catalog_lock_part(binding);
+	templates = dcx_catalog_part(DCX_AAS, DCX_TEMPLATES);
+	begun = dcx_catalog_settle(&templates);
+	relation = templates.relations[0];
 
-	dcx_run_begin(&run, dcx_relation_owner(binding->relation));
+	dcx_run_begin(&run, dcx_relation_owner(relation));
 	*nrows = dcx_catalog_select_part(DCX_AAS,
 									 DCX_TEMPLATES,
 									 aas_part(DCX_TEMPLATES)->ncolumns,
-									 binding->relation,
+									 relation,
 									 &plan);
 	rows = MemoryContextAllocHuge(context, sizeof(DcxTemplateRow) * Max(*nrows, 1));
 	for (int i = 0; i < *nrows; i++)
@@ -160,6 +161,7 @@ dcx_products_templates(int *nrows)
 		rows[i].disk = dcx_query_numeric(i, 7);
 	}
 	dcx_run_end(&run);
+	dcx_fresh_end(begun);
 
 	return rows;
 }

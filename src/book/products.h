@@ -12,11 +12,11 @@
  * Reads all products under the active snapshot, as the owner of the relation, into the current memory
  * context.
  *
- * priced: what is attached. full: also what pricing does not need, which is cost, unit and category.
+ * priced: what is attached, settled by dcx_catalog_settle(). full: also what pricing does not need, which is cost, unit and category.
  * *source and *stamp: what was read and what the read could see, for the exactness rule.
  *
  * ZD008 when the catalog cannot be reached. A foreign table without a product counts as that, and so does
- * any relation when full is set: an empty book is never saved. Other errors as dcx_catalog_lock() and
+ * any relation when full is set: an empty book is never saved. Other errors as dcx_catalog_source() and
  * dcx_catalog_select().
  */
 extern DcxProductRow *dcx_products_rows(const DcxPriced *priced, bool full, int *nrows,

@@ -18,6 +18,7 @@
 #include "utils/timestamp.h"
 
 #include "src/base/binding.h"
+#include "src/base/fresh.h"
 #include "src/base/query.h"
 #include "src/base/relation.h"
 #include "src/base/shape.h"
@@ -76,6 +77,7 @@ dcx_saved_read(DcxSaved *saved)
 	Oid		  table;
 	DcxSource source;
 	DcxStamp  stamp;
+	bool	  begun;
 
 	saved->stamp.valid = false;
 	saved->found = false;
@@ -84,9 +86,11 @@ dcx_saved_read(DcxSaved *saved)
 		return;
 
 	source = dcx_shape_source(table);
+	begun = dcx_fresh_begin_ours(table);
 	stamp = dcx_stamp_now(&source);
 	saved->table = table;
 	find_newest(saved);
+	dcx_fresh_end(begun);
 
 	saved->source = source;
 	saved->source.relations = &saved->table;

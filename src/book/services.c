@@ -176,7 +176,7 @@ dcx_services_rows(const DcxPriced *priced, bool full, int *nrows, DcxSource *sou
 	int			   nlines;
 	DcxRun		   run;
 
-	dcx_catalog_lock(priced, source, stamp);
+	dcx_catalog_source(priced, source, stamp);
 	dcx_run_begin(&run, dcx_relation_owner(relation));
 	if (source->kind == DCX_SOURCE_FOREIGN)
 		prefer_remote_join();

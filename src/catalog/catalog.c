@@ -14,8 +14,10 @@
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
+#include "utils/snapmgr.h"
 
 #include "src/base/errcodes.h"
+#include "src/base/fresh.h"
 #include "src/base/query.h"
 #include "src/base/relation.h"
 #include "src/base/text.h"
@@ -266,6 +268,30 @@ dcx_catalog_priced(DcxCatalogId id)
 	return priced;
 }
 
+DcxPriced
+dcx_catalog_part(DcxCatalogId id, int part)
+{
+	DcxPriced		  priced = {.id = id, .one = true};
+	const DcxBinding *binding = dcx_catalog_bound(id, part);
+
+	priced.stamp = binding->stamp;
+	add_priced(&priced, part, binding);
+	return priced;
+}
+
+DcxPriced
+dcx_catalog_part_if_any(DcxCatalogId id, int part)
+{
+	DcxPriced		  priced = {.id = id, .one = true, .optional = true};
+	const DcxBinding *binding = dcx_catalog_binding(id, part);
+
+	priced.stamp = binding->stamp;
+	priced.parts[0] = part;
+	if (binding->attached)
+		add_priced(&priced, part, binding);
+	return priced;
+}
+
 static bool
 is_near(Oid relation)
 {
@@ -284,25 +310,101 @@ dcx_catalog_is_near(const DcxPriced *priced)
 	return true;
 }
 
-static void
-lock_relation(const char *catalog, const char *part, Oid relation)
+/* What the same relations are under the active snapshot. */
+static DcxPriced
+look_again(const DcxPriced *priced)
 {
-	LockRelationOid(relation, AccessShareLock);
-	if (!OidIsValid(dcx_relation_owner(relation)))
-		ereport(ERROR,
-				errcode(DCX_ERRCODE_NOT_ATTACHED),
-				errmsg("the attached relation \"%s\" has been dropped", part),
-				errhint("Attach again: SELECT * FROM dcx_attach_%s() adopts what is in schema "
-						"\"%s\", dcx_attach_%s('postgresql://...') makes it anew.",
-						catalog,
-						catalog,
-						catalog));
+	if (priced->optional)
+		return dcx_catalog_part_if_any(priced->id, priced->parts[0]);
+	return priced->one ? dcx_catalog_part(priced->id, priced->parts[0]) :
+						 dcx_catalog_priced(priced->id);
 }
 
-void
-dcx_catalog_lock_part(const DcxBinding *binding)
+static bool
+is_same(const DcxPriced *a, const DcxPriced *b)
 {
-	lock_relation(binding->catalog, binding->part, binding->relation);
+	return a->n == b->n && memcmp(a->relations, b->relations, sizeof(Oid) * a->n) == 0;
+}
+
+/* Locks the relations. Returns the number of one that has been dropped, or -1. */
+static int
+lock_relations(const DcxPriced *priced)
+{
+	for (int i = 0; i < priced->n; i++)
+	{
+		LockRelationOid(priced->relations[i], AccessShareLock);
+		if (!OidIsValid(dcx_relation_owner(priced->relations[i])))
+			return i;
+	}
+	return -1;
+}
+
+pg_noreturn static void
+refuse_dropped(const DcxCatalog *catalog, const char *part)
+{
+	ereport(ERROR,
+			errcode(DCX_ERRCODE_NOT_ATTACHED),
+			errmsg("the attached relation \"%s\" has been dropped", part),
+			errhint("Attach again: SELECT * FROM dcx_attach_%s() adopts what is in schema "
+					"\"%s\", dcx_attach_%s('postgresql://...') makes it anew.",
+					catalog->name,
+					catalog->name,
+					catalog->name));
+}
+
+/*
+ * One of the relations has been dropped: makes a new snapshot active, and looks what is attached then. That is an error
+ * if nothing has been attached in their place; and 40001 if the transaction keeps its snapshot.
+ */
+static void
+replace_dropped(DcxPriced *priced, int dropped)
+{
+	const DcxCatalog *catalog = &dcx_catalogs[priced->id];
+	const char		 *part = catalog->parts[priced->parts[dropped]].name;
+	DcxPriced		  replaced;
+
+	PushActiveSnapshot(IsolationUsesXactSnapshot() ? GetLatestSnapshot() :
+													 GetTransactionSnapshot());
+	replaced = look_again(priced);
+	if (is_same(&replaced, priced))
+	{
+		if (!priced->optional)
+			refuse_dropped(catalog, part);
+		replaced.n = 0;
+	}
+	else if (IsolationUsesXactSnapshot() && replaced.n > 0)
+		dcx_fresh_refuse(psprintf("Part \"%s\" of catalog \"%s\"", part, catalog->name),
+						 "attached anew");
+	*priced = replaced;
+}
+
+bool
+dcx_catalog_settle(DcxPriced *priced)
+{
+	bool begun = false;
+
+	for (;;)
+	{
+		int		  dropped = lock_relations(priced);
+		DcxPriced before = *priced;
+
+		if (dropped >= 0)
+		{
+			dcx_fresh_end(begun);
+			replace_dropped(priced, dropped);
+			begun = true;
+		}
+		else if (begun || !dcx_fresh_begin(priced->relations, priced->n))
+			return begun;
+		else
+		{
+			/* What was written anew may as well have been attached anew. */
+			begun = true;
+			*priced = look_again(&before);
+			if (is_same(priced, &before))
+				return true;
+		}
+	}
 }
 
 void
@@ -324,16 +426,10 @@ dcx_catalog_check_one_owner(DcxCatalogId id, Oid relation, Oid other)
 }
 
 void
-dcx_catalog_lock(const DcxPriced *priced, DcxSource *source, DcxStamp *stamp)
+dcx_catalog_source(const DcxPriced *priced, DcxSource *source, DcxStamp *stamp)
 {
-	const DcxCatalog *catalog = &dcx_catalogs[priced->id];
-
-	for (int i = 0; i < priced->n; i++)
-	{
-		lock_relation(catalog->name, catalog->parts[priced->parts[i]].name, priced->relations[i]);
-		if (i > 0)
-			dcx_catalog_check_one_owner(priced->id, priced->relations[i], priced->relations[0]);
-	}
+	for (int i = 1; i < priced->n; i++)
+		dcx_catalog_check_one_owner(priced->id, priced->relations[i], priced->relations[0]);
 	*source = dcx_source_of(priced->relations, priced->n);
 	*stamp = dcx_stamp_now(source);
 }
@@ -419,7 +515,7 @@ finish(void *argument)
 	Reading *reading = argument;
 
 	reading->nrows = reading->plan ? dcx_query_fetch(reading->cursor) :
-									 dcx_query_execute(reading->sql, 0, NULL, NULL, NULL);
+									 dcx_query_write(NULL, reading->sql, &none);
 }
 
 /* If another server may be involved, the wait for it is limited. It can be behind a view or in a partition. */
@@ -434,8 +530,7 @@ dcx_catalog_select(DcxCatalogId id, const Oid *relations, int nrelations, const 
 	for (int i = 0; i < nrelations; i++)
 		near = near && is_near(relations[i]);
 	if (near)
-		return plan ? dcx_query_read(plan, sql, &none) :
-					  dcx_query_execute(sql, 0, NULL, NULL, NULL);
+		return plan ? dcx_query_read(plan, sql, &none) : dcx_query_write(NULL, sql, &none);
 	for (int i = 0; i < nrelations; i++)
 		places = list_concat(places, dcx_reach_places(relations[i]));
 	dcx_remote_do(dcx_catalog_remote(id), places, start, finish, &reading);

@@ -98,10 +98,15 @@ extern const DcxBinding *dcx_catalog_bound(DcxCatalogId id, int part);
 /* The number of the part that holds a catalog's prices: the view if one is attached, else the first. */
 extern int dcx_catalog_price_part(DcxCatalogId id);
 
-/* The relations that a catalog's prices are read from. Plain values: they hold whatever is attached next. */
+/*
+ * The relations that a catalog's prices are read from, or that of one part. Plain values: they hold whatever is
+ * attached next.
+ */
 typedef struct DcxPriced
 {
 	DcxCatalogId id;
+	bool		 one;	   /* only that of one part */
+	bool		 optional; /* which need not be there */
 	int			 n;
 	int			 parts[DCX_SOURCE_ROOTS];
 	Oid			 relations[DCX_SOURCE_ROOTS];
@@ -113,6 +118,22 @@ typedef struct DcxPriced
  * providers, in this order. Nothing attached is ZD007.
  */
 extern DcxPriced dcx_catalog_priced(DcxCatalogId id);
+
+/* The same for one part. */
+extern DcxPriced dcx_catalog_part(DcxCatalogId id, int part);
+
+/*
+ * The same for a part that need not be there: then n is 0.
+ */
+extern DcxPriced dcx_catalog_part_if_any(DcxCatalogId id, int part);
+
+/*
+ * Locks them for reading, and makes sure that the active snapshot is not older than they are. If it is, or if others
+ * have been attached in their place while we waited, a new snapshot is made active, and *priced is what is attached
+ * then. Returns whether it was, for dcx_fresh_end(). 40001 where no new snapshot can be taken; ZD007 when one has
+ * been dropped, or n becomes 0 where it need not be there.
+ */
+extern bool dcx_catalog_settle(DcxPriced *priced);
 
 /*
  * Whether no other server can be involved in reading them: they are plain tables, but none of Citus, or
@@ -127,13 +148,10 @@ extern bool dcx_catalog_is_near(const DcxPriced *priced);
 extern void dcx_catalog_check_one_owner(DcxCatalogId id, Oid relation, Oid other);
 
 /*
- * Locks them for reading, and describes for the exactness rule (snapshot.h) what is read, and under which
- * snapshot. ZD007 when one has been dropped, 42501 when they belong to different roles.
+ * Describes for the exactness rule (snapshot.h) what is read, and under which snapshot. They have been locked by
+ * dcx_catalog_settle(). 42501 when they belong to different roles.
  */
-extern void dcx_catalog_lock(const DcxPriced *priced, DcxSource *source, DcxStamp *stamp);
-
-/* Locks the relation of one part; ZD007 when it has been dropped. */
-extern void dcx_catalog_lock_part(const DcxBinding *binding);
+extern void dcx_catalog_source(const DcxPriced *priced, DcxSource *source, DcxStamp *stamp);
 
 /*
  * Appends the first columns of a part to a statement as pricing reads them, as in

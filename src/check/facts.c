@@ -18,6 +18,7 @@
 
 #include "src/base/binding.h"
 #include "src/base/errcodes.h"
+#include "src/base/fresh.h"
 #include "src/base/guarded.h"
 #include "src/base/json.h"
 #include "src/base/query.h"
@@ -492,11 +493,14 @@ identity_of(DcxCatalogId id, Oid relation)
 Jsonb *
 dcx_facts_schema(DcxCatalogId id)
 {
-	const DcxBinding *binding = dcx_catalog_bound(id, dcx_catalog_price_part(id));
-	DcxParameters	  parameters = {0};
+	DcxPriced	  priced = dcx_catalog_part(id, dcx_catalog_price_part(id));
+	DcxParameters parameters = {0};
 
-	dcx_catalog_lock_part(binding);
-	dcx_parameter(&parameters, JSONBOID, JsonbPGetDatum(identity_of(id, binding->relation)), false);
+	dcx_fresh_end(dcx_catalog_settle(&priced));
+	dcx_parameter(&parameters,
+				  JSONBOID,
+				  JsonbPGetDatum(identity_of(id, priced.relations[0])),
+				  false);
 	return jsonb_read(InvalidOid,
 					  "SELECT coalesce(jsonb_object_agg(key, jsonb_set(value - 'writable' -"
 					  "         'updated_at', '{columns}', (SELECT coalesce(jsonb_object_agg("

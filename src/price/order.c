@@ -13,6 +13,7 @@
 #include "funcapi.h"
 #include "utils/builtins.h"
 
+#include "src/base/fresh.h"
 #include "src/base/text.h"
 #include "src/book/bookjson.h"
 #include "src/book/pricebook.h"
@@ -214,21 +215,41 @@ price_items(const DcxOrder *order, DcxOrderQuote *quote, DcxCatalogId id,
 	}
 }
 
-DcxOrderQuote
-dcx_order_price(DcxOrder *order, DcxPriceBook *book)
+/* What dcx_order_price() is given, and its answer. */
+typedef struct Pricing
 {
+	DcxOrder	 *order;
+	DcxPriceBook *book;
+	DcxOrderQuote quote;
+} Pricing;
+
+static void
+price_order(void *argument)
+{
+	Pricing		 *pricing = argument;
+	DcxOrder	 *order = pricing->order;
 	DcxOrderQuote quote = {.cost = int64_to_numeric(0)};
 
 	resolve_templates(order);
 	for (int i = 0; i < order->nitems; i++)
 		quote.nlines += count_lines(&order->items[i]);
 	quote.lines = palloc(sizeof(DcxOrderLine) * quote.nlines);
-	price_items(order, &quote, DCX_AAS, is_of_aas, book);
-	price_items(order, &quote, DCX_ENETWORKS, is_of_enetworks, book);
+	price_items(order, &quote, DCX_AAS, is_of_aas, pricing->book);
+	price_items(order, &quote, DCX_ENETWORKS, is_of_enetworks, pricing->book);
 	for (int i = 0; i < quote.nlines; i++)
 		quote.cost = dcx_money_add(quote.cost, quote.lines[i].line.amount);
 	quote.cost = dcx_money_display(quote.cost);
-	return quote;
+	pricing->quote = quote;
+}
+
+DcxOrderQuote
+dcx_order_price(DcxOrder *order, DcxPriceBook *book)
+{
+	Pricing pricing = {.order = order, .book = book};
+
+	/* Sizes and prices have to be of one moment. */
+	dcx_fresh_do(price_order, &pricing);
+	return pricing.quote;
 }
 
 static Datum

@@ -12,6 +12,7 @@
 
 #include "src/base/errcodes.h"
 #include "src/base/float8.h"
+#include "src/base/fresh.h"
 #include "src/base/money.h"
 #include "src/base/query.h"
 #include "src/base/text.h"
@@ -61,18 +62,40 @@ expire_holds(Oid owner, const char *organisation, DcxAccount *account, Timestamp
 	account->held = dcx_money_subtract(account->held, expired);
 }
 
-Numeric
-dcx_account_available(const char *organisation)
+/* What dcx_account_available() asks, and the answer. */
+typedef struct Available
 {
-	DcxWallet  wallet = dcx_wallet_read(organisation);
+	const char *organisation;
+	Numeric		amount;
+} Available;
+
+static void
+read_available(void *argument)
+{
+	Available *available = argument;
+	bool	   begun = dcx_wallet_settle();
+	DcxWallet  wallet = dcx_wallet_read(available->organisation);
 	Oid		   owner = dcx_ledger_owner(dcx_wallet_bound(), true);
 	DcxAccount account;
 
 	dcx_wallet_check_exact(dcx_wallet_bound()->relation, &wallet);
-	if (!OidIsValid(owner) || !dcx_ledger_account(wallet.organisation, false, &account))
-		return wallet.balance;
-	expire_holds(owner, wallet.organisation, &account, time_of(&account), false);
-	return dcx_money_subtract(wallet.balance, account.held);
+	available->amount = wallet.balance;
+	if (OidIsValid(owner) && dcx_ledger_account(wallet.organisation, false, &account))
+	{
+		expire_holds(owner, wallet.organisation, &account, time_of(&account), false);
+		available->amount = dcx_money_subtract(wallet.balance, account.held);
+	}
+	dcx_fresh_end(begun);
+}
+
+Numeric
+dcx_account_available(const char *organisation)
+{
+	Available available = {.organisation = organisation};
+
+	/* Balance and holds have to be of one moment. */
+	dcx_fresh_do(read_available, &available);
+	return available.amount;
 }
 
 void
@@ -92,6 +115,7 @@ read_in_step(const DcxStanding *standing, const DcxWallet *wallet)
 		return account;
 	/* Under an old snapshot the account may only seem wrong: then fail with 40001. */
 	dcx_account_check_snapshot(standing);
+	dcx_wallet_check_not_replaced();
 	ereport(ERROR,
 			errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 			errmsg("the wallet of organisation \"%s\" is not as the ledger has it",

@@ -181,6 +181,7 @@ change_parameters(DcxParameters *parameters, const DcxChange *change)
 pg_noreturn static void
 refuse_changed(const char *organisation)
 {
+	dcx_wallet_check_not_replaced();
 	ereport(ERROR,
 			errcode(ERRCODE_TRIGGERED_DATA_CHANGE_VIOLATION),
 			errmsg("the account of organisation \"%s\" changed while money was being moved",
@@ -369,6 +370,7 @@ dcx_ledger_move(DcxMovement *movement)
 
 	if (movement->entry_id != 0)
 		return;
+	dcx_wallet_check_not_replaced();
 	dcx_wallet_check_partitioning(dcx_wallet_bound()->relation);
 	ereport(ERROR,
 			errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),

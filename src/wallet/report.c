@@ -14,6 +14,7 @@
 #include "utils/builtins.h"
 
 #include "src/base/errcodes.h"
+#include "src/base/fresh.h"
 #include "src/base/query.h"
 #include "src/base/shape.h"
 #include "src/base/text.h"
@@ -78,6 +79,7 @@ dcx_wallet_holds(PG_FUNCTION_ARGS)
 	DcxParameters			 parameters = {0};
 	char					*state = PG_ARGISNULL(1) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(1));
 	bool					 known = state == NULL;
+	bool					 begun;
 
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(2) || PG_ARGISNULL(3))
 	{
@@ -92,6 +94,7 @@ dcx_wallet_holds(PG_FUNCTION_ARGS)
 				errmsg("a hold is never in state \"%s\"", dcx_text_shown(state)),
 				errhint("It is open, captured, released or expired; NULL asks for all of them."));
 
+	begun = dcx_wallet_settle();
 	page_parameters(&parameters, PG_GETARG_INT64(2), PG_GETARG_INT32(3));
 	dcx_parameter_text(&parameters, readable_organisation(fcinfo));
 	dcx_parameter_text(&parameters, state);
@@ -102,6 +105,7 @@ dcx_wallet_holds(PG_FUNCTION_ARGS)
 						"   AND ($4 IS NULL OR s.now = $4)"
 						" ORDER BY h.hold_id LIMIT $2",
 		   &parameters);
+	dcx_fresh_end(begun);
 	return (Datum) 0;
 }
 
@@ -127,6 +131,7 @@ PG_FUNCTION_INFO_V1(dcx_wallet_statement);
 Datum
 dcx_wallet_statement(PG_FUNCTION_ARGS)
 {
+	bool		  begun = dcx_wallet_settle();
 	DcxParameters parameters = {0};
 
 	page_parameters(&parameters, PG_GETARG_INT64(3), PG_GETARG_INT32(4));
@@ -140,6 +145,7 @@ dcx_wallet_statement(PG_FUNCTION_ARGS)
 		   " WHERE organisation = $3 AND entry_id > $1 AND recorded_at >= $4 AND recorded_at < $5"
 		   " ORDER BY entry_id LIMIT $2",
 		   &parameters);
+	dcx_fresh_end(begun);
 	return (Datum) 0;
 }
 
@@ -184,6 +190,7 @@ PG_FUNCTION_INFO_V1(dcx_hold_verify);
 Datum
 dcx_hold_verify(PG_FUNCTION_ARGS)
 {
+	bool		  begun = dcx_wallet_settle();
 	DcxParameters parameters = {0};
 	int64		  hold_id = PG_GETARG_INT64(0);
 	char		 *organisation = organisation_of_hold(hold_id);
@@ -210,6 +217,7 @@ dcx_hold_verify(PG_FUNCTION_ARGS)
 		   "   FROM hold, (SELECT sum(recomputed) FROM line) s WHERE quote IS NOT NULL"
 		   " ORDER BY line",
 		   &parameters);
+	dcx_fresh_end(begun);
 	return (Datum) 0;
 }
 
@@ -314,6 +322,26 @@ static const char audit_sql[] =
 	"        round(actual, greatest(min_scale(actual), 2)) FROM problem"
 	"  ORDER BY organisation, problem";
 
+static void
+audit(void *argument)
+{
+	FunctionCallInfo fcinfo = argument;
+	ReturnSetInfo	*result = (ReturnSetInfo *) fcinfo->resultinfo;
+	bool			 begun = dcx_wallet_settle();
+	DcxParameters	 parameters = {0};
+	Datum			 organisations;
+	Datum			 balances;
+
+	/* The second time. */
+	if (result->setResult)
+		tuplestore_end(result->setResult);
+	dcx_wallet_totals(dcx_wallet_bound()->relation, false, false, &organisations, &balances);
+	dcx_parameter(&parameters, TEXTARRAYOID, organisations, false);
+	dcx_parameter(&parameters, NUMERICARRAYOID, balances, false);
+	answer(fcinfo, audit_sql, &parameters);
+	dcx_fresh_end(begun);
+}
+
 /*
  * dcx_wallet_audit(). The wallets are read as their table's owner, the ledger as its own, under one
  * snapshot.
@@ -322,13 +350,6 @@ PG_FUNCTION_INFO_V1(dcx_wallet_audit);
 Datum
 dcx_wallet_audit(PG_FUNCTION_ARGS)
 {
-	DcxParameters parameters = {0};
-	Datum		  organisations;
-	Datum		  balances;
-
-	dcx_wallet_totals(dcx_wallet_bound()->relation, false, false, &organisations, &balances);
-	dcx_parameter(&parameters, TEXTARRAYOID, organisations, false);
-	dcx_parameter(&parameters, NUMERICARRAYOID, balances, false);
-	answer(fcinfo, audit_sql, &parameters);
+	dcx_fresh_do(audit, fcinfo);
 	return (Datum) 0;
 }

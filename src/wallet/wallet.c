@@ -31,8 +31,10 @@
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/rls.h"
+#include "utils/snapmgr.h"
 
 #include "src/base/errcodes.h"
+#include "src/base/fresh.h"
 #include "src/base/lookup.h"
 #include "src/base/money.h"
 #include "src/base/query.h"
@@ -132,11 +134,53 @@ dcx_wallet_bound(void)
 
 	LockRelationOid(wallets.relation, AccessShareLock);
 	if (!OidIsValid(dcx_relation_owner(wallets.relation)))
+	{
+		dcx_wallet_check_not_replaced();
 		ereport(ERROR,
 				errcode(DCX_ERRCODE_NOT_ATTACHED),
 				errmsg("the attached wallet table has been dropped"),
 				errhint("Attach it again: SELECT * FROM dcx_attach_wallet()."));
+	}
 	return &wallets;
+}
+
+/* Whether another table has been attached since the active snapshot was taken. */
+static bool
+is_replaced(void)
+{
+	Oid	 before = dcx_wallet_binding()->relation;
+	bool replaced;
+
+	if (!wallets.attached)
+		return false;
+	PushActiveSnapshot(GetLatestSnapshot());
+	replaced = dcx_wallet_binding()->attached && wallets.relation != before;
+	PopActiveSnapshot();
+	dcx_wallet_binding();
+	return replaced;
+}
+
+void
+dcx_wallet_check_not_replaced(void)
+{
+	if (is_replaced())
+		dcx_fresh_refuse("Another wallet table", "attached");
+}
+
+bool
+dcx_wallet_settle(void)
+{
+	bool begun = false;
+
+	if (dcx_wallet_binding()->attached && !IsolationUsesXactSnapshot())
+	{
+		LockRelationOid(wallets.relation, AccessShareLock);
+		begun = !OidIsValid(dcx_relation_owner(wallets.relation)) && is_replaced();
+		if (begun)
+			PushActiveSnapshot(GetTransactionSnapshot());
+	}
+	dcx_wallet_bound();
+	return begun || dcx_fresh_begin(&wallets.relation, 1);
 }
 
 bool
@@ -269,6 +313,7 @@ dcx_wallet_same_organisation(const char *a, const char *b)
 static void
 wrong_count(const char *organisation, bool several, bool as_caller)
 {
+	dcx_wallet_check_not_replaced();
 	ereport(ERROR,
 			errcode(DCX_ERRCODE_NO_WALLET),
 			several ? errmsg("organisation \"%s\" has more than one wallet",
@@ -774,8 +819,10 @@ PG_FUNCTION_INFO_V1(dcx_wallet_balance);
 Datum
 dcx_wallet_balance(PG_FUNCTION_ARGS)
 {
+	bool	  begun = dcx_wallet_settle();
 	DcxWallet wallet = dcx_wallet_read(text_to_cstring(PG_GETARG_TEXT_PP(0)));
 
 	dcx_wallet_check_exact(wallets.relation, &wallet);
+	dcx_fresh_end(begun);
 	PG_RETURN_NUMERIC(dcx_money_display(wallet.balance));
 }

@@ -31,9 +31,22 @@ extern const DcxBinding *dcx_wallet_binding(void);
 
 /*
  * The same, with the table locked for reading. columns[0] is the organisation, columns[1] the balance.
- * ZD007 when nothing is attached, or the table has been dropped.
+ * ZD007 when nothing is attached, or the table has been dropped; 40001 when another was attached in its place.
  */
 extern const DcxBinding *dcx_wallet_bound(void);
+
+/*
+ * Before wallets are read: locks the table, and makes sure that the active snapshot is not older than it is (fresh.h),
+ * and shows what is attached if it has been replaced. Returns whether a new snapshot is active, for dcx_fresh_end().
+ * Errors as dcx_wallet_bound().
+ */
+extern bool dcx_wallet_settle(void);
+
+/*
+ * Before an error about wallets is raised: 40001 when another table has been attached since the active snapshot was
+ * taken. Then the error may only be about the old one.
+ */
+extern void dcx_wallet_check_not_replaced(void);
 
 /* For triggers: whether a table is the attached one, or a partition of it. False when nothing is attached. */
 extern bool dcx_wallet_is_bound(Relation relation);
