@@ -159,21 +159,27 @@ SQL
 		't|f', 'and what can be afforded');
 	is($reading->value("SELECT $Dcx::cost"), '376.00', 'and prices');
 	for my $function (q{dcx_wallet_statement('org-acme')}, q{dcx_wallet_holds('org-acme')},
-		q{dcx_wallet_holds('org-acme', NULL)}, "dcx_hold_verify(" . ($first{$order} =~ s/\|.*//r) . ')')
+		q{dcx_wallet_holds('org-acme', NULL)}, q{dcx_wallet_hold_of('org-acme', 'released')},
+		q{dcx_wallet_holds('org-acme', NULL, 1, 2)}, q{dcx_wallet_statement('org-acme', max_rows => 2)}, "dcx_hold_verify(" . ($first{$order} =~ s/\|.*//r) . ')')
 	{
 		my $rows = $app->value("SELECT * FROM $function");
 
 		isnt($rows, '', "$function has rows");
 		is($reading->value("SELECT * FROM $function"), $rows, 'the same as in MAIN');
 	}
-	is($reading->value("SELECT * FROM $_"), $first{$_} =~ s/f$/t/r, "$_ is answered as the first time")
+	is($reading->value("SELECT * FROM $_"), $first{$_} =~ s/f(\|?)$/t$1/r, "$_ is answered as the first time")
 	  for sort keys %first;
+	is($reading->value("SELECT * FROM dcx_wallet_capture('org-acme', $captured, 40)"),
+		$first{"dcx_wallet_capture($captured, 40)"} =~ s/f$/t/r, 'and with the organisation');
+	fails_with($reading, "SELECT * FROM dcx_wallet_capture('org-globex', $captured, 40)", 'which has to be its own',
+		state => 'ZD011');
 	fails_with($reading, q{SELECT * FROM dcx_wallet_debit('org-acme', 21, 'standby debit')}, 'not another with its key',
 		state => 'ZD004', detail => 'amount was 20, is 21.');
 	my ($open) = $first{$hold} =~ /^(\d+)/;
 	fails_with($reading, "SELECT * FROM $_", "new: $_", %read_only) for q{dcx_wallet_debit('org-acme', 1, 'new')},
 	  q{dcx_wallet_credit('org-acme', 1, 'new')}, q{dcx_wallet_hold('org-acme', 1, 'new')}, "dcx_wallet_capture($open)",
-	  "dcx_wallet_release($open)", "dcx_wallet_extend($open, '2 days')", $order =~ s/standby order/new/r;
+	  "dcx_wallet_release($open)", "dcx_wallet_extend($open, '2 days')", $order =~ s/standby order/new/r,
+	  q{dcx_vm_reserve('org-acme', '1GHZ', 200, 4, 'STANDARD', 40, 'new', refusals => true)};
 
 	my $auditing = session($standby);
 	is($auditing->value('SELECT * FROM dcx_wallet_audit()'), '', 'all adds up');
@@ -185,7 +191,7 @@ SQL
 	$main->stop;
 	$standby->promote;
 	$reading = session($standby, user => 'app');
-	is($reading->value("SELECT * FROM $_"), $first{$_} =~ s/f$/t/r, "promoted: $_") for sort keys %first;
+	is($reading->value("SELECT * FROM $_"), $first{$_} =~ s/f(\|?)$/t$1/r, "promoted: $_") for sort keys %first;
 	is($reading->value(q{SELECT amount, balance, available FROM dcx_wallet_debit('org-acme', 1, 'new')}),
 		'-1.00|949.00|473.00', 'money moves');
 	is($reading->value("SELECT amount, balance FROM dcx_wallet_capture($open)"), '-100.00|849.00', 'a hold is captured');
