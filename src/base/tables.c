@@ -144,7 +144,8 @@ const DcxTable dcx_tables[DCX_TABLES] = {
 		  [DCX_HOLD_SESSION_ROLE] = {"session_role", TEXT, NOT_NULL}},
 		 1,
 		 {DCX_HOLD_HOLD_ID},
-		 .index = "wallet_hold_expiry ON dcx.wallet_hold (organisation, state, expires_at)",
+		 .indexes = {{"wallet_hold_expiry", "organisation, state, expires_at"},
+					 {"wallet_hold_page", "organisation, hold_id"}},
 		 .comment =
 			 "money held for an order. An open hold whose expires_at has passed has expired, "
 			 "whether or not it is marked so. available: as answered when it was made, "
@@ -264,6 +265,15 @@ make_private(Oid table)
 }
 
 static void
+create_index(DcxTableId id, const DcxTableIndex *index)
+{
+	execute_ddl(psprintf("CREATE INDEX %s ON " SCHEMA ".%s (%s)",
+						 index->name,
+						 dcx_tables[id].name,
+						 index->columns));
+}
+
+static void
 create_table(DcxTableId id)
 {
 	const DcxTable *made = &dcx_tables[id];
@@ -283,8 +293,8 @@ create_table(DcxTableId id)
 	if (made->storage)
 		appendStringInfo(&sql, " WITH (%s)", made->storage);
 	execute_ddl(sql.data);
-	if (made->index)
-		execute_ddl(psprintf("CREATE INDEX %s", made->index));
+	for (int i = 0; i < DCX_TABLE_INDEXES && made->indexes[i].name; i++)
+		create_index(id, &made->indexes[i]);
 	execute_ddl(psprintf("COMMENT ON TABLE " SCHEMA ".%s IS %s",
 						 made->name,
 						 quote_literal_cstr(psprintf("dcx_pricing: %s", made->comment))));
@@ -333,6 +343,39 @@ add_columns(DcxTableId id, Oid owner)
 		ereport(NOTICE,
 				errmsg("column \"%s\" has been added to table " SCHEMA ".%s",
 					   column->name,
+					   dcx_tables[id].name));
+	}
+	dcx_run_end(&run);
+}
+
+/* Whether the current role may make an index in our schema: a table's owner need not own the schema. */
+static bool
+may_create_index(void)
+{
+	return dcx_query_execute("SELECT WHERE has_schema_privilege('" SCHEMA "', 'CREATE')",
+							 0,
+							 NULL,
+							 NULL,
+							 NULL) > 0;
+}
+
+void
+dcx_table_add_indexes(DcxTableId id)
+{
+	DcxRun run;
+
+	dcx_run_begin(&run, dcx_relation_owner(dcx_table_relation(id)));
+	for (int i = 0; i < DCX_TABLE_INDEXES && dcx_tables[id].indexes[i].name; i++)
+	{
+		const DcxTableIndex *index = &dcx_tables[id].indexes[i];
+
+		if (OidIsValid(get_relname_relid(index->name, get_namespace_oid(SCHEMA, false))) ||
+			!may_create_index())
+			continue;
+		create_index(id, index);
+		ereport(NOTICE,
+				errmsg("index \"%s\" has been added to table " SCHEMA ".%s",
+					   index->name,
 					   dcx_tables[id].name));
 	}
 	dcx_run_end(&run);

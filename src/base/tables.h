@@ -35,6 +35,7 @@ typedef enum DcxTableId
 #define DCX_TABLES		   6
 #define DCX_TABLE_COLUMNS  20 /* the most columns that a table has */
 #define DCX_TABLE_KEY_SIZE 2  /* the most columns that a primary key has */
+#define DCX_TABLE_INDEXES  2  /* the most indexes that a table has besides it */
 
 /* A column of ours. Users may add columns of their own, which we ignore. */
 typedef struct DcxTableColumn
@@ -48,6 +49,13 @@ typedef struct DcxTableColumn
 	const char *rest;  /* the rest of its definition, such as a default; or NULL */
 } DcxTableColumn;
 
+/* An index of ours. Nothing relies on it being there: without it, calls are only slower. */
+typedef struct DcxTableIndex
+{
+	const char *name;
+	const char *columns; /* as CREATE INDEX takes them */
+} DcxTableIndex;
+
 typedef struct DcxTable
 {
 	const char	  *name;
@@ -56,9 +64,10 @@ typedef struct DcxTable
 	int			   nkeys;
 	int			   keys[DCX_TABLE_KEY_SIZE]; /* the columns of the primary key, in its order */
 	const char	  *storage;					 /* storage parameters, or NULL */
-	const char	  *index;					 /* another index, as CREATE INDEX takes it; or NULL */
-	const char	  *comment;					 /* for COMMENT ON TABLE */
-	const char	  *catalog;					 /* dcx_attach_<catalog>() makes the table */
+	DcxTableIndex
+				indexes[DCX_TABLE_INDEXES]; /* besides the primary key, up to one without a name */
+	const char *comment;					/* for COMMENT ON TABLE */
+	const char *catalog;					/* dcx_attach_<catalog>() makes the table */
 } DcxTable;
 
 /* The tables, by DcxTableId. Their columns have the numbers that follow. */
@@ -165,6 +174,12 @@ extern void dcx_table_check_trusted(DcxTableId id);
  * notice. Call dcx_shape_check() afterwards: this does not check whether the table is as it should be.
  */
 extern void dcx_table_make(DcxTableId id);
+
+/*
+ * Inside a run: gives a table that is as it should be the indexes that it lacks, each with a notice. Tables of an
+ * earlier version lack some.
+ */
+extern void dcx_table_add_indexes(DcxTableId id);
 
 /* The columns that a table lacks, as a list of const DcxTableColumn *. NIL when there is no such table. */
 extern List *dcx_table_lacks(DcxTableId id);

@@ -201,6 +201,7 @@ dcx_ledger_make(void)
 
 		dcx_table_make(table->id);
 		dcx_shape_check(table->id, dcx_table_relation(table->id));
+		dcx_table_add_indexes(table->id);
 		for (size_t j = 0; j < GUARDS_MAX && table->guards[j].name; j++)
 			need_guard(table->id, &table->guards[j], guard);
 	}

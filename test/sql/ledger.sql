@@ -288,7 +288,9 @@ ROLLBACK;
 -- A page reads its own rows, however many there are; and of the holds of a state only those of the organisation.
 BEGIN;
 SELECT count(*) FROM generate_series(1, 20) i, unnest('{org-acme,org-tyrell,org-hooli}'::text[]) org, generate_series(1, 50) j, dcx_wallet_credit(org, 1, i || ' ' || j) e;
-SELECT count(*) FROM generate_series(1, 20) i, unnest('{org-acme,org-tyrell,org-hooli}'::text[]) org, generate_series(1, 50) j, dcx_wallet_hold(org, 0.01, 'hold ' || i || ' ' || j) e WHERE org <> 'org-hooli' OR j = 1;
+SELECT count(*) FROM generate_series(1, 1000) i, dcx_wallet_hold('org-acme', 0.01, 'hold ' || i);
+SELECT count(*) FROM generate_series(1, 1000) i, dcx_wallet_hold('org-tyrell', 0.01, 'hold ' || i);
+SELECT count(*) FROM generate_series(1, 20) i, dcx_wallet_hold('org-hooli', 0.01, 'hold ' || i);
 ANALYZE dcx.wallet_entry, dcx.wallet_hold;
 SELECT entry_id AS middle FROM dcx_wallet_statement('org-tyrell') OFFSET 500 LIMIT 1 \gset
 CREATE FUNCTION test.read_by(call text) RETURNS TABLE (rows bigint, few boolean) LANGUAGE plpgsql AS $$
@@ -301,7 +303,8 @@ BEGIN
     RETURN NEXT;
 END $$;
 SELECT replace(call, :'middle', 'N') AS call, r.* FROM unnest(ARRAY[format($$dcx_wallet_statement('org-tyrell', after_id => %s, max_rows => 10)$$, :middle), $$dcx_wallet_statement('org-tyrell', max_rows => 10)$$,
-    $$dcx_wallet_holds('org-hooli', max_rows => 10)$$, $$dcx_wallet_hold_of('org-hooli', 'hold 3 1')$$, $$dcx_wallet_holds('org-tyrell', 'captured', max_rows => 10)$$]) call, LATERAL test.read_by(call) r;
+    $$dcx_wallet_holds('org-hooli', max_rows => 10)$$, $$dcx_wallet_hold_of('org-hooli', 'hold 3')$$, $$dcx_wallet_holds('org-tyrell', NULL, max_rows => 10)$$, $$dcx_wallet_holds('org-tyrell', max_rows => 10)$$,
+    $$dcx_wallet_holds('org-acme', NULL, (SELECT hold_id FROM dcx_wallet_hold_of('org-acme', 'hold 700')), 10)$$, $$dcx_wallet_holds('org-tyrell', 'captured', max_rows => 10)$$]) call, LATERAL test.read_by(call) r;
 DROP FUNCTION test.read_by;
 ROLLBACK;
 
