@@ -139,6 +139,14 @@ extern void	 dcx_ledger_extend_hold(Oid owner, const DcxChange *change, int64 ho
 extern void dcx_ledger_move(DcxMovement *movement);
 
 /*
+ * For the trigger: writes the entry of the movement under way, if this update of a wallet is the one that
+ * dcx_ledger_move() makes: the same wallet, the same balances, and the same nesting of the transaction.
+ * (A trigger of the platform may make the same update in a subtransaction, and roll it back.) Else false.
+ */
+extern bool dcx_ledger_record_expected(Oid owner, const char *organisation, Numeric before,
+									   Numeric after);
+
+/*
  * Writes an entry for each organisation whose balance changed, and not by us. organisations (text[])
  * and amounts (numeric[]) belong together; each amount is multiplied by sign, which is 1 or -1.
  * operation: what changed the balances, such as UPDATE.
