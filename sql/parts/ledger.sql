@@ -8,12 +8,16 @@ COMMENT ON FUNCTION @extschema@.dcx_wallet_record() IS
 the owner of the ledger.
 Do not create it yourself: call dcx_attach_wallet. If several triggers call this function, the first by name that is
 ENABLE ALWAYS writes, and the others do nothing.
+A wallet that comes back with the balance that its ledger has, as in a restore, is no change. When the last wallet of an
+organisation goes, its open holds are released, and the entry names them.
 Errors:
+  0A000: the organisation or the balance has become a virtual generated column.
   22003: a balance would become NULL, NaN, infinite, or too large for exact cents in its type.
   39P01: it was not called as such a trigger.
   40001: the wallets were attached by another transaction just now. Run the transaction again.
   42703: the table has no such column any more. Attach it again.
-  55000: the ledger is missing, or was changed by hand.';
+  55000: the ledger is missing, or was changed by hand. Or a wallet comes back with another balance than its ledger has.
+    Or a wallet with open holds would become that of another organisation.';
 
 CREATE FUNCTION @extschema@.dcx_wallet_statement(
     org text, since timestamptz DEFAULT '-infinity', until timestamptz DEFAULT 'infinity',
@@ -40,7 +44,8 @@ Returns: one row per entry, in the order of their ids.
   hold_id: the hold that was captured. NULL for other kinds.
   description: a text of the caller. For an order: its lines, in short.
   idempotency_key: the key of the request. NULL for opening and external.
-  details: what else the caller gave. For opening and external: which operation it was.
+  details: what else the caller gave. For opening and external: which operation it was, and released_holds, the ids of
+    the holds that were released because the wallet is gone.
   session_role: the role that had logged in.
 NULL: if any argument is NULL, there are no rows.
 Errors: as dcx_wallet_available, and

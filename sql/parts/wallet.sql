@@ -11,7 +11,8 @@ COMMENT ON FUNCTION @extschema@.dcx_attach_wallet(text, text, text) IS
 It makes the tables of the ledger in schema dcx, which belong to you, two triggers on the wallet table, and one
 opening entry per wallet.
 Call it again after a restore, a repair, or a change of the table: it puts missing triggers back, drops surplus ones,
-and writes one external entry for each balance that was changed while the triggers were missing.
+and writes one external entry for each balance that was changed while the triggers were missing. If a wallet is gone,
+its open holds are released.
 A view or a foreign table can be attached for reading. No money moves in it.
 Arguments:
   wallets: the table, written as in SQL, with quotes where SQL needs them.
@@ -23,7 +24,8 @@ Returns: one row for the table, and one for its ledger. For a view only the firs
   note: which columns are used, and what was done.
 NULL: if any argument is NULL, nothing is attached and there are no rows.
 Errors:
-  0A000: the transaction is REPEATABLE READ or SERIALIZABLE, or the table is partitioned by the balance.
+  0A000: the transaction is REPEATABLE READ or SERIALIZABLE, the table is partitioned by the balance, or one of the
+    columns is a virtual generated column.
   22003: a balance is NULL, NaN, infinite, or too large for exact cents in its type.
   25006: the transaction is read-only, or the server is a replica.
   42501: the table, or a table in schema dcx, belongs to another role.

@@ -67,6 +67,11 @@
 	index_beginscan(table, index, snapshot, nkeys, 0)
 #endif
 
+/* Since 18 a generated column need not be stored. */
+#if PG_VERSION_NUM < 180000
+#define ATTRIBUTE_GENERATED_VIRTUAL 'v'
+#endif
+
 /*
  * What postgres_fdw takes in place of a user mapping's password. Since 16: credentials that the session's
  * client has delegated by GSSAPI, if the connection uses GSSAPI.

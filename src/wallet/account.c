@@ -145,6 +145,7 @@ dcx_account_lock(const char *organisation, const char *key)
 	standing.at = time_of(&standing.before);
 	expire_holds(standing.owner, wallet.organisation, &standing.now, standing.at, true);
 	standing.available = dcx_money_subtract(wallet.balance, standing.now.held);
+	dcx_ledger_need_numbers(standing.owner, wallet.organisation, true);
 	return standing;
 }
 

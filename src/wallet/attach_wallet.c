@@ -374,6 +374,8 @@ dcx_attach_wallet(PG_FUNCTION_ARGS)
 	table = dcx_wallet_is_table(relation);
 	if (table)
 	{
+		dcx_wallet_check_stored(relation, organisation_column);
+		dcx_wallet_check_stored(relation, balance_column);
 		lock_wallets(relation);
 		check_not_distributed(relation);
 	}

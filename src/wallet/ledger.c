@@ -385,37 +385,109 @@ refuse_not_finite(void)
 					 "It has a value in column \"balance\" that is not finite.");
 }
 
+bool
+dcx_ledger_lock(Oid owner, const char *organisation, Numeric *balance)
+{
+	static DcxPlan plan;
+	DcxParameters  parameters = {0};
+	bool		   found;
+	DcxRun		   run;
+
+	dcx_parameter_text(&parameters, organisation);
+	dcx_run_begin(&run, owner);
+	found = dcx_query_write(&plan,
+							"UPDATE dcx.wallet_account SET balance = balance"
+							" WHERE organisation = $1 RETURNING balance",
+							&parameters) > 0;
+	*balance = found ? dcx_query_amount(0, 1) : NULL;
+	dcx_run_end(&run);
+	return found;
+}
+
+bool
+dcx_ledger_has_open_hold(Oid owner, const char *organisation)
+{
+	static DcxPlan plan;
+	DcxParameters  parameters = {0};
+	bool		   has;
+	DcxRun		   run;
+
+	dcx_parameter_text(&parameters, organisation);
+	dcx_run_begin(&run, owner);
+	has = dcx_query_write(
+			  &plan,
+			  "SELECT FROM dcx.wallet_hold h JOIN dcx.wallet_account a USING (organisation)"
+			  " WHERE organisation = $1 AND state = 'open'"
+			  "   AND expires_at > greatest(clock_timestamp(), expired_until) LIMIT 1",
+			  &parameters) > 0;
+	dcx_run_end(&run);
+	return has;
+}
+
+/*
+ * The parts of the statement of dcx_ledger_record(). Where wallets are gone, $8 has their organisations:
+ * then the account takes RELEASED, and the common table expression "hold" resolves their open holds.
+ */
+#define RECORD_ACCOUNT                                                                    \
+	"WITH change AS ("                                                                    \
+	"  SELECT organisation, $3 * round(amount, greatest(min_scale(amount), 2)) AS amount" \
+	"    FROM unnest($1::text[], $2::numeric[]) AS u (organisation, amount)),"            \
+	" account AS (INSERT INTO dcx.wallet_account AS a (organisation, balance)"            \
+	"   SELECT organisation, amount FROM change"                                          \
+	"   ON CONFLICT (organisation) DO UPDATE SET balance = a.balance + excluded.balance"
+#define RECORD_RELEASED                                                       \
+	", held = CASE WHEN a.organisation = ANY ($8) THEN 0 ELSE a.held END,"    \
+	" next_expiry = CASE WHEN a.organisation = ANY ($8) THEN 'infinity'"      \
+	"                    ELSE a.next_expiry END,"                             \
+	" expired_until = CASE WHEN a.organisation = ANY ($8)"                    \
+	"                      THEN greatest(a.expired_until, clock_timestamp())" \
+	"                      ELSE a.expired_until END"
+#define RECORD_HOLDS                                                                        \
+	" hold AS (UPDATE dcx.wallet_hold h"                                                    \
+	"     SET state = CASE WHEN h.expires_at > a.expired_until THEN 'released'"             \
+	"                      ELSE 'expired' END,"                                             \
+	"         resolved_at = least(h.expires_at, a.expired_until),"                          \
+	"         available_then = CASE WHEN h.expires_at > a.expired_until THEN a.balance END" \
+	"    FROM account a WHERE h.organisation = a.organisation AND h.state = 'open'"         \
+	"     AND h.organisation = ANY ($8) RETURNING h.organisation, h.hold_id, h.state),"
+#define RECORD_ENTRY(details)                                                                      \
+	" entry AS (INSERT INTO dcx.wallet_entry"                                                      \
+	"   (organisation, kind, amount, balance, details, role, session_role)"                        \
+	" SELECT organisation, $4, amount, balance, jsonb_build_object('operation', $5::text)" details \
+	","                                                                                            \
+	"        $6, $7"                                                                               \
+	"   FROM change JOIN account USING (organisation) ORDER BY organisation"                       \
+	"   RETURNING balance)"                                                                        \
+	" SELECT FROM entry WHERE balance IN ('NaN', 'Infinity', '-Infinity')"
+#define RECORD_RETURNING " RETURNING organisation, balance, expired_until),"
+#define RELEASED_HOLDS                                                                               \
+	" || coalesce((SELECT jsonb_build_object('released_holds', jsonb_agg(hold_id ORDER BY hold_id))" \
+	"                FROM hold WHERE hold.organisation = account.organisation"                       \
+	"                 AND state = 'released' HAVING count(*) > 0), '{}')"
+
 void
-dcx_ledger_record(Oid owner, const char *kind, const char *operation, Datum organisations,
-				  Datum amounts, int sign)
+dcx_ledger_record(Oid owner, const DcxForeignChange *change)
 {
 	static DcxPlan	  plan;
-	static const char sql[] =
-		"WITH change AS ("
-		"  SELECT organisation, $3 * round(amount, greatest(min_scale(amount), 2)) AS amount"
-		"    FROM unnest($1::text[], $2::numeric[]) AS u (organisation, amount)),"
-		" account AS (INSERT INTO dcx.wallet_account AS a (organisation, balance)"
-		"   SELECT organisation, amount FROM change"
-		"   ON CONFLICT (organisation) DO UPDATE SET balance = a.balance + excluded.balance"
-		"   RETURNING organisation, balance),"
-		" entry AS (INSERT INTO dcx.wallet_entry"
-		"   (organisation, kind, amount, balance, details, role, session_role)"
-		" SELECT organisation, $4, amount, balance, jsonb_build_object('operation', $5::text),"
-		"        $6, $7"
-		"   FROM change JOIN account USING (organisation) ORDER BY organisation"
-		"   RETURNING balance)"
-		" SELECT FROM entry WHERE balance IN ('NaN', 'Infinity', '-Infinity')";
-	DcxParameters parameters = {0};
-	DcxRun		  run;
+	static DcxPlan	  gone_plan;
+	static const char sql[] = RECORD_ACCOUNT RECORD_RETURNING		 RECORD_ENTRY("");
+	static const char												 gone_sql[] =
+		RECORD_ACCOUNT RECORD_RELEASED RECORD_RETURNING RECORD_HOLDS RECORD_ENTRY(RELEASED_HOLDS);
+	DcxParameters													 parameters = {0};
+	DcxRun															 run;
 
 	dcx_run_begin(&run, owner);
-	dcx_parameter(&parameters, TEXTARRAYOID, organisations, false);
-	dcx_parameter(&parameters, NUMERICARRAYOID, amounts, false);
-	dcx_parameter(&parameters, INT4OID, Int32GetDatum(sign), false);
-	dcx_parameter_text(&parameters, kind);
-	dcx_parameter_text(&parameters, operation);
+	dcx_parameter(&parameters, TEXTARRAYOID, change->organisations, false);
+	dcx_parameter(&parameters, NUMERICARRAYOID, change->amounts, false);
+	dcx_parameter(&parameters, INT4OID, Int32GetDatum(change->sign), false);
+	dcx_parameter_text(&parameters, change->kind);
+	dcx_parameter_text(&parameters, change->operation);
 	who_parameters(&parameters);
-	if (dcx_query_write(&plan, sql, &parameters) > 0)
+	if (change->gone)
+		dcx_parameter(&parameters, TEXTARRAYOID, change->gone, false);
+	if (dcx_query_write(change->gone ? &gone_plan : &plan,
+						change->gone ? gone_sql : sql,
+						&parameters) > 0)
 		refuse_not_finite();
 	dcx_run_end(&run);
 }
@@ -443,19 +515,29 @@ set_next_number(const char *table, const char *column, bool is_new)
 		NULL);
 }
 
+/* The value of an array column, in a memory context that outlives the run. */
+static Datum
+array_column(MemoryContext context, int column, Oid type)
+{
+	bool		  isnull;
+	Datum		  value = dcx_query_value(0, column, type, &isnull);
+	MemoryContext run_context = MemoryContextSwitchTo(context);
+	Datum		  copy = PointerGetDatum(DatumGetArrayTypePCopy(value));
+
+	MemoryContextSwitchTo(run_context);
+	return copy;
+}
+
 int64
 dcx_ledger_reconcile(Oid owner, Datum organisations, Datum balances, const char **kind,
 					 int64 *total)
 {
-	static DcxPlan plan;
-	MemoryContext  context = CurrentMemoryContext;
-	MemoryContext  run_context;
-	DcxParameters  parameters = {0};
-	Datum		   differing;
-	Datum		   amounts;
-	int64		   n;
-	bool		   isnull;
-	DcxRun		   run;
+	static DcxPlan	 plan;
+	MemoryContext	 context = CurrentMemoryContext;
+	DcxForeignChange change = {.operation = "attach", .sign = 1};
+	DcxParameters	 parameters = {0};
+	int64			 n;
+	DcxRun			 run;
 
 	dcx_parameter(&parameters, TEXTARRAYOID, organisations, false);
 	dcx_parameter(&parameters, NUMERICARRAYOID, balances, false);
@@ -464,35 +546,68 @@ dcx_ledger_reconcile(Oid owner, Datum organisations, Datum balances, const char 
 		&plan,
 		"SELECT coalesce(array_agg(organisation::text ORDER BY organisation), '{}'),"
 		"       coalesce(array_agg(amount ORDER BY organisation), '{}'),"
+		"       coalesce(array_agg(organisation::text) FILTER (WHERE is_gone), '{}'),"
 		"       count(*), (SELECT count(*) FROM dcx.wallet_entry),"
 		"       coalesce(bool_or(amount IN ('NaN', 'Infinity', '-Infinity')), false)"
 		"  FROM (SELECT organisation, coalesce(w.balance, 0) - coalesce(a.balance, 0) AS amount,"
-		"               a.balance IS NULL AS is_new"
+		"               a.balance IS NULL AS is_new,"
+		"               w.balance IS NULL AND EXISTS (SELECT FROM dcx.wallet_hold h"
+		"                 WHERE h.organisation = a.organisation AND state = 'open') AS is_gone"
 		"          FROM unnest($1::text[], $2::numeric[]) AS w (organisation, balance)"
 		"          FULL JOIN dcx.wallet_account a USING (organisation)) difference"
-		" WHERE is_new OR amount <> 0",
+		" WHERE is_new OR amount <> 0 OR is_gone",
 		&parameters);
-	run_context = MemoryContextSwitchTo(context);
-	differing =
-		PointerGetDatum(DatumGetArrayTypePCopy(dcx_query_value(0, 1, TEXTARRAYOID, &isnull)));
-	amounts =
-		PointerGetDatum(DatumGetArrayTypePCopy(dcx_query_value(0, 2, NUMERICARRAYOID, &isnull)));
-	MemoryContextSwitchTo(run_context);
-	n = dcx_query_int64(0, 3);
-	*total = dcx_query_int64(0, 4);
-	if (dcx_query_bool(0, 5))
+	change.organisations = array_column(context, 1, TEXTARRAYOID);
+	change.amounts = array_column(context, 2, NUMERICARRAYOID);
+	change.gone = array_column(context, 3, TEXTARRAYOID);
+	n = dcx_query_int64(0, 4);
+	*total = dcx_query_int64(0, 5);
+	if (dcx_query_bool(0, 6))
 		refuse_not_finite();
 	dcx_run_end(&run);
 
-	*kind = *total == 0 ? "opening" : "external";
+	change.kind = *kind = *total == 0 ? "opening" : "external";
 	if (n > 0)
-		dcx_ledger_record(owner, *kind, "attach", differing, amounts, 1);
+		dcx_ledger_record(owner, &change);
 	dcx_run_begin(&run, owner);
 	set_next_number("wallet_entry", "entry_id", *total == 0);
 	set_next_number("wallet_hold", "hold_id", false);
 	dcx_run_end(&run);
 	*total += n;
 	return n;
+}
+
+void
+dcx_ledger_need_numbers(Oid owner, const char *organisation, bool once)
+{
+	static DcxPlan plan;
+	static Oid	   checked =
+		InvalidOid; /* the table of entries for which this session has checked it */
+	DcxParameters parameters = {0};
+	Oid			  table = dcx_table_relation(DCX_TABLE_ENTRY);
+	uint64		  behind;
+	DcxRun		  run;
+
+	if (likely(once && checked == table))
+		return;
+	dcx_parameter_text(&parameters, organisation);
+	dcx_run_begin(&run, owner);
+	behind = dcx_query_write(
+		&plan,
+		"SELECT FROM (VALUES"
+		"    ((SELECT max(entry_id) FROM dcx.wallet_entry WHERE organisation = $1),"
+		"     pg_get_serial_sequence('dcx.wallet_entry', 'entry_id')),"
+		"    ((SELECT max(hold_id) FROM dcx.wallet_hold),"
+		"     pg_get_serial_sequence('dcx.wallet_hold', 'hold_id'))) v (last, sequence)"
+		" WHERE last > coalesce(pg_sequence_last_value(sequence::regclass), 0)",
+		&parameters);
+	if (behind > 0)
+	{
+		set_next_number("wallet_entry", "entry_id", false);
+		set_next_number("wallet_hold", "hold_id", false);
+	}
+	dcx_run_end(&run);
+	checked = table;
 }
 
 bool

@@ -147,19 +147,46 @@ extern bool dcx_ledger_record_expected(Oid owner, const char *organisation, Nume
 									   Numeric after);
 
 /*
- * Writes an entry for each organisation whose balance changed, and not by us. organisations (text[])
- * and amounts (numeric[]) belong together; each amount is multiplied by sign, which is 1 or -1.
- * operation: what changed the balances, such as UPDATE.
+ * Locks the account of an organisation by writing it as it is, and reads its balance. False when there is
+ * no account. 40001 when it has changed since the snapshot of a REPEATABLE READ or SERIALIZABLE
+ * transaction. The wallet's row must have been locked before.
  */
-extern void dcx_ledger_record(Oid owner, const char *kind, const char *operation,
-							  Datum organisations, Datum amounts, int sign);
+extern bool dcx_ledger_lock(Oid owner, const char *organisation, Numeric *balance);
+
+/* Whether the account, which is locked, has a hold that is open and has not expired. */
+extern bool dcx_ledger_has_open_hold(Oid owner, const char *organisation);
+
+/* Changes of balances that we did not make. */
+typedef struct DcxForeignChange
+{
+	const char *kind;		   /* of the entries: external or opening */
+	const char *operation;	   /* what changed the balances, such as UPDATE */
+	Datum		organisations; /* text[] */
+	Datum		amounts;	   /* numeric[]: of each organisation */
+	int			sign;		   /* 1 or -1: each amount is multiplied by it */
+	Datum		gone;		   /* text[]: those of them that have no wallet any more; or 0 */
+} DcxForeignChange;
 
 /*
- * Writes an entry for each organisation whose balance is not what its entries add up to. *kind of these
- * entries is opening in an empty ledger, else external. Returns how many it has written; *total: how
- * many entries there are now.
+ * Writes an entry for each organisation. Of those that are gone it also resolves the open holds: as
+ * expired, or else as released. The entry names those that it has released. Their accounts must be
+ * locked, or nobody else can have changed them.
+ */
+extern void dcx_ledger_record(Oid owner, const DcxForeignChange *change);
+
+/*
+ * Writes an entry for each organisation whose balance is not what its entries add up to, and for each
+ * that has no wallet and still has open holds, which are resolved. *kind of these entries is opening in
+ * an empty ledger, else external. Returns how many it has written; *total: how many entries there are now.
  */
 extern int64 dcx_ledger_reconcile(Oid owner, Datum organisations, Datum balances, const char **kind,
 								  int64 *total);
+
+/*
+ * Sets the sequences of entries and holds above the numbers in the tables, if they are behind those of
+ * this organisation. They are behind while a dump is restored, which has the sequences last, and after a
+ * copy of the tables alone. Before an entry or a hold is written, once in a session is enough (once).
+ */
+extern void dcx_ledger_need_numbers(Oid owner, const char *organisation, bool once);
 
 #endif /* DCX_LEDGER_H */

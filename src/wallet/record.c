@@ -6,14 +6,17 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
 #include "fmgr.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
+#include "src/base/compat.h"
 #include "src/base/money.h"
 #include "src/base/relation.h"
 #include "src/wallet/ledger.h"
@@ -21,20 +24,157 @@
 #include "src/wallet/recorder.h"
 #include "src/wallet/wallet.h"
 
-/* Writes the entry of one change that is not ours. */
-static void
-record_one(Oid owner, const char *operation, const char *organisation, Numeric amount)
-{
-	Datum name = CStringGetTextDatum(organisation);
-	Datum value = NumericGetDatum(amount);
+/* In which transaction an insert of a wallet was recorded last. */
+static LocalTransactionId inserted_in = InvalidLocalTransactionId;
 
-	dcx_ledger_record(owner,
-					  "external",
-					  operation,
-					  PointerGetDatum(construct_array(&name, 1, TEXTOID, -1, false, TYPALIGN_INT)),
-					  PointerGetDatum(
-						  construct_array(&value, 1, NUMERICOID, -1, false, TYPALIGN_INT)),
-					  1);
+/* The tables that the TRUNCATE under way empties, as far as their triggers have been fired. */
+static struct
+{
+	LocalTransactionId transaction;
+	CommandId		   command; /* of the snapshot of the TRUNCATE */
+	List			  *tables;	/* their OIDs, in TopMemoryContext */
+} truncation;
+
+static Datum
+array_of_one(Datum value, Oid type)
+{
+	return PointerGetDatum(construct_array(&value, 1, type, -1, false, TYPALIGN_INT));
+}
+
+/* Writes the entry of one change that is not ours. gone: the organisation has no wallet any more. */
+static void
+record_one(Oid owner, const char *operation, const char *organisation, Numeric amount, bool gone)
+{
+	Datum			 name = array_of_one(CStringGetTextDatum(organisation), TEXTOID);
+	DcxForeignChange change = {.kind = "external",
+							   .operation = operation,
+							   .organisations = name,
+							   .amounts = array_of_one(NumericGetDatum(amount), NUMERICOID),
+							   .sign = 1,
+							   .gone = gone ? name : (Datum) 0};
+
+	dcx_ledger_need_numbers(owner, organisation, true);
+	dcx_ledger_record(owner, &change);
+}
+
+/*
+ * Whether the organisation had a wallet before this statement, or before this transaction. (A statement
+ * that deletes the wallet may call a function that inserts it again, before the deletion is recorded.)
+ */
+static bool
+had_wallet(const char *organisation)
+{
+	bool had;
+
+	if (dcx_wallet_rows(organisation, false, NULL) > 0)
+		return true;
+	PushCopiedSnapshot(GetActiveSnapshot());
+	GetActiveSnapshot()->curcid = FirstCommandId;
+	had = dcx_wallet_rows(organisation, false, NULL) > 0;
+	PopActiveSnapshot();
+	return had;
+}
+
+/* Refuses (55000) to insert a wallet with another balance than the ledger has it. */
+pg_noreturn static void
+refuse_loading(const char *organisation, Numeric wallets, Numeric entries)
+{
+	ereport(
+		ERROR,
+		errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+		errmsg("the ledger of organisation \"%s\" is not that of the wallet that is inserted",
+			   organisation),
+		errdetail("Before, it had no wallet; its wallets now add up to %s, its entries to %s.",
+				  dcx_money_text(wallets),
+				  dcx_money_text(entries)),
+		errhint(
+			"If you restore a backup, use --disable-triggers, and call dcx_attach_wallet() "
+			"afterwards. If a wallet was lost, call it first: it writes that into the ledger."));
+}
+
+/*
+ * Whether an insert only brings back what the ledger has: a restore has loaded the ledger before the
+ * wallets. Then the organisation has an account, had no wallet before, and its wallets now add up to the
+ * account.
+ *
+ * An account of 0.00 may also be that of a wallet that was deleted. Then money in the new one is new, and
+ * no money in it is no change. An account with money in it and no wallet is otherwise seen only while a
+ * statement deletes wallets and inserts them, see had_wallet(). If this transaction has itself recorded
+ * an insert, that cannot be excluded, and we refuse to guess.
+ */
+static bool
+is_loaded(Oid owner, const DcxWallet *wallet)
+{
+	DcxAccount account;
+	Numeric	   entries;
+	Numeric	   wallets;
+	bool	   empty;
+
+	if (!dcx_ledger_account(wallet->organisation, false, &account) ||
+		had_wallet(wallet->organisation))
+		return false;
+	empty = dcx_money_compare(account.balance, int64_to_numeric(0)) == 0;
+
+	/* Another session can load the same wallet, or a second one: it waits here. */
+	if (!dcx_ledger_lock(owner, wallet->organisation, &entries))
+		return false;
+	(void) dcx_wallet_rows(wallet->organisation, true, &wallets);
+	if (dcx_money_compare(wallets, account.balance) == 0 &&
+		dcx_money_compare(wallets, entries) == 0 && (empty || inserted_in != DCX_MY_LXID))
+	{
+		dcx_ledger_need_numbers(owner, wallet->organisation, false);
+		return true;
+	}
+	if (!empty)
+		refuse_loading(wallet->organisation, wallets, entries);
+	return false;
+}
+
+/* Refuses (55000) to give another organisation a wallet of which money is held. */
+pg_noreturn static void
+refuse_renaming(const char *before, const char *after)
+{
+	ereport(ERROR,
+			errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			errmsg("the wallet of organisation \"%s\" has open holds", before),
+			errdetail("It would become that of organisation \"%s\", which has other holds and "
+					  "idempotency keys: a request that is sent again would hold or pay twice.",
+					  after),
+			errhint("Capture or release them first: SELECT * FROM dcx_wallet_holds(%s).",
+					quote_literal_cstr(before)));
+}
+
+/* Records that a row is no longer a wallet of its organisation; after: whose it is now, or NULL. */
+static void
+record_leaving(Oid owner, const DcxWallet *before, const char *after)
+{
+	Numeric balance;
+	bool	gone;
+
+	/* Another session can delete another wallet of the organisation: one of us is the last. */
+	(void) dcx_ledger_lock(owner, before->organisation, &balance);
+	gone = dcx_wallet_rows(before->organisation, true, NULL) == 0;
+	if (gone && after && dcx_ledger_has_open_hold(owner, before->organisation))
+		refuse_renaming(before->organisation, after);
+	record_one(owner,
+			   after ? "UPDATE" : "DELETE",
+			   before->organisation,
+			   dcx_money_subtract(int64_to_numeric(0), before->balance),
+			   gone);
+}
+
+/* Records that a row is now a wallet of an organisation. */
+static void
+record_coming(Oid owner, Oid relation, const DcxWallet *after, const char *operation)
+{
+	bool inserted = strcmp(operation, "INSERT") == 0;
+
+	dcx_wallet_check_exact(relation, after);
+	if (inserted && is_loaded(owner, after))
+		return;
+	record_one(owner, operation, after->organisation, after->balance, false);
+	if (inserted)
+		inserted_in = DCX_MY_LXID;
 }
 
 /*
@@ -45,8 +185,6 @@ record_one(Oid owner, const char *operation, const char *organisation, Numeric a
 static void
 record_row(Oid owner, Oid relation, DcxWallet before, DcxWallet after)
 {
-	Numeric nothing = int64_to_numeric(0);
-
 	if (before.organisation && after.organisation &&
 		strcmp(before.organisation, after.organisation) == 0)
 	{
@@ -57,23 +195,58 @@ record_row(Oid owner, Oid relation, DcxWallet before, DcxWallet after)
 			record_one(owner,
 					   "UPDATE",
 					   after.organisation,
-					   dcx_money_subtract(after.balance, before.balance));
+					   dcx_money_subtract(after.balance, before.balance),
+					   false);
 		}
 		return;
 	}
 	if (before.organisation)
-		record_one(owner,
-				   after.organisation ? "UPDATE" : "DELETE",
-				   before.organisation,
-				   dcx_money_subtract(nothing, before.balance));
+		record_leaving(owner, &before, after.organisation);
 	if (after.organisation)
+		record_coming(owner, relation, &after, before.organisation ? "UPDATE" : "INSERT");
+}
+
+static Datum
+oid_array(const List *oids)
+{
+	Datum	 *values = palloc(sizeof(Datum) * list_length(oids));
+	int		  n = 0;
+	ListCell *lc;
+
+	foreach(lc, oids)
+		values[n++] = ObjectIdGetDatum(lfirst_oid(lc));
+	return PointerGetDatum(construct_array(values, n, OIDOID, sizeof(Oid), true, TYPALIGN_INT));
+}
+
+/*
+ * Records that a table is emptied, before it is. A TRUNCATE of several partitions fires a trigger of each
+ * before it empties the first: an organisation has no wallet any more if its rows are only in those whose
+ * triggers have been fired.
+ */
+static void
+record_truncate(Oid owner, Oid relation)
+{
+	DcxForeignChange change = {.kind = "external", .operation = "TRUNCATE", .sign = -1};
+	CommandId		 command = GetActiveSnapshot()->curcid;
+	MemoryContext	 context = MemoryContextSwitchTo(TopMemoryContext);
+
+	if (truncation.transaction != DCX_MY_LXID || truncation.command != command)
 	{
-		dcx_wallet_check_exact(relation, &after);
-		record_one(owner,
-				   before.organisation ? "UPDATE" : "INSERT",
-				   after.organisation,
-				   after.balance);
+		list_free(truncation.tables);
+		truncation.tables = NIL;
+		truncation.transaction = DCX_MY_LXID;
+		truncation.command = command;
 	}
+	truncation.tables = list_append_unique_oid(truncation.tables, relation);
+	MemoryContextSwitchTo(context);
+
+	/* TRUNCATE also removes rows that an older snapshot of the transaction does not show. */
+	CommandCounterIncrement();
+	PushActiveSnapshot(GetLatestSnapshot());
+	dcx_wallet_totals(relation, true, false, &change.organisations, &change.amounts);
+	change.gone = dcx_wallet_only_in(change.organisations, oid_array(truncation.tables));
+	PopActiveSnapshot();
+	dcx_ledger_record(owner, &change);
 }
 
 /*
@@ -135,15 +308,7 @@ dcx_wallet_record(PG_FUNCTION_ARGS)
 
 	if (TRIGGER_FIRED_BY_TRUNCATE(event))
 	{
-		Datum organisations;
-		Datum balances;
-
-		/* TRUNCATE also removes rows that an older snapshot of the transaction does not show. */
-		CommandCounterIncrement();
-		PushActiveSnapshot(GetLatestSnapshot());
-		dcx_wallet_totals(RelationGetRelid(relation), true, false, &organisations, &balances);
-		PopActiveSnapshot();
-		dcx_ledger_record(owner, "external", "TRUNCATE", organisations, balances, -1);
+		record_truncate(owner, RelationGetRelid(relation));
 		return PointerGetDatum(NULL);
 	}
 

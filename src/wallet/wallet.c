@@ -33,6 +33,7 @@
 #include "utils/rls.h"
 #include "utils/snapmgr.h"
 
+#include "src/base/compat.h"
 #include "src/base/errcodes.h"
 #include "src/base/fresh.h"
 #include "src/base/lookup.h"
@@ -113,6 +114,30 @@ dcx_wallet_check_balance(Oid relation, const char *column)
 							   column,
 							   dcx_relation_type_is_number,
 							   "numeric, double precision, real, smallint, integer or bigint");
+}
+
+pg_noreturn static void
+refuse_virtual(Oid relation, const char *column)
+{
+	ereport(ERROR,
+			errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+			errmsg("column \"%s\" of %s is a virtual generated column",
+				   column,
+				   dcx_relation_name(relation)),
+			errdetail("Its values are in no row: the ledger could not record how they change."),
+			errhint(
+				"Attach a column that is stored, such as the one that it is computed from. Through "
+				"a view such wallets can be read."));
+}
+
+void
+dcx_wallet_check_stored(Oid relation, const char *column)
+{
+	AttrNumber attnum = get_attnum(relation, column);
+
+	if (attnum > InvalidAttrNumber &&
+		get_attgenerated(relation, attnum) == ATTRIBUTE_GENERATED_VIRTUAL)
+		refuse_virtual(relation, column);
 }
 
 const DcxBinding *
@@ -531,7 +556,8 @@ numeric_of(Relation relation, Datum value, Oid type)
 static Datum
 column_of_row(Relation relation, TupleTableSlot *row, const char *column, Oid *type, bool *isnull)
 {
-	AttrNumber attnum = get_attnum(RelationGetRelid(relation), column);
+	AttrNumber		  attnum = get_attnum(RelationGetRelid(relation), column);
+	Form_pg_attribute attribute;
 
 	if (attnum <= InvalidAttrNumber)
 		ereport(ERROR,
@@ -542,7 +568,10 @@ column_of_row(Relation relation, TupleTableSlot *row, const char *column, Oid *t
 				errdetail("Its changes are recorded in dcx.wallet_entry by a trigger."),
 				errhint("Attach it again: SELECT * FROM dcx_attach_wallet(wallets, "
 						"organisation_column, balance_column)."));
-	*type = TupleDescAttr(RelationGetDescr(relation), attnum - 1)->atttypid;
+	attribute = TupleDescAttr(RelationGetDescr(relation), attnum - 1);
+	if (unlikely(attribute->attgenerated == ATTRIBUTE_GENERATED_VIRTUAL))
+		refuse_virtual(RelationGetRelid(relation), column);
+	*type = attribute->atttypid;
 	return slot_getattr(row, attnum, isnull);
 }
 
@@ -685,6 +714,7 @@ dcx_wallet_write(const DcxWallet *wallet)
 	DcxRun		   run;
 
 	dcx_wallet_check_exact(wallets.relation, wallet);
+	dcx_wallet_check_stored(wallets.relation, BALANCE_COLUMN);
 
 	/* The table's triggers run as its owner, and expect to find what is in the table's schema. */
 	dcx_run_begin_firing(&run,
@@ -785,6 +815,66 @@ dcx_wallet_totals(Oid relation, bool only, bool latest, Datum *organisations, Da
 		PointerGetDatum(DatumGetArrayTypePCopy(dcx_query_value(0, 2, NUMERICARRAYOID, &isnull)));
 	MemoryContextSwitchTo(run_context);
 	dcx_run_end(&run);
+}
+
+int64
+dcx_wallet_rows(const char *organisation, bool latest, Numeric *total)
+{
+	static DcxPlan count_plan;
+	static DcxPlan plan;
+	Oid			   type = dcx_wallet_check_organisation(wallets.relation, ORGANISATION_COLUMN);
+	DcxParameters  parameters = {0};
+	const char	  *sum = "";
+	char		  *sql;
+	int64		   rows;
+	DcxRun		   run;
+
+	if (total)
+		sum = psprintf(", coalesce(sum(%s), 0)", balance_sql(wallets.relation));
+	sql = psprintf("SELECT count(*)%3$s FROM %2$s WHERE %1$s OPERATOR(pg_catalog.=) $1",
+				   quote_identifier(ORGANISATION_COLUMN),
+				   dcx_relation_name(wallets.relation),
+				   sum);
+	dcx_parameter(&parameters, type, organisation_value(organisation, type), false);
+	dcx_run_begin(&run, dcx_relation_owner(wallets.relation));
+	if (latest)
+		dcx_query_write(total ? &plan : &count_plan, sql, &parameters);
+	else
+		dcx_query_read(total ? &plan : &count_plan, sql, &parameters);
+	rows = dcx_query_int64(0, 1);
+	if (total)
+		*total = dcx_query_numeric(0, 2);
+	dcx_run_end(&run);
+	return rows;
+}
+
+Datum
+dcx_wallet_only_in(Datum organisations, Datum tables)
+{
+	static DcxPlan plan;
+	DcxParameters  parameters = {0};
+	MemoryContext  context = CurrentMemoryContext;
+	Datum		   found;
+	bool		   isnull;
+	DcxRun		   run;
+
+	dcx_parameter(&parameters, TEXTARRAYOID, organisations, false);
+	dcx_parameter(&parameters, OIDARRAYOID, tables, false);
+	dcx_run_begin(&run, dcx_relation_owner(wallets.relation));
+	dcx_query_write(
+		&plan,
+		psprintf("SELECT coalesce(array_agg(organisation), '{}')"
+				 "  FROM unnest($1) AS u (organisation)"
+				 " WHERE NOT EXISTS (SELECT FROM %2$s w WHERE w.%1$s::text = organisation"
+				 "                      AND w.tableoid <> ALL ($2))",
+				 quote_identifier(ORGANISATION_COLUMN),
+				 dcx_relation_name(wallets.relation)),
+		&parameters);
+	found = dcx_query_value(0, 1, TEXTARRAYOID, &isnull);
+	MemoryContextSwitchTo(context);
+	found = PointerGetDatum(DatumGetArrayTypePCopy(found));
+	dcx_run_end(&run);
+	return found;
 }
 
 void

@@ -65,6 +65,12 @@ extern Oid dcx_wallet_check_organisation(Oid relation, const char *column);
 extern Oid dcx_wallet_check_balance(Oid relation, const char *column);
 
 /*
+ * Refuses (0A000) a column that is generated and not stored: a row that a trigger gets does not have its
+ * value. Before PostgreSQL 18 there is none.
+ */
+extern void dcx_wallet_check_stored(Oid relation, const char *column);
+
+/*
  * An argument as the organisation column would have it, as text: '007' is 7 in an integer column. A
  * text that is no value of the column's type is that type's error.
  */
@@ -115,6 +121,18 @@ extern void dcx_wallet_write(const DcxWallet *wallet);
  * infinite is 22003 in a new row (to_be); in an old one it counts as 0.
  */
 extern DcxWallet dcx_wallet_of_row(Relation relation, TupleTableSlot *row, bool to_be);
+
+/*
+ * Counts the rows of an organisation as the table's owner, under the active snapshot or a new one
+ * (latest). *total: what their balances add up to, unless total is NULL.
+ */
+extern int64 dcx_wallet_rows(const char *organisation, bool latest, Numeric *total);
+
+/*
+ * For TRUNCATE: which of the organisations (text[]) have rows in none but the given tables (oid[]); read
+ * as the table's owner under a new snapshot. Returns a text[].
+ */
+extern Datum dcx_wallet_only_in(Datum organisations, Datum tables);
 
 /*
  * Reads all wallets as the table's owner, under the active snapshot or a new one (latest): arrays of

@@ -249,7 +249,9 @@ SELECT * FROM test.audit_of($$UPDATE dcx.wallet_hold SET captured = 41 WHERE ide
 SELECT * FROM test.audit_of($$UPDATE dcx.wallet_hold SET amount = 'NaN' WHERE idempotency_key = 'h1'$$); ROLLBACK TO s;
 SELECT * FROM test.audit_of($$UPDATE dcx.wallet_hold SET state = 'lost' WHERE idempotency_key = 'h1'$$); ROLLBACK TO s;
 SELECT * FROM test.audit_of($$UPDATE "OrganisationWallet" SET balance = 20 WHERE "organisationId" = 'org-zero'$$); ROLLBACK TO s;
-SELECT * FROM test.audit_of($$UPDATE "Organisation" SET id = 'org-other' WHERE id = 'org-zero'$$); ROLLBACK TO s;
+SELECT * FROM test.failure($$UPDATE "Organisation" SET id = 'org-other' WHERE id = 'org-zero'$$) \gx
+SELECT * FROM test.audit_of($$ALTER TABLE "OrganisationWallet" DISABLE TRIGGER "000_dcx_wallet";
+    UPDATE "Organisation" SET id = 'org-other' WHERE id = 'org-zero'$$); ROLLBACK TO s;
 DROP TABLE dcx.wallet_key;
 SELECT state, message, detail FROM test.failure($$SELECT dcx_wallet_available('org-zero')$$); ROLLBACK TO s;
 SELECT * FROM test.audit_of($$DELETE FROM dcx.wallet_key WHERE idempotency_key IN ('c', 'h2')$$); ROLLBACK TO s;
