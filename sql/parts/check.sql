@@ -20,10 +20,11 @@ Returns: one row per finding, errors first within each area.
   object: what it is about.
   problem: what is wrong.
   detail: more about it, and what to do in another database.
-  fix: SQL that you can run here as it stands, such as with \gexec in psql. NULL if a person has to decide.
+  fix: SQL that you can run here as it stands, such as with \gexec in psql. NULL if a person has to decide, or if it
+    takes another role: then the detail has it, and says which.
 Errors:
   22023: there is no such area.
-Rights: you need EXECUTE on dcx_wallet_audit, too. No right on a table is needed.';
+Rights: for the audit you need EXECUTE on dcx_wallet_audit, too; else a row says so. No right on a table is needed.';
 REVOKE ALL ON FUNCTION @extschema@.dcx_check(text) FROM PUBLIC;
 
 CREATE FUNCTION @extschema@.dcx_check_connection(facts jsonb)
@@ -39,15 +40,60 @@ BEGIN ATOMIC
           FROM bound JOIN jsonb_each(facts -> 'catalogs') c (key, a) ON c.key = bound.catalog AND a ->> 'part' = bound.part),
     option AS (
         SELECT s.srvname, o.option_name, o.option_value
-          FROM pg_foreign_server s, pg_options_to_table(s.srvoptions) o)
-    SELECT 'info', 'aas', 'no catalog is attached', 'Nothing can be priced.',
+          FROM pg_foreign_server s, pg_options_to_table(s.srvoptions) o),
+    -- Parts that have been dropped, and where they were: as those have it that are still there, or as attach wrote it down.
+    lost AS (
+        SELECT l.catalog, l.part, here ->> 'name' AS name, coalesce(near.binding ->> 'schema', here ->> 'schema') AS schema,
+               coalesce(near.server, (SELECT srvname FROM pg_foreign_server WHERE srvname = here ->> 'server')) AS server,
+               coalesce(CASE WHEN near.server IS NOT NULL THEN near.binding ->> 'remote_schema' END, here ->> 'remote_schema') AS remote_schema
+          FROM bound l CROSS JOIN LATERAL (SELECT l.binding -> 'seen' -> 'here') h (here)
+          LEFT JOIN LATERAL (SELECT * FROM bound n WHERE n.catalog = l.catalog AND n.binding ->> 'kind' IS NOT NULL ORDER BY n.server, n.part LIMIT 1) near ON true
+         WHERE l.binding ->> 'kind' IS NULL AND facts -> 'needs' ? l.catalog),
+    found AS (
+        -- by_server: it makes the tables again; adoptable: what pricing needs is there already
+        SELECT lost.*, server IS NOT NULL AND remote_schema = 'public'
+                   AND EXISTS (SELECT FROM pg_user_mappings m WHERE m.srvname = server AND m.usename IN (current_user, 'public')) AS by_server,
+               NOT EXISTS (SELECT FROM jsonb_array_elements_text(CASE WHEN part = 'prices' THEN jsonb_build_array(name) ELSE facts -> 'needed' -> lost.catalog END) n
+                            WHERE NOT EXISTS (SELECT FROM pg_class c WHERE c.relname = n AND c.relnamespace = to_regnamespace(quote_ident(schema)))) AS adoptable,
+               CASE WHEN part = 'prices' THEN format(', %L', name) END AS view
+          FROM lost),
+    -- A server as attach makes it, that nothing is attached through, and whose tables nothing else uses.
+    orphan AS (
+        SELECT s.srvname, (SELECT string_agg(f.ftrelid::regclass::text, ', ' ORDER BY f.ftrelid::regclass::text) FROM pg_foreign_table f WHERE f.ftserver = s.oid) AS tables
+          FROM pg_foreign_server s JOIN pg_foreign_data_wrapper w ON w.oid = s.srvfdw AND w.fdwname = 'postgres_fdw'
+         WHERE facts ? 'bindings' AND s.srvoptions @> '{application_name=dcx_pricing}' AND NOT EXISTS (SELECT FROM lost WHERE lost.server = s.srvname)
+           AND NOT EXISTS (SELECT FROM pg_foreign_table f JOIN pg_class c ON c.oid = f.ftrelid
+                 WHERE f.ftserver = s.oid AND (NOT coalesce(f.ftoptions, '{}') @> '{updatable=false,truncatable=false}' OR c.relispartition
+                    OR EXISTS (SELECT FROM bound WHERE (binding ->> 'oid')::oid = c.oid)
+                    OR EXISTS (SELECT FROM pg_depend d WHERE d.deptype <> 'i' AND (d.refclassid, d.refobjid) IN (('pg_class'::regclass, c.oid), ('pg_type'::regclass, c.reltype), ('pg_type'::regclass, (SELECT typarray FROM pg_type WHERE oid = c.reltype)))
+                                  AND (d.classid, d.objid) NOT IN (SELECT 'pg_attrdef'::regclass, oid FROM pg_attrdef WHERE adrelid = c.oid UNION SELECT 'pg_constraint'::regclass, oid FROM pg_constraint WHERE conrelid = c.oid))
+                    -- What a fix would attach.
+                    OR c.relname = 'products' AND c.relnamespace = to_regnamespace('aas') AND NOT EXISTS (SELECT FROM bound WHERE bound.catalog = 'aas'))))
+    SELECT 'error', 'schema dcx', format('it is called %I now', n.nspname), 'Nothing is attached, and changes of balances are not recorded: what is attached is looked up in schema dcx.',
+           CASE WHEN to_regnamespace('dcx') IS NULL THEN format('ALTER SCHEMA %I RENAME TO dcx', n.nspname) END
+      FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+     WHERE c.relname = 'binding' AND c.relkind = 'r' AND n.nspname <> 'dcx' AND obj_description(c.oid, 'pg_class') LIKE 'dcx\_pricing: %'
+       AND NOT EXISTS (SELECT FROM pg_class b WHERE b.relname = 'binding' AND b.relnamespace = to_regnamespace('dcx'))
+    UNION ALL
+    SELECT CASE WHEN EXISTS (SELECT FROM bound WHERE bound.catalog = 'wallet') THEN 'warning' ELSE 'info' END, 'aas', 'no catalog is attached', 'Nothing can be priced.',
            CASE WHEN EXISTS (SELECT FROM pg_class c WHERE c.relname = 'products' AND c.relnamespace = to_regnamespace('aas'))
                 THEN format('SELECT * FROM %I.dcx_attach_aas()', facts ->> 'schema') END
      WHERE facts ? 'bindings' AND NOT EXISTS (SELECT FROM bound WHERE bound.catalog = 'aas' AND part = 'products')
     UNION ALL
+    -- What is attached again is attached as a whole: the fix of one is that of all.
     SELECT 'error', format('%s of catalog %s', part, catalog), 'the attached relation has been dropped',
-           'What needs it fails.', NULL
-      FROM bound WHERE binding ->> 'kind' IS NULL
+           concat_ws(' ', 'What needs it fails.', 'It was ' || format('%I.%I', schema, name) || '.',
+                     CASE WHEN NOT by_server AND NOT adoptable AND server IS NOT NULL THEN 'Attach the catalog again by its URL.' END),
+           CASE WHEN row_number() OVER (PARTITION BY catalog ORDER BY by_server DESC, adoptable, part) > 1 THEN NULL
+                WHEN by_server THEN format('SELECT * FROM %I.dcx_attach_%s(%L, %L%s)', facts ->> 'schema', catalog, server, schema, view)
+                WHEN adoptable THEN format('SELECT * FROM %I.dcx_attach_%s(NULL, %L%s)', facts ->> 'schema', catalog, schema, view)
+                WHEN server IS NULL THEN format('SELECT * FROM %I.dcx_detach(%L)', facts ->> 'schema', catalog) END
+      FROM found
+    UNION ALL
+    SELECT 'info', format('server %I', srvname), 'attach made it, and nothing is attached through it',
+           concat_ws(' ', 'The catalog was attached elsewhere since. The password in a user mapping goes with it', 'and ' || tables) || '.',
+           format('DROP SERVER %I CASCADE', srvname)
+      FROM orphan
     UNION ALL
     SELECT 'error', 'enetworks', 'its tables belong to several roles',
            format('They are read together, as their owner, and are not: %s.', string_agg(format('%s: %s', relation, binding ->> 'owner'), ', ' ORDER BY relation)), NULL
@@ -501,10 +547,23 @@ CREATE FUNCTION @extschema@.dcx_check_wallet(facts jsonb)
 RETURNS TABLE(severity text, object text, problem text, detail text, fix text)
 LANGUAGE sql STABLE
 BEGIN ATOMIC
-    WITH bound AS (
-        SELECT b ->> 'relation' AS relation, (b ->> 'oid')::oid AS oid, b -> 'columns' ->> 0 AS organisation, b -> 'columns' ->> 1 AS balance,
+    WITH wallets AS (
+        SELECT b, b ->> 'relation' AS relation, (b ->> 'oid')::oid AS oid, b -> 'columns' ->> 0 AS organisation, b -> 'columns' ->> 1 AS balance, b -> 'seen' -> 'here' AS here
+          FROM jsonb_array_elements(facts -> 'bindings') b WHERE b ->> 'catalog' = 'wallet'),
+    -- Columns that are called otherwise than when they were attached. In a restored dump columns have other numbers: then more differ.
+    renamed AS (
+        SELECT e.value AS was, a.attname::text AS name, count(*) OVER () AS n
+          FROM wallets, jsonb_each_text(here -> 'columns') e JOIN pg_attribute a ON a.attrelid = (SELECT oid FROM wallets) AND a.attnum = e.key::smallint
+         WHERE NOT a.attisdropped AND a.attname <> e.value),
+    bound AS (
+        SELECT relation, oid, is_of.organisation, is_of.balance, is_of.was,
                b ->> 'kind' IN ('r', 'p') AND (facts -> 'wallet' ->> 'distributed')::boolean IS NOT TRUE AS is_table
-          FROM jsonb_array_elements(facts -> 'bindings') b WHERE b ->> 'catalog' = 'wallet' AND b ->> 'kind' IS NOT NULL),
+          FROM wallets, LATERAL (SELECT coalesce(o.name, organisation) AS organisation, coalesce(a.name, balance) AS balance,
+                                        CASE WHEN o.name IS NOT NULL OR a.name IS NOT NULL THEN format('%I and %I', wallets.organisation, wallets.balance) END AS was
+                 FROM (VALUES (1)) v
+                 LEFT JOIN renamed o ON o.was = wallets.organisation AND o.n <= 2 AND NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = wallets.oid AND attname = wallets.organisation)
+                 LEFT JOIN renamed a ON a.was = wallets.balance AND a.n <= 2 AND NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = wallets.oid AND attname = wallets.balance)) is_of
+         WHERE b ->> 'kind' IS NOT NULL),
     attach AS (
         SELECT format('SELECT * FROM %I.dcx_attach_wallet(%L, %L, %L)', facts ->> 'schema', relation, organisation, balance) AS call FROM bound),
     -- What calls dcx_wallet_record() on the table and its partitions. Of those that fire for all rows, or for TRUNCATE, one
@@ -516,10 +575,18 @@ BEGIN ATOMIC
                LATERAL (SELECT tgtype IN (29, 34) AND tgqual IS NULL AND tgattr::text = '' AND tgconstraint = 0
                            AND tgoldtable IS NULL AND tgnewtable IS NULL) w (whole)
          WHERE is_table AND tgfoid = '@extschema@.dcx_wallet_record()'::regprocedure)
-    SELECT 'error', found.organisation, found.problem,
-           format('Expected: %s. Found: %s.', coalesce(found.expected::text, 'nothing'), coalesce(found.actual::text, 'nothing')),
-           CASE WHEN found.problem IN ('the balance is not what the entries add up to', 'no entry of the wallet in the ledger') THEN attach.call END
-      FROM attach, @extschema@.dcx_wallet_audit() AS found WHERE facts -> 'wallet' ? 'ledger'
+    SELECT 'error', coalesce(format('%I.%I', here ->> 'schema', here ->> 'name'), 'wallets'), 'the attached wallet table has been dropped',
+           'No money can move. The ledger is kept. Restore the table, and attach it again.',
+           (SELECT format('SELECT * FROM %I.dcx_attach_wallet(%L, %L, %L)', facts ->> 'schema', format('%I.%I', here ->> 'schema', here ->> 'name'), organisation, balance)
+              FROM pg_class c JOIN pg_attribute o ON o.attrelid = c.oid AND o.attname = organisation JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = balance
+             WHERE c.relname = here ->> 'name' AND c.relnamespace = to_regnamespace(quote_ident(here ->> 'schema')))
+      FROM wallets WHERE b ->> 'kind' IS NULL
+    UNION ALL
+    SELECT 'error', relation, format('the columns %s are %I and %I now', was, organisation, balance), 'No money can move.', attach.call
+      FROM bound, attach WHERE was IS NOT NULL
+    UNION ALL
+    SELECT 'warning', 'dcx_wallet_audit', 'the ledger is not audited', format('You may not call it: GRANT EXECUTE ON FUNCTION %I.dcx_wallet_audit() TO %I.', facts ->> 'schema', current_user), NULL
+     WHERE facts -> 'wallet' ? 'ledger' AND NOT has_function_privilege('@extschema@.dcx_wallet_audit()'::regprocedure, 'EXECUTE')
     UNION ALL
     SELECT 'error', relation, 'the wallets are in a table of Citus', 'Its rows are in shards, and what changes a balance there is in no ledger. Attach the shard that has '
            'the wallets, in the database of the worker that has the shard.', NULL
@@ -553,15 +620,19 @@ BEGIN ATOMIC
                   facts -> 'wallet' -> 'inexact' ->> 'first', CASE type.base WHEN 'real'::regtype THEN '10000' ELSE '10000000000000' END, type.base) ELSE '' END ||
            concat_ws(' ', 'Floating point keeps no cents.',
                      CASE WHEN type.base = 'real'::regtype THEN 'Of a real no more than six digits are read: 12345.67 is 12345.7.' END,
-                     'It is used by ' || used.by || ', which has to go before another type can come.'),
-           CASE WHEN type.base = 'double precision'::regtype AND used.by IS NULL
-                THEN format('ALTER TABLE %1$s ALTER COLUMN %2$I TYPE numeric USING pg_catalog.trim_scale(pg_catalog.round(%2$I::numeric, 6))', relation, balance) END
+                     'It is used by ' || used.by || ', which has to go before another type can come.',
+                     CASE severity WHEN 'error' THEN mend.sql || '.' END,
+                     'Another type takes ALTER TABLE and Decimal in schema.prisma: else Prisma turns it back.'),
+           -- What alters the platform's types is no fix of an error, which are run together.
+           CASE severity WHEN 'info' THEN mend.sql END
       FROM bound JOIN pg_attribute a ON a.attrelid = oid AND a.attname = balance,
            LATERAL (SELECT string_agg(DISTINCT pg_describe_object(d.classid, d.objid, d.objsubid), ', ') FROM pg_depend d
                  WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = a.attrelid AND d.refobjsubid = a.attnum AND d.deptype = 'n'
                    AND d.classid <> 'pg_constraint'::regclass) AS used (by),
            LATERAL (SELECT coalesce(nullif(t.typbasetype, 0), t.oid)::regtype FROM pg_type t WHERE t.oid = a.atttypid) AS type (base),
-           LATERAL (SELECT CASE WHEN (facts -> 'wallet' -> 'inexact' ->> 'count')::bigint > 0 THEN 'error' ELSE 'info' END) AS s (severity)
+           LATERAL (SELECT CASE WHEN (facts -> 'wallet' -> 'inexact' ->> 'count')::bigint > 0 THEN 'error' ELSE 'info' END) AS s (severity),
+           LATERAL (SELECT CASE WHEN type.base = 'double precision'::regtype AND used.by IS NULL
+                THEN format('ALTER TABLE %1$s ALTER COLUMN %2$I TYPE numeric USING pg_catalog.trim_scale(pg_catalog.round(%2$I::numeric, 6))', relation, balance) END) AS mend (sql)
      WHERE is_table AND type.base IN ('real'::regtype, 'double precision'::regtype)
     UNION ALL
     -- The columns of a partition key, in an expression too, depend on their table.
@@ -600,6 +671,22 @@ END;
 COMMENT ON FUNCTION @extschema@.dcx_check_wallet(jsonb) IS
 'Internal: the area wallet of dcx_check. The wallet table, its ledger, and what dcx_wallet_audit says.';
 REVOKE ALL ON FUNCTION @extschema@.dcx_check_wallet(jsonb) FROM PUBLIC;
+
+-- The audit is somebody's only if it was granted: who may not call it is checked for everything else.
+CREATE FUNCTION @extschema@.dcx_check_audit(facts jsonb)
+RETURNS TABLE(severity text, object text, problem text, detail text, fix text)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT 'error', found.organisation, found.problem,
+           format('Expected: %s. Found: %s.', coalesce(found.expected::text, 'nothing'), coalesce(found.actual::text, 'nothing')),
+           CASE WHEN found.problem IN ('the balance is not what the entries add up to', 'no entry of the wallet in the ledger')
+                THEN format('SELECT * FROM %I.dcx_attach_wallet(%L, %L, %L)', facts ->> 'schema', b ->> 'relation', b -> 'columns' ->> 0, b -> 'columns' ->> 1) END
+      FROM jsonb_array_elements(facts -> 'bindings') b, @extschema@.dcx_wallet_audit() AS found
+     WHERE b ->> 'catalog' = 'wallet' AND b ->> 'kind' IS NOT NULL AND facts -> 'wallet' ? 'ledger';
+END;
+COMMENT ON FUNCTION @extschema@.dcx_check_audit(jsonb) IS
+'Internal: the area wallet of dcx_check, as far as dcx_wallet_audit says it.';
+REVOKE ALL ON FUNCTION @extschema@.dcx_check_audit(jsonb) FROM PUBLIC;
 
 CREATE FUNCTION @extschema@.dcx_check_settings(facts jsonb)
 RETURNS TABLE(severity text, object text, problem text, detail text, fix text)
@@ -665,7 +752,9 @@ BEGIN ATOMIC
     SELECT 'error', format('dcx.%s', l ->> 'table'), format('there is no column %I', l ->> 'column'),
            CASE WHEN (l ->> 'may_add')::boolean THEN 'What needs the table fails.'
                 ELSE 'What needs the table fails. What was in it can only come from a backup.' END,
-           CASE WHEN (l ->> 'may_add')::boolean THEN attach END
+           -- Without it dcx.binding cannot be read, nor what is attached be known.
+           CASE WHEN (l ->> 'may_add')::boolean
+                THEN coalesce(attach, CASE WHEN l ->> 'table' = 'binding' THEN format('ALTER TABLE dcx.binding ADD COLUMN %I %s', l ->> 'column', l ->> 'type') END) END
       FROM jsonb_array_elements(facts -> 'tables' -> 'lacks') l LEFT JOIN bound ON bound.catalog = l ->> 'catalog'
      WHERE (l ->> 'since')::integer = 1
     UNION ALL

@@ -4,17 +4,20 @@
  *
  * Each area is a function in SQL, in sql/parts/check.sql. It is given the facts and returns what is wrong
  * with them. They are called here one by one, each in a subtransaction: if one fails, the others still
- * answer.
+ * answer. A fix that the caller may not run (fix.h) becomes a part of the detail.
  */
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "funcapi.h"
+#include "miscadmin.h"
 #include "storage/proc.h"
+#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 
+#include "src/base/compat.h"
 #include "src/base/errcodes.h"
 #include "src/base/extension.h"
 #include "src/base/guarded.h"
@@ -23,6 +26,7 @@
 #include "src/catalog/catalog.h"
 #include "src/check/check.h"
 #include "src/check/facts.h"
+#include "src/check/fix.h"
 
 /* An area, or a part of one, and the function in SQL that checks it. */
 typedef struct Area
@@ -40,6 +44,7 @@ static const Area areas[] = {{"connection", "dcx_check_connection", NO_CATALOG},
 							 {"catalog", "dcx_check_network", DCX_ENETWORKS},
 							 {"updated_at", "dcx_check_updated_at", NO_CATALOG},
 							 {"wallet", "dcx_check_wallet", NO_CATALOG},
+							 {"wallet", "dcx_check_audit", NO_CATALOG},
 							 {"settings", "dcx_check_settings", NO_CATALOG}};
 
 #define LOCK_LIMIT 5000 /* ms */
@@ -188,17 +193,19 @@ severity_rank(const char *severity)
 	return strcmp(severity, "error") == 0 ? 0 : strcmp(severity, "warning") == 0 ? 1 : 2;
 }
 
-/* Errors come first; otherwise in the order of object and problem. */
+/* Within an area errors come first; otherwise in the order of object, problem and detail. */
 static int
-compare_rows(const ListCell *a, const ListCell *b)
+compare_findings(const ListCell *a, const ListCell *b)
 {
-	char **x = lfirst(a);
-	char **y = lfirst(b);
-	int	   order = severity_rank(x[SEVERITY]) - severity_rank(y[SEVERITY]);
+	const DcxFinding *x = lfirst(a);
+	const DcxFinding *y = lfirst(b);
+	int				  order = severity_rank(x->severity) - severity_rank(y->severity);
 
 	if (order == 0)
-		order = dcx_text_compare(x[OBJECT], y[OBJECT]);
-	return order == 0 ? dcx_text_compare(x[PROBLEM], y[PROBLEM]) : order;
+		order = dcx_text_compare(x->object, y->object);
+	if (order == 0)
+		order = dcx_text_compare(x->problem, y->problem);
+	return order == 0 ? dcx_text_compare(x->detail, y->detail) : order;
 }
 
 static char *
@@ -207,13 +214,33 @@ copy_text(Look *look, const char *text)
 	return text ? MemoryContextStrdup(look->context, text) : NULL;
 }
 
+/* Adds a row of an area's function. A fix that the caller cannot run is told in the detail, with who can. */
+static void
+add_row(Look *look, char **row)
+{
+	DcxFinding *finding = add_finding(look);
+	char	   *who = row[FIX] ? dcx_fix_who(row[FIX]) : NULL;
+	char	   *detail = row[DETAIL];
+
+	if (who)
+		detail = psprintf("%s%sTo be run %s: %s.",
+						  detail ? detail : "",
+						  detail ? " " : "",
+						  who,
+						  row[FIX]);
+	finding->severity = copy_text(look, row[SEVERITY]);
+	finding->object = copy_text(look, row[OBJECT]);
+	finding->problem = copy_text(look, row[PROBLEM]);
+	finding->detail = copy_text(look, detail);
+	finding->fix = who ? NULL : copy_text(look, row[FIX]);
+}
+
 /* Calls the area's function with the facts, the rows and the saved book, and adds what it finds. */
 static void
 look_at(void *argument)
 {
 	Look		 *look = argument;
 	DcxParameters parameters = {0};
-	List		 *rows;
 	ListCell	 *lc;
 	DcxRun		  run;
 
@@ -226,19 +253,8 @@ look_at(void *argument)
 	}
 
 	dcx_run_begin(&run, InvalidOid);
-	rows = dcx_extension_rows(look->function, look->area->function, &parameters, COLUMNS);
-	list_sort(rows, compare_rows);
-	foreach(lc, rows)
-	{
-		char	  **row = lfirst(lc);
-		DcxFinding *finding = add_finding(look);
-
-		finding->severity = copy_text(look, row[SEVERITY]);
-		finding->object = copy_text(look, row[OBJECT]);
-		finding->problem = copy_text(look, row[PROBLEM]);
-		finding->detail = copy_text(look, row[DETAIL]);
-		finding->fix = copy_text(look, row[FIX]);
-	}
+	foreach(lc, dcx_extension_rows(look->function, look->area->function, &parameters, COLUMNS))
+		add_row(look, lfirst(lc));
 	dcx_run_end(&run);
 }
 
@@ -322,44 +338,72 @@ is_area(const char *name)
 	return false;
 }
 
+/* Whether the caller may audit. Else area wallet has a row that says so. */
+static bool
+may_audit(Oid function)
+{
+	return dcx_role_may_execute(GetUserId(),
+								dcx_extension_function(function, "dcx_wallet_audit", 0, NULL));
+}
+
+/* Whether there is nothing to call an area's function for. */
+static bool
+is_left_out(const Look *look)
+{
+	/* A catalog that cannot be reached has been waited for already. */
+	if (look->area->catalog != NO_CATALOG)
+		return !look->reached[look->area->catalog];
+	return strcmp(look->area->function, "dcx_check_audit") == 0 && !may_audit(look->function);
+}
+
+/* Checks one area, all its functions. alone: no other area is checked. */
+static List *
+check_area(Look *look, const char *name, List *failures, bool alone)
+{
+	look->findings = NIL;
+	for (size_t i = 0; i < lengthof(areas); i++)
+	{
+		ErrorData *error;
+
+		if (strcmp(name, areas[i].name) != 0)
+			continue;
+		look->area = &areas[i];
+		if (i == 0 || strcmp(areas[i - 1].name, name) != 0)
+			report_failures(look, failures, alone);
+		if (is_left_out(look))
+			continue;
+		error = dcx_guarded(look_at, look);
+		if (error)
+			report_failure(look, "dcx_check", error);
+	}
+	list_sort(look->findings, compare_findings);
+	return look->findings;
+}
+
 List *
 dcx_check_area(Oid function, const char *area)
 {
 	Look  look = {.function = function, .context = CurrentMemoryContext};
+	List *findings = NIL;
 	List *failures;
 	int	  guc_level;
 
 	if (area && !is_area(area))
 		ereport(ERROR,
 				errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				errmsg("there is no area \"%s\"", dcx_text_shown(area)),
+				errmsg("there is no area \"%s\"", area),
 				errhint("Areas are connection, schema, catalog, updated_at, wallet and settings; "
 						"NULL is all of them."));
 
 	guc_level = set_options();
 	look.facts = dcx_facts_gather(dcx_extension_schema(function), look.reached, &failures);
 	for (size_t i = 0; i < lengthof(areas); i++)
-	{
-		const char *name = areas[i].name;
-		ErrorData  *error;
-
-		if (area && strcmp(area, name) != 0)
-			continue;
-		if (!look.area || strcmp(look.area->name, name) != 0)
-		{
-			look.area = &areas[i];
-			report_failures(&look, failures, area != NULL);
-		}
-		look.area = &areas[i];
-		/* A catalog that cannot be reached has been waited for already. */
-		if (look.area->catalog != NO_CATALOG && !look.reached[look.area->catalog])
-			continue;
-		error = dcx_guarded(look_at, &look);
-		if (error)
-			report_failure(&look, "dcx_check", error);
-	}
+		if ((i == 0 || strcmp(areas[i - 1].name, areas[i].name) != 0) &&
+			(!area || strcmp(area, areas[i].name) == 0))
+			findings =
+				list_concat(findings, check_area(&look, areas[i].name, failures, area != NULL));
 	AtEOXact_GUC(false, guc_level);
-	return look.findings;
+	return findings;
 }
 
 /* dcx_check(area text) */

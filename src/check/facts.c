@@ -60,6 +60,7 @@ read_bindings(void)
 		"  'relation', b.relation::oid::regclass::text,"
 		"  'oid', b.relation::oid::bigint, 'kind', c.relkind, 'columns', b.columns,"
 		"  'owner', pg_get_userbyid(c.relowner), 'seen', b.seen,"
+		"  'schema', (SELECT nspname FROM pg_namespace WHERE oid = c.relnamespace),"
 		"  'version', coalesce((to_jsonb(b) ->> 'version')::integer, 1),"
 		"  'server', s.srvname,"
 		"  'remote_schema', coalesce((SELECT option_value"
@@ -93,6 +94,7 @@ add_tables(DcxJson *json)
 			dcx_json_begin_object(json, NULL);
 			dcx_json_text(json, "table", dcx_tables[id].name);
 			dcx_json_text(json, "column", column->name);
+			dcx_json_text(json, "type", format_type_be(column->type));
 			dcx_json_integer(json, "since", column->since);
 			dcx_json_boolean(json, "may_add", dcx_table_may_add(column));
 			dcx_json_text(json, "catalog", dcx_tables[id].catalog);
@@ -130,6 +132,16 @@ add_needs(DcxJson *json)
 		for (int i = 0; i < dcx_catalogs[id].nparts; i++)
 			add_needed_columns(json, &dcx_catalogs[id].parts[i]);
 		dcx_json_end_object(json);
+	}
+	dcx_json_end_object(json);
+	dcx_json_begin_object(json, "needed");
+	for (int id = 0; id < DCX_CATALOGS; id++)
+	{
+		dcx_json_begin_array(json, dcx_catalogs[id].name);
+		for (int i = 0; i < dcx_catalogs[id].nparts; i++)
+			if (dcx_catalogs[id].parts[i].needed && !dcx_catalogs[id].parts[i].view)
+				dcx_json_text(json, NULL, dcx_catalogs[id].parts[i].name);
+		dcx_json_end_array(json);
 	}
 	dcx_json_end_object(json);
 }

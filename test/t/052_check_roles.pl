@@ -46,7 +46,7 @@ subtest 'the parts of the checks' => sub {
 SELECT oid::regprocedure FROM pg_proc WHERE proname ~ '^dcx_check_|^dcx_health_' ORDER BY 1
 SQL
 
-	is(scalar split(/\n/, $parts), 8, 'there are eight');
+	is(scalar split(/\n/, $parts), 9, 'there are nine');
 	for my $part (split /\n/, $parts)
 	{
 		my $call = $part =~ s/jsonb/NULL/gr;
@@ -71,7 +71,20 @@ subtest 'what they see' => sub {
 
 subtest 'without the right to audit' => sub {
 	$super->value('REVOKE EXECUTE ON FUNCTION dcx_wallet_audit() FROM watcher');
-	is($watcher->value($problems), 'wallet|error|dcx_check|this could not be looked at', 'a row');
+	is($watcher->value($problems), 'wallet|warning|dcx_wallet_audit|the ledger is not audited', 'a row');
+	like($watcher->value(q{SELECT detail FROM dcx_check('wallet') WHERE object = 'dcx_wallet_audit'}),
+		qr/GRANT EXECUTE ON FUNCTION public\.dcx_wallet_audit\(\) TO watcher\./, 'which says what is missing');
+	$super->value('GRANT EXECUTE ON FUNCTION dcx_maintain TO watcher');
+	is($watcher->value(q{SELECT result FROM dcx_maintain() WHERE task = 'check'}), 'wallet: dcx_wallet_audit: the ledger is not audited',
+		'nor is that no errors');
+	$super->value('REVOKE EXECUTE ON FUNCTION dcx_maintain FROM watcher; ALTER TABLE "OrganisationWallet" DISABLE TRIGGER "000_dcx_wallet";'
+		  . 'UPDATE "OrganisationWallet" SET balance = balance + 1; ALTER TABLE "OrganisationWallet" ALTER "organisationId" DROP NOT NULL');
+	is($watcher->value($problems),
+		'wallet|warning|dcx_wallet_audit|the ledger is not audited'
+		  . "\n" . 'wallet|warning|public."OrganisationWallet"|column "organisationId" can be NULL'
+		  . "\n" . 'settings|error|public."OrganisationWallet"|trigger "000_dcx_wallet" does not fire always', 'all else is looked at');
+	$super->value('UPDATE "OrganisationWallet" SET balance = balance - 1; ALTER TABLE "OrganisationWallet" ALTER "organisationId" SET NOT NULL;'
+		  . 'ALTER TABLE "OrganisationWallet" ENABLE ALWAYS TRIGGER "000_dcx_wallet"');
 	$super->value('GRANT EXECUTE ON FUNCTION dcx_wallet_audit() TO watcher');
 	is($watcher->value($problems), '', 'and gone');
 };
@@ -123,7 +136,7 @@ GRANT EXECUTE ON FUNCTION dcx_attach_aas, dcx_attach_enetworks, dcx_attach_walle
 SQL
 	my $keeper = session($main, database => 'wallets', user => 'keeper');
 	my $all_well = sub {
-		is($_->value($problems), '', "$_[0]: all is well") for $keeper, $there;
+		is($_->value($problems), $_[1] // 'connection|warning|aas|no catalog is attached', "$_[0]: no other problem") for $keeper, $there;
 		is($keeper->value(q{SELECT count(*) FROM dcx_maintain() WHERE result LIKE 'failed%'}), '0', "$_[0]: nor does maintenance fail");
 	};
 
@@ -137,7 +150,7 @@ SQL
 	$all_well->('a catalog that is detached');
 	$there->value('GRANT EXECUTE ON FUNCTION dcx_attach_aas TO keeper');
 	$keeper->value("SELECT * FROM dcx_attach_aas('" . aas_url($aas) . "')");
-	$all_well->('a catalog again');
+	$all_well->('a catalog again', '');
 	$there->value('REVOKE EXECUTE ON FUNCTION dcx_attach_aas FROM keeper');
 	isnt($_->value($problems), '', 'not trusted with what is attached') for $keeper, $there;
 	$_->close for $keeper, $there;
