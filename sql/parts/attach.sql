@@ -20,11 +20,12 @@ Returns: one row per attached table.
   note: what was done, which options were set, kept, understood or ignored, and what was left out around the source.
 NULL: source may be NULL. If schema is NULL, that is an error.
 Errors:
-  ZD008: the server cannot be reached.
+  ZD008: the server cannot be reached. The hint says what can be done about this cause.
   22004: schema is NULL.
   22023: the connection string cannot be parsed, or a name has a character that does not show.
   25006: the transaction is read-only, or the server is a replica.
-  2F003: you are not a superuser, and your user mapping has no password, or the server asks for none.
+  2F003: you are not a superuser, and your user mapping has no password, or the server let you in without asking for
+    it. With use_scram_passthrough, from PostgreSQL 18 on: your session was not opened with SCRAM.
   42501: a table, the schema dcx, or a server of that name belongs to another role.
   42622: the name of the schema is too long.
   42703: a table lacks a column that pricing needs.

@@ -427,6 +427,7 @@ dcx_identity_ask(Oid server, Oid role, const char *schema)
 	const char *name = GetForeignServer(server)->servername;
 	DcxIdentity identity = {.failure = probe.failure,
 							.error = probe.error,
+							.cause = probe.cause,
 							.latency_ms = probe.latency_ms};
 
 	if (probe.error)
@@ -461,13 +462,14 @@ dcx_identity_refuse(const DcxIdentity *identity, DcxCatalogId id, Oid server, Oi
 					   GetUserNameFromId(role, false),
 					   name),
 				errdetail("%s", sentence(identity->error)),
-				errhint("Its user mapping needs a password, and the server has to ask for it."));
+				errhint("%s", identity->cause.hint));
 	dcx_remote_refuse(dcx_catalog_remote(id),
 					  identity->failure == DCX_PROBE_NOT_CONNECTED ?
 						  psprintf("could not connect to server \"%s\": %s",
 								   name,
 								   identity->error) :
-						  sentence(identity->error));
+						  sentence(identity->error),
+					  identity->cause);
 }
 
 Jsonb *

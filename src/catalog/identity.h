@@ -21,6 +21,7 @@ typedef struct DcxIdentity
 {
 	DcxProbeFailure failure;
 	char		   *error; /* NULL: there is an answer */
+	DcxCause		cause; /* of the error */
 	double			latency_ms;
 
 	/* The whole answer: "database", "address", "port", "version", "system", "role", "tables" and so on. */

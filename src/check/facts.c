@@ -157,7 +157,9 @@ add_remote_catalog(DcxJson *json, Oid relation)
 	dcx_json_text(json, "server", GetForeignServer(server)->servername);
 	dcx_json_text(json, "schema", schema);
 	dcx_json_boolean(json, "reached", !identity.error);
-	dcx_json_text(json, "error", identity.error);
+	dcx_json_text(json,
+				  "error",
+				  identity.error ? dcx_cause_text(identity.error, identity.cause) : NULL);
 	if (!identity.error)
 		dcx_json_number(json,
 						"latency_ms",
@@ -170,15 +172,15 @@ add_remote_catalog(DcxJson *json, Oid relation)
 static bool
 add_near_catalog(DcxJson *json, Oid relation)
 {
-	char *behind = NULL;
-	char *error = NULL;
-	bool  reached = dcx_reach_answers(relation, &behind, &error);
+	char	*behind = NULL;
+	DcxProbe probe = {0};
+	bool	 reached = dcx_reach_answers(relation, &behind, &probe);
 
 	dcx_json_text(json, "server", NULL);
 	dcx_json_text(json, "behind", behind);
 	dcx_json_text(json, "schema", get_namespace_name(get_rel_namespace(relation)));
 	dcx_json_boolean(json, "reached", reached);
-	dcx_json_text(json, "error", error);
+	dcx_json_text(json, "error", reached ? NULL : dcx_cause_text(probe.error, probe.cause));
 	dcx_json_jsonb(json, "is", NULL);
 	return reached;
 }

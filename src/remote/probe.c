@@ -196,6 +196,7 @@ typedef struct Asking
 	int			host_limit; /* in seconds, for each of them but the last */
 	bool		goes_on;	/* to the next host, after one that says nothing */
 	char	   *silent;		/* says which hosts have said nothing so far */
+	char		state[6];	/* the SQLSTATE of the failure; or empty */
 	DcxProbe	probe;
 } Asking;
 
@@ -204,7 +205,19 @@ fail(Asking *asking, DcxProbeFailure failure, char *error)
 {
 	asking->probe.failure = failure;
 	asking->probe.error = error;
+	if (failure == DCX_PROBE_NOT_CONNECTED || failure == DCX_PROBE_SILENT)
+		asking->probe.cause = dcx_cause_of(asking->state, error);
+	else if (failure == DCX_PROBE_FAILED)
+		asking->probe.cause = dcx_cause_of_break(asking->state, error);
 	return false;
+}
+
+/* postgres_fdw would not let the role connect, either. */
+static bool
+forbid(Asking *asking, char *error, const char *hint)
+{
+	asking->probe.cause.hint = hint;
+	return fail(asking, DCX_PROBE_FORBIDDEN, error);
 }
 
 /* It failed with what libpq, or the other server, says. */
@@ -360,6 +373,8 @@ start_connection(Asking *asking, const Parameters *parameters)
 	if (!asking->connection)
 		ereport(ERROR, errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory"));
 	PQsetNoticeReceiver(asking->connection, ignore_notice, NULL);
+	/* Until it is connected, libpq gives the SQLSTATE only in the text. */
+	(void) PQsetErrorVerbosity(asking->connection, PQERRORS_VERBOSE);
 }
 
 /*
@@ -394,6 +409,18 @@ pass_over_host(Asking *asking, Parameters *parameters)
 	return true;
 }
 
+/* Why it could not be made. */
+static bool
+fail_to_connect(Asking *asking)
+{
+	char *message = pstrdup(PQerrorMessage(asking->connection));
+
+	dcx_cause_take_state(message, asking->state);
+	return fail(asking,
+				DCX_PROBE_NOT_CONNECTED,
+				psprintf("%s%s", asking->silent, in_one_line(message)));
+}
+
 static bool
 connect_to(Asking *asking, const ForeignServer *server, const UserMapping *mapping)
 {
@@ -411,11 +438,8 @@ connect_to(Asking *asking, const ForeignServer *server, const UserMapping *mappi
 	if (status != PGRES_POLLING_OK && status != PGRES_POLLING_FAILED)
 		return fail_as_silent(asking);
 	if (status == PGRES_POLLING_FAILED || PQsetnonblocking(asking->connection, true) != 0)
-		return fail(asking,
-					DCX_PROBE_NOT_CONNECTED,
-					psprintf("%s%s",
-							 asking->silent,
-							 in_one_line(PQerrorMessage(asking->connection))));
+		return fail_to_connect(asking);
+	(void) PQsetErrorVerbosity(asking->connection, PQERRORS_DEFAULT);
 	return true;
 }
 
@@ -431,11 +455,24 @@ check_authenticated(Asking *asking, Oid role, const ForeignServer *server,
 		   (DCX_CLIENT_DELEGATES && dcx_used_gssapi(asking->connection)) ||
 		   (PQconnectionUsedPassword(asking->connection) && has_password(mapping)) ||
 		   passes_scram_keys(server, mapping) ||
-		   fail(asking,
-				DCX_PROBE_FORBIDDEN,
-				psprintf("the server asks role \"%s\" for no password, which it has to of one that "
-						 "is no superuser",
-						 GetUserNameFromId(role, false)));
+		   forbid(
+			   asking,
+			   psprintf("the server let role \"%s\" in without asking for its password",
+						GetUserNameFromId(role, false)),
+			   "The server has to ask for it, as the role is no superuser here: scram-sha-256 in "
+			   "its pg_hba.conf. Or a superuser sets password_required 'false' in the user "
+			   "mapping.");
+}
+
+/* It failed with the error that is the result. */
+static bool
+fail_as_result_says(Asking *asking)
+{
+	const char *state = PQresultErrorField(asking->result, PG_DIAG_SQLSTATE);
+
+	if (state)
+		strlcpy(asking->state, state, sizeof(asking->state));
+	return fail(asking, DCX_PROBE_FAILED, in_one_line(PQresultErrorMessage(asking->result)));
 }
 
 /* Waits for the next result of what was sent. The result is NULL after the last one. */
@@ -467,9 +504,7 @@ next_result(Asking *asking)
 		case PGRES_COMMAND_OK:
 			return true;
 		case PGRES_FATAL_ERROR:
-			return !asking->result || fail(asking,
-										   DCX_PROBE_FAILED,
-										   in_one_line(PQresultErrorMessage(asking->result)));
+			return !asking->result || fail_as_result_says(asking);
 		default:
 			return fail_as_strange(asking);
 	}
@@ -556,23 +591,29 @@ static bool
 may_connect(Asking *asking, const ForeignServer *server, Oid role)
 {
 	const UserMapping *mapping;
+	bool			   scram;
 
 	if (!dcx_place_has_mapping(server->serverid, role))
-		return fail(asking,
-					DCX_PROBE_FORBIDDEN,
-					psprintf("role \"%s\" has no user mapping for server \"%s\"",
-							 GetUserNameFromId(role, false),
-							 server->servername));
+		return forbid(asking,
+					  psprintf("role \"%s\" has no user mapping for server \"%s\"",
+							   GetUserNameFromId(role, false),
+							   server->servername),
+					  "CREATE USER MAPPING makes one, and so does attaching by a URL.");
 	mapping = GetUserMapping(role, server->serverid);
+	scram = wants_scram_keys(server, mapping);
 	return may_do_without_password(role, mapping) || DCX_CLIENT_DELEGATES ||
 		   has_password(mapping) || passes_scram_keys(server, mapping) ||
-		   fail(asking,
-				DCX_PROBE_FORBIDDEN,
-				psprintf("the user mapping of role \"%s\" has no password%s",
-						 GetUserNameFromId(role, false),
-						 wants_scram_keys(server, mapping) ?
-							 ", and this session was not opened with SCRAM, whose keys go on" :
-							 ""));
+		   forbid(asking,
+				  psprintf("the user mapping of role \"%s\" has no password%s",
+						   GetUserNameFromId(role, false),
+						   scram ?
+							   ", and this session was not opened with SCRAM, whose keys go on" :
+							   ""),
+				  scram ?
+					  "With use_scram_passthrough, log in here with a password that is kept as "
+					  "scram-sha-256; or give the user mapping a password." :
+					  "As the role is no superuser here, its user mapping needs a password, and "
+					  "the server has to ask for it.");
 }
 
 DcxProbe

@@ -9,6 +9,8 @@
 #ifndef DCX_PROBE_H
 #define DCX_PROBE_H
 
+#include "src/remote/cause.h"
+
 /*
  * Limits in seconds: for connecting, and then for each time that the other server says nothing; for
  * connecting where the server has several hosts; and for all of it together. The second one is as long as
@@ -34,6 +36,7 @@ typedef struct DcxProbe
 	DcxProbeFailure failure;
 	bool			met_silence; /* one of the hosts, or the server, said nothing in time */
 	char		   *error;		 /* in one line, without a password; NULL: there is an answer */
+	DcxCause		cause;		 /* of the error */
 	char		   *answer; /* the first column of the rows, comma-separated, none of them NULL */
 	double			latency_ms; /* of the question, without connecting */
 } DcxProbe;

@@ -98,19 +98,18 @@ dcx_reach_places(Oid relation)
 }
 
 bool
-dcx_reach_answers(Oid relation, char **server, char **error)
+dcx_reach_answers(Oid relation, char **server, DcxProbe *probe)
 {
 	ListCell *lc;
 
 	foreach(lc, dcx_reach_places(relation))
 	{
 		const DcxPlace *place = lfirst(lc);
-		DcxProbe probe = dcx_probe(place->server, place->role, "SELECT coalesce($1, 'here')", NULL);
 
-		if (probe.error)
+		*probe = dcx_probe(place->server, place->role, "SELECT coalesce($1, 'here')", NULL);
+		if (probe->error)
 		{
 			*server = GetForeignServer(place->server)->servername;
-			*error = probe.error;
 			return false;
 		}
 	}
@@ -120,14 +119,15 @@ dcx_reach_answers(Oid relation, char **server, char **error)
 void
 dcx_reach_check(Oid relation)
 {
-	char *server;
-	char *error;
+	char	*server;
+	DcxProbe probe;
 
-	if (!dcx_reach_answers(relation, &server, &error))
+	if (!dcx_reach_answers(relation, &server, &probe))
 		ereport(ERROR,
 				errcode(DCX_ERRCODE_UNREACHABLE),
 				errmsg("%s cannot be read", dcx_relation_name(relation)),
-				errdetail("Server \"%s\": %s", server, dcx_reach_sentence(error)));
+				errdetail("Server \"%s\": %s", server, dcx_reach_sentence(probe.error)),
+				probe.cause.hint ? errhint("%s", probe.cause.hint) : 0);
 }
 
 const char *
@@ -163,6 +163,7 @@ dcx_reach_rows(Oid relation)
 		ereport(ERROR,
 				errcode(DCX_ERRCODE_UNREACHABLE),
 				errmsg("%s cannot be read", dcx_relation_name(relation)),
-				errdetail("%s", dcx_reach_sentence(probe.error)));
+				errdetail("%s", dcx_reach_sentence(probe.error)),
+				probe.cause.hint ? errhint("%s", probe.cause.hint) : 0);
 	return dcx_json_parse(psprintf("[%s]", probe.answer ? probe.answer : ""));
 }

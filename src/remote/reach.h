@@ -11,6 +11,8 @@
 #include "nodes/pg_list.h"
 #include "utils/jsonb.h"
 
+#include "src/remote/probe.h"
+
 /* Whether a relation is a foreign table of postgres_fdw, whose server we can ask ourselves. */
 extern bool dcx_reach_is_remote(Oid relation);
 
@@ -27,11 +29,11 @@ extern const char *dcx_reach_schema(Oid relation);
 extern char *dcx_reach_sentence(const char *error);
 
 /*
- * Asks all servers of dcx_reach_places() whether they answer. False: *server does not, *error says why.
+ * Asks all servers of dcx_reach_places() whether they answer. False: *server does not, *probe says why.
  * The second function raises ZD008 then. A server that is lost later, while it is read, still fails the
  * caller's COMMIT.
  */
-extern bool dcx_reach_answers(Oid relation, char **server, char **error);
+extern bool dcx_reach_answers(Oid relation, char **server, DcxProbe *probe);
 extern void dcx_reach_check(Oid relation);
 
 /*

@@ -361,26 +361,56 @@ outage_message(const DcxRemote *remote)
 }
 
 static char *
-outage_hint(const DcxRemote *remote)
+outage_hint(const DcxRemote *remote, DcxCause cause)
 {
-	return psprintf("Its host and port are meant as seen from this database server. "
+	if (cause.hint && !cause.address)
+		return pstrdup(cause.hint);
+	return psprintf("%s%sIts host and port are meant as seen from this database server. "
 					"dcx_attach_%s() with another URL changes them.",
+					cause.hint ? cause.hint : "",
+					cause.hint ? " " : "",
 					remote->name);
 }
 
+/*
+ * The cause of a failure of postgres_fdw to connect. Of the other server's error it keeps the text, not the
+ * SQLSTATE: where the text is of another language, the server is asked again.
+ */
+static DcxCause
+cause_of_connecting(const ErrorData *error, List *places)
+{
+	DcxCause  cause = dcx_cause_of(NULL, error->detail ? error->detail : error->message);
+	ListCell *lc;
+
+	foreach(lc, places)
+		if (!cause.hint && !is_used(lfirst(lc)))
+			cause = probe(lfirst(lc)).cause;
+	return cause;
+}
+
+static DcxCause
+cause_of_outage(const ErrorData *error, List *places, int timed_out)
+{
+	if (timed_out)
+		return dcx_cause_of(NULL, "no answer");
+	if (!connected && error->sqlerrcode == ERRCODE_SQLCLIENT_UNABLE_TO_ESTABLISH_SQLCONNECTION)
+		return cause_of_connecting(error, places);
+	return dcx_cause_of_break(unpack_sql_state(error->sqlerrcode), error->message);
+}
+
 void
-dcx_remote_refuse(const DcxRemote *remote, const char *detail)
+dcx_remote_refuse(const DcxRemote *remote, const char *detail, DcxCause cause)
 {
 	ereport(ERROR,
 			errcode(DCX_ERRCODE_UNREACHABLE),
 			errmsg("%s", outage_message(remote)),
 			errdetail("%s", detail),
-			errhint("%s", outage_hint(remote)));
+			errhint("%s", outage_hint(remote, cause)));
 }
 
 /* In a PG_CATCH: raises the error again, as ZD008 if it means that the server cannot be reached. */
 static void
-rethrow(MemoryContext context, const DcxRemote *remote)
+rethrow(MemoryContext context, const DcxRemote *remote, List *places)
 {
 	ErrorData *error;
 	int		   timed_out = expired;
@@ -395,6 +425,8 @@ rethrow(MemoryContext context, const DcxRemote *remote)
 
 	if (is_outage(error, timed_out))
 	{
+		char *hint = outage_hint(remote, cause_of_outage(error, places, timed_out));
+
 		/*
 		 * A time-out at the remote leaves the connection intact. A connection that breaks before our
 		 * work began may have been in use already, by a statement of the user.
@@ -412,7 +444,7 @@ rethrow(MemoryContext context, const DcxRemote *remote)
 			error->detail =
 				psprintf("%s%s", error->message, pg_str_endswith(error->message, ".") ? "" : ".");
 		error->message = outage_message(remote);
-		error->hint = outage_hint(remote);
+		error->hint = hint;
 		error->sqlerrcode = DCX_ERRCODE_UNREACHABLE;
 	}
 	ReThrowError(error);
@@ -488,7 +520,7 @@ dcx_remote_do(DcxRemote *remote, List			 *places, void (*connect)(void *argument
 		disable_timeout(connect_timer, false);
 		dcx_place_bound_connecting(false);
 		watch_end();
-		rethrow(context, remote);
+		rethrow(context, remote, places);
 	}
 	PG_END_TRY();
 	stop_timer(timer, DCX_REMOTE_LIMIT);

@@ -9,6 +9,7 @@
 #include "nodes/pg_list.h"
 
 #include "src/base/compat.h"
+#include "src/remote/cause.h"
 
 /* How long one piece of work may take, and of that connecting, in seconds. */
 #define DCX_REMOTE_LIMIT		 20
@@ -42,7 +43,8 @@ extern void dcx_remote_do(DcxRemote *remote, List *places, void (*connect)(void 
 						  void (*work)(void *argument), void *argument);
 
 /* Raises the error that dcx_remote_do() raises when a server cannot be reached (ZD008). */
-pg_noreturn extern void dcx_remote_refuse(const DcxRemote *remote, const char *detail);
+pg_noreturn extern void dcx_remote_refuse(const DcxRemote *remote, const char *detail,
+										  DcxCause cause);
 
 /*
  * Whether the connection was lost when work last failed. postgres_fdw then fails the transaction at its

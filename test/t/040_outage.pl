@@ -39,7 +39,7 @@ my $cost = $Dcx::cost;
 my $price = "SELECT $cost";
 my $super = session($main);
 my $seen = $super->value('SELECT last_seen_at FROM dcx.price_book');
-my $attach_hint = qr/^Its host and port are meant as seen from this database server\. dcx_attach_aas\(\) [^.]*\./;
+my $attach_hint = qr/Its host and port are meant as seen from this database server\. dcx_attach_aas\(\) [^.]*\./;
 my %unreachable = (state => 'ZD008', message => 'the catalog cannot be reached');
 
 sub on_outage

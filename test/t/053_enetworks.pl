@@ -35,7 +35,7 @@ my %unreachable = (
 	state => 'ZD008',
 	message => 'the network catalog cannot be reached',
 	detail => qr/^could not connect to server "dcx_enetworks"/);
-my $attach_hint = qr/^Its host and port are meant as seen from this database server\. dcx_attach_enetworks\(\) with another URL/;
+my $attach_hint = qr/Its host and port are meant as seen from this database server\. dcx_attach_enetworks\(\) with another URL/;
 
 # A new session, which has not met an outage yet.
 sub fresh
