@@ -53,7 +53,7 @@ NULL: amount may be NULL. If hold_id is NULL, that is an error.
 Errors: as dcx_wallet_credit, and
   ZD001: the balance is smaller than the amount: the platform itself has taken money that was held.
   ZD005: it was captured with another amount, released, or has expired. The detail says which, and when.
-  ZD011: there is no such hold.
+  ZD011: there is no such hold, or it is not one of org.
   22023: the amount is more than is held, not above 0, or not in whole cents.
 Rights: as dcx_wallet_credit.';
 REVOKE ALL ON FUNCTION @extschema@.dcx_wallet_capture(bigint, numeric) FROM PUBLIC;
@@ -63,13 +63,11 @@ RETURNS TABLE(
     entry_id bigint, organisation text, amount numeric, balance numeric, available numeric, replayed boolean)
 AS 'MODULE_PATHNAME', 'dcx_wallet_capture' LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 1;
 COMMENT ON FUNCTION @extschema@.dcx_wallet_capture(text, bigint, numeric) IS
-'With an organisation: charges a hold only if it is of that organisation. Prefer this form: a hold_id is a number, and
-in another database the same number is the hold of another organisation.
-It needs all three arguments. It is the same capture as without the organisation: either repeats the other.
+'With an organisation: charges a hold only if it is of that organisation; for any other there is no such hold (ZD011).
+Prefer this form: a hold_id is a number, and in another database the same number is another organisation''s hold.
+All three arguments have to be given. It is the same capture as without the organisation: either repeats the other.
 Arguments:
-  org: the id of the organisation.
-Errors: as of dcx_wallet_capture without the organisation, and
-  ZD011: also if the hold is of another organisation.';
+  org: the id of the organisation. NULL is an error.';
 REVOKE ALL ON FUNCTION @extschema@.dcx_wallet_capture(text, bigint, numeric) FROM PUBLIC;
 
 CREATE FUNCTION @extschema@.dcx_wallet_release(hold_id bigint)
@@ -84,7 +82,7 @@ Returns: as dcx_wallet_hold.
 NULL: if hold_id is NULL, that is an error.
 Errors: as dcx_wallet_credit, and
   ZD005: it was captured or has expired. The detail says which, and when.
-  ZD011: there is no such hold.
+  ZD011: there is no such hold, or it is not one of org.
 Rights: as dcx_wallet_credit.';
 REVOKE ALL ON FUNCTION @extschema@.dcx_wallet_release(bigint) FROM PUBLIC;
 
@@ -93,11 +91,10 @@ RETURNS TABLE(
     hold_id bigint, organisation text, amount numeric, expires_at timestamptz, available numeric, replayed boolean)
 AS 'MODULE_PATHNAME', 'dcx_wallet_release' LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 1;
 COMMENT ON FUNCTION @extschema@.dcx_wallet_release(text, bigint) IS
-'With an organisation: frees a hold only if it is of that organisation. Prefer this form, as of dcx_wallet_capture.
+'With an organisation: frees a hold only if it is of that organisation; for any other there is no such hold (ZD011).
+Prefer this form: dcx_wallet_capture says why.
 Arguments:
-  org: the id of the organisation.
-Errors: as without the organisation, and
-  ZD011: also if the hold is of another organisation.';
+  org: the id of the organisation. NULL is an error.';
 REVOKE ALL ON FUNCTION @extschema@.dcx_wallet_release(text, bigint) FROM PUBLIC;
 
 CREATE FUNCTION @extschema@.dcx_wallet_extend(hold_id bigint, expires_in interval)
@@ -113,7 +110,7 @@ Returns: as dcx_wallet_hold.
 NULL: any NULL is an error.
 Errors: as dcx_wallet_credit, and
   ZD005: it was captured, released, or has expired. The detail says which, and when.
-  ZD011: there is no such hold.
+  ZD011: there is no such hold, or it is not one of org.
   22023: expires_in is not above 0, or not finite.
 Rights: as dcx_wallet_credit.';
 REVOKE ALL ON FUNCTION @extschema@.dcx_wallet_extend(bigint, interval) FROM PUBLIC;
@@ -123,12 +120,10 @@ RETURNS TABLE(
     hold_id bigint, organisation text, amount numeric, expires_at timestamptz, available numeric, replayed boolean)
 AS 'MODULE_PATHNAME', 'dcx_wallet_extend' LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 1;
 COMMENT ON FUNCTION @extschema@.dcx_wallet_extend(text, bigint, interval) IS
-'With an organisation: keeps a hold open only if it is of that organisation. Prefer this form, as of
-dcx_wallet_capture.
+'With an organisation: keeps a hold open only if it is of that organisation; for any other there is no such hold
+(ZD011). Prefer this form: dcx_wallet_capture says why.
 Arguments:
-  org: the id of the organisation.
-Errors: as without the organisation, and
-  ZD011: also if the hold is of another organisation.';
+  org: the id of the organisation. NULL is an error.';
 REVOKE ALL ON FUNCTION @extschema@.dcx_wallet_extend(text, bigint, interval) FROM PUBLIC;
 
 CREATE FUNCTION @extschema@.dcx_wallet_holds(
