@@ -82,12 +82,12 @@ CREATE TABLE test.shape AS
 SELECT function, template, call, test.resolved('before', call) AS was, regexp_replace(test.resolved('now', call), ', (after_id bigint, max_rows integer|refusals boolean) ', ' ') AS "is"
   FROM (VALUES
     ('dcx_wallet_capture', ARRAY['@', '@, @', '@, @, @', 'hold_id => @', 'amount => @', 'hold_id => @, amount => @', 'amount => @, hold_id => @', '@, amount => @', '@, hold_id => @',
-        'org => @, hold_id => @, amount => @', '@, hold_id => @, amount => ?', '?, @, amount => @', 'org => @, hold_id => @', 'org => @, amount => @']),
+        'org => @, hold_id => @, amount => ?', '@, hold_id => @, amount => ?', '?, @, amount => @', 'org => @, hold_id => @', 'org => @, amount => @']),
     ('dcx_wallet_release', ARRAY['@', '@, @', '@, ?, @', 'hold_id => @', 'org => @', 'org => @, hold_id => @', 'hold_id => @, org => @', '@, hold_id => @']),
     ('dcx_wallet_extend', ARRAY['@', '@, @', '@, @, @', 'hold_id => @, expires_in => @', 'expires_in => @, hold_id => @', '@, expires_in => @', 'expires_in => @',
-        'org => @, hold_id => @, expires_in => @', '?, @, expires_in => @', 'org => @, expires_in => @']),
+        'org => @, hold_id => @, expires_in => ?', '?, @, expires_in => @', 'org => @, expires_in => @']),
     ('dcx_wallet_holds', ARRAY['@', '@, @', 'org => @', 'state => @, org => @', '@, state => @']),
-    ('dcx_wallet_statement', ARRAY['@', '@, @', '@, @, @', '@, since => @', '@, until => @', 'until => @, since => @, org => ?']),
+    ('dcx_wallet_statement', ARRAY['@', '@, @', '?, @, @', '@, since => @', '@, until => @', 'until => @, since => @, org => ?']),
     ('dcx_order_reserve', ARRAY['?, ?, @', '@, ?, ?', '?, ?, ?, @', '?, ?, ?, ?, @', '?, ?, ?, @, @', '?, ?, ?, max_cost => @', '?, ?, ?, max_cost => @, expires_in => @', 'items => ?, org => @, idempotency_key => @']),
     ('dcx_vm_reserve', ARRAY['?, ?, ?, ?, ?, ?, @', '@, ?, ?, ?, ?, ?, ?', '?, ?, @, @, ?, 1, ?', '?, ?, 1, ?, ?, @, ?', '?, ?, ?, ?, ?, ?, ?, @', '?, ?, ?, ?, ?, ?, ?, @, @', '?, ?, ?, ?, ?, ?, ?, max_cost => @'])
   ) f (function, templates), unnest(templates) template, test.shapes(function, template) call;
