@@ -173,7 +173,33 @@ BEGIN ATOMIC
                   facts -> 'local' ->> 'database', facts -> 'local' ->> 'system'), NULL
       FROM attached
      WHERE (seen -> 'main' ->> 'database', seen -> 'main' ->> 'system')
-        <> (facts -> 'local' ->> 'database', facts -> 'local' ->> 'system');
+        <> (facts -> 'local' ->> 'database', facts -> 'local' ->> 'system')
+    UNION ALL
+    -- A relation is attached, whatever it is called. Who publishes by renaming means the name. named: when it was attached,
+    -- which earlier versions did not note; other: what has the name now.
+    SELECT CASE WHEN other IS NULL THEN 'info' ELSE 'warning' END, relation, format('what is attached is no longer called %I.%I', schema, name),
+           CASE WHEN other IS NULL THEN 'It is used as before.' ELSE format('It is used as before. %s is another relation, and is not used.', other::regclass) END,
+           CASE WHEN catalog = 'wallet' AND 2 > (SELECT count(*) FROM pg_attribute WHERE attrelid = coalesce(other, oid) AND attname IN (organisation, balance) AND attnum > 0)
+                THEN NULL
+                WHEN catalog = 'wallet'
+                THEN concat(CASE WHEN other IS NOT NULL THEN format('SELECT * FROM %I.dcx_detach(%L); ', facts ->> 'schema', catalog) END,
+                            format('SELECT * FROM %I.dcx_attach_wallet(%L, %L, %L)', facts ->> 'schema', coalesce(other, oid)::regclass, organisation, balance))
+                WHEN other IS NULL THEN format('ALTER TABLE %s RENAME TO %I', relation, name)
+                -- All that is attached of the catalog is there.
+                WHEN NOT EXISTS (SELECT FROM bound p WHERE p.catalog = named.catalog AND NOT EXISTS
+                       (SELECT FROM pg_class c WHERE c.relname = CASE p.part WHEN 'prices' THEN name ELSE p.part END AND c.relnamespace = to_regnamespace(quote_ident(schema))))
+                THEN format('SELECT * FROM %I.dcx_attach_%s(NULL, %L%s)', facts ->> 'schema', catalog, schema, CASE WHEN part = 'prices' THEN format(', %L', name) END) END
+      FROM (SELECT bound.*, here, c.oid, c.relname, coalesce(o.schema, here ->> 'schema', nspname) AS schema, n.name, o.other,
+                   binding -> 'columns' ->> 0 AS organisation, binding -> 'columns' ->> 1 AS balance
+              FROM bound JOIN pg_class c ON c.oid = (binding ->> 'oid')::oid JOIN pg_namespace ON pg_namespace.oid = c.relnamespace
+             CROSS JOIN LATERAL (SELECT binding -> 'seen' -> 'here') h (here)
+             CROSS JOIN LATERAL (SELECT coalesce(here ->> 'name', CASE WHEN bound.catalog = 'wallet' OR part = 'prices' THEN relname ELSE part END)) n (name)
+              LEFT JOIN LATERAL (SELECT s.schema, r.oid FROM (VALUES (1, here ->> 'schema'), (2, nspname)) AS s (n, schema)
+                      JOIN pg_class r ON r.relname = n.name AND r.relnamespace = to_regnamespace(quote_ident(s.schema))
+                     WHERE r.oid <> c.oid AND r.relkind IN ('r', 'p', 'v', 'm', 'f') ORDER BY s.n LIMIT 1) o (schema, other) ON true) AS named
+     WHERE (other IS NOT NULL OR relname <> name)
+       -- A restored dump has other OIDs. Where only the relation has another, its binding was changed by hand.
+       AND (here ->> 'oid' = oid::text OR NOT EXISTS (SELECT FROM pg_namespace WHERE oid::text = here ->> 'schema_oid' AND nspname = here ->> 'schema'));
 END;
 COMMENT ON FUNCTION @extschema@.dcx_check_connection(jsonb) IS
 'Internal: the area connection of dcx_check. How the catalogs'' servers are reached, and whether they are those that

@@ -21,6 +21,7 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/catcache.h"
+#include "utils/jsonb.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 #include "utils/varlena.h"
@@ -28,6 +29,7 @@
 #include "src/base/binding.h"
 #include "src/base/fresh.h"
 #include "src/base/lookup.h"
+#include "src/base/money.h"
 #include "src/base/query.h"
 #include "src/base/relation.h"
 #include "src/base/shape.h"
@@ -253,6 +255,57 @@ dcx_binding_read(DcxBinding *binding)
 #define EARLIER                                                                \
 	"jsonb_array_elements(CASE jsonb_typeof(b.seen -> 'earlier') WHEN 'array'" \
 	" THEN b.seen -> 'earlier' ELSE '[]' END)"
+
+/* A text or number of an object; NULL for anything else. The object is a user's, and may be anything. */
+static char *
+member_text(JsonbContainer *object, const char *key)
+{
+	JsonbValue value;
+
+	if (!getKeyJsonValueFromContainer(object, key, strlen(key), &value))
+		return NULL;
+	if (value.type == jbvString)
+		return pnstrdup(value.val.string.val, value.val.string.len);
+	return value.type == jbvNumeric ? dcx_numeric_text(value.val.numeric) : NULL;
+}
+
+/* The same as an OID. */
+static Oid
+member_oid(JsonbContainer *object, const char *key)
+{
+	char *text = member_text(object, key);
+
+	return text ? (Oid) strtoul(text, NULL, 10) : InvalidOid;
+}
+
+bool
+dcx_binding_place(const char *catalog, const char *part, char **schema, char **name)
+{
+	static const int columns[] = {DCX_BINDING_RELATION, DCX_BINDING_SEEN};
+	Oid				 table = dcx_binding_table();
+	Datum			 keys[] = {CStringGetTextDatum(catalog), CStringGetTextDatum(part)};
+	Datum			 values[lengthof(columns)];
+	bool			 nulls[lengthof(columns)];
+	JsonbValue		 here;
+	char			*renamed = NULL;
+
+	if (!OidIsValid(table) ||
+		!dcx_lookup(DCX_TABLE_BINDING, table, keys, false, 2, columns, values, nulls) || nulls[1] ||
+		!JB_ROOT_IS_OBJECT(DatumGetJsonbP(values[1])) ||
+		!getKeyJsonValueFromContainer(&DatumGetJsonbP(values[1])->root, "here", 4, &here) ||
+		here.type != jbvBinary || !JsonContainerIsObject(here.val.binary.data))
+		return false;
+	*schema = member_text(here.val.binary.data, "schema");
+	*name = member_text(here.val.binary.data, "name");
+	if (!*schema || !*name)
+		return false;
+	/* Another OID of the relation shows that this is a restored dump. */
+	if (member_oid(here.val.binary.data, "oid") == DatumGetObjectId(values[0]))
+		renamed = get_namespace_name(member_oid(here.val.binary.data, "schema_oid"));
+	if (renamed)
+		*schema = renamed;
+	return true;
+}
 
 static Datum
 text_array(List *strings)

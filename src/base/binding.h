@@ -67,6 +67,12 @@ extern void dcx_binding_check_entitled(const char *catalog, Oid relation, Oid ow
 									   const char *table);
 
 /*
+ * For hints: where the relation of a binding was when it was attached, even if it has been dropped since. The schema is
+ * called as it is called now, where it is still there. False: it is not known.
+ */
+extern bool dcx_binding_place(const char *catalog, const char *part, char **schema, char **name);
+
+/*
  * Before attaching, inside a run as the caller: adds columns that dcx.binding lacks, if there is such a table. 42501
  * when it belongs to neither the caller nor a superuser; 55000 when a later version of the library has attached
  * something.

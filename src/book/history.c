@@ -38,7 +38,7 @@ dcx_history_save(DcxCatalogId id, DcxSaved *saved, bool attached)
 				errhint("BEGIN ISOLATION LEVEL READ COMMITTED."));
 
 	*saved = (DcxSaved){.catalog = dcx_catalogs[id].name};
-	dcx_saved_lock(saved->catalog);
+	dcx_saved_lock(id);
 	seen_at = GetCurrentTimestamp();
 	PushActiveSnapshot(GetTransactionSnapshot());
 	rows = dcx_pricebook_live_rows(id, &nrows, &near);

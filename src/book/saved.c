@@ -125,13 +125,16 @@ dcx_saved_make(void)
 }
 
 void
-dcx_saved_lock(const char *catalog)
+dcx_saved_lock(DcxCatalogId id)
 {
+	const char *catalog = dcx_catalogs[id].name;
+
 	if (!OidIsValid(lock_saved_table(catalog, ShareRowExclusiveLock)))
 		ereport(ERROR,
 				errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				errmsg("there is no table %s", SAVED_NAME),
-				errhint("Attaching the catalog makes it: SELECT * FROM dcx_attach_%s().", catalog));
+				errhint("Attaching the catalog makes it: SELECT * FROM %s.",
+						dcx_catalog_attach_call(id)));
 }
 
 /* Inside a run as the table's owner: writes a new row and returns its id. */

@@ -15,6 +15,7 @@
 #include "src/base/lookup.h"
 #include "src/base/snapshot.h"
 #include "src/book/book.h"
+#include "src/catalog/catalog.h"
 
 /*
  * What is known of a catalog's newest book, without the book itself. The module that uses one keeps it in a
@@ -61,7 +62,7 @@ extern void dcx_saved_make(void);
  * or change a row by hand. Call it before the catalog is read: then books are saved in the order in which
  * they were read. 55000 when there is no such table.
  */
-extern void dcx_saved_lock(const char *catalog);
+extern void dcx_saved_lock(DcxCatalogId id);
 
 /*
  * Saves the rows that the catalog had at a time (seen_at): as a new row when they differ from the newest

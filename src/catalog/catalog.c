@@ -174,25 +174,85 @@ dcx_catalog_binding(DcxCatalogId id, int part)
 	return binding;
 }
 
+/* How attach is called to adopt what is in a schema. view: what stands for all tables there, or NULL. */
+static char *
+adopt_call(const DcxCatalog *catalog, const char *schema, const char *view)
+{
+	if (view)
+		return psprintf("dcx_attach_%s(NULL, %s, %s)",
+						catalog->name,
+						quote_literal_cstr(schema),
+						quote_literal_cstr(view));
+	if (strcmp(schema, catalog->name) == 0)
+		return psprintf("dcx_attach_%s()", catalog->name);
+	return psprintf("dcx_attach_%s(NULL, %s)", catalog->name, quote_literal_cstr(schema));
+}
+
+/* How attach is called with a URL, for the same schema and view. */
+static char *
+url_call(const DcxCatalog *catalog, const char *url, const char *schema, const char *view)
+{
+	if (view)
+		return psprintf("dcx_attach_%s('%s', %s, %s)",
+						catalog->name,
+						url,
+						quote_literal_cstr(schema),
+						quote_literal_cstr(view));
+	if (strcmp(schema, catalog->name) == 0)
+		return psprintf("dcx_attach_%s('%s')", catalog->name, url);
+	return psprintf("dcx_attach_%s('%s', %s)", catalog->name, url, quote_literal_cstr(schema));
+}
+
+/* The schema in which a catalog is attached; if it is not, the one in which it is by default. */
+static const char *
+schema_of(DcxCatalogId id)
+{
+	const DcxBinding *binding = dcx_catalog_binding(id, dcx_catalog_price_part(id));
+	char			 *schema = NULL;
+	char			 *name;
+
+	if (binding->attached)
+		schema = get_namespace_name(get_rel_namespace(binding->relation));
+	if (binding->attached && !schema)
+		dcx_binding_place(binding->catalog, binding->part, &schema, &name);
+	return schema ? schema : dcx_catalogs[id].name;
+}
+
+char *
+dcx_catalog_attach_call(DcxCatalogId id)
+{
+	int				  part = dcx_catalog_price_part(id);
+	const DcxBinding *binding = dcx_catalog_binding(id, part);
+	char			 *view = NULL;
+
+	if (binding->attached && dcx_catalogs[id].parts[part].view)
+		view = get_rel_name(binding->relation);
+	return adopt_call(&dcx_catalogs[id], schema_of(id), view);
+}
+
 /* Raises the error that nothing is attached, and says which call attaches it. */
 static void
-not_attached(const DcxCatalog *catalog, const DcxCatalogPart *part)
+not_attached(DcxCatalogId id, const DcxCatalogPart *part)
 {
-	Oid	 schema = get_namespace_oid(catalog->name, true);
-	bool adoptable = OidIsValid(schema) && OidIsValid(get_relname_relid(part->name, schema));
+	const DcxCatalog *catalog = &dcx_catalogs[id];
+	const char		 *schema = schema_of(id);
+	Oid				  schema_oid = get_namespace_oid(schema, true);
+	bool			  adoptable =
+		OidIsValid(schema_oid) && OidIsValid(get_relname_relid(part->name, schema_oid));
 
 	ereport(ERROR,
 			errcode(DCX_ERRCODE_NOT_ATTACHED),
 			part->needed ? errmsg("no %s is attached", catalog->what) :
 						   errmsg("the attached catalog has no \"%s\"", part->name),
 			errdetail("Pricing needs the relation \"%s\" of it.", part->name),
-			adoptable ? errhint("%s.%s exists: SELECT * FROM dcx_attach_%s() attaches it.",
-								catalog->name,
-								part->name,
-								catalog->name) :
-						errhint("SELECT * FROM dcx_attach_%s('postgresql://user:password@host:"
-								"port/database') attaches one.",
-								catalog->name));
+			adoptable ? errhint("%s exists: SELECT * FROM %s attaches it.",
+								quote_qualified_identifier(schema, part->name),
+								adopt_call(catalog, schema, NULL)) :
+						errhint("SELECT * FROM %s attaches one.",
+								url_call(catalog,
+										 "postgresql://user:password@host:port/database",
+										 schema,
+										 NULL)));
 }
 
 const DcxBinding *
@@ -201,7 +261,7 @@ dcx_catalog_bound(DcxCatalogId id, int part)
 	const DcxBinding *binding = dcx_catalog_binding(id, part);
 
 	if (unlikely(!binding->attached))
-		not_attached(&dcx_catalogs[id], &dcx_catalogs[id].parts[part]);
+		not_attached(id, &dcx_catalogs[id].parts[part]);
 	return binding;
 }
 
@@ -339,17 +399,28 @@ lock_relations(const DcxPriced *priced)
 	return -1;
 }
 
+/* Raises the error that the relation of a part has been dropped, and says how to attach what was attached. */
 pg_noreturn static void
-refuse_dropped(const DcxCatalog *catalog, const char *part)
+refuse_dropped(const DcxCatalog *catalog, const DcxCatalogPart *part)
 {
+	char *schema;
+	char *name;
+	bool  known = dcx_binding_place(catalog->name, part->name, &schema, &name);
+
 	ereport(ERROR,
 			errcode(DCX_ERRCODE_NOT_ATTACHED),
-			errmsg("the attached relation \"%s\" has been dropped", part),
-			errhint("Attach again: SELECT * FROM dcx_attach_%s() adopts what is in schema "
-					"\"%s\", dcx_attach_%s('postgresql://...') makes it anew.",
-					catalog->name,
-					catalog->name,
-					catalog->name));
+			errmsg("the attached relation \"%s\" has been dropped", part->name),
+			known ?
+				errhint("Attach again: SELECT * FROM %s adopts what is in schema \"%s\", %s "
+						"makes it anew.",
+						adopt_call(catalog, schema, part->view ? name : NULL),
+						schema,
+						url_call(catalog, "postgresql://...", schema, part->view ? name : NULL)) :
+				errhint("Attach again, in the schema where it was: dcx_attach_%s(NULL, "
+						"'schema') adopts what is there, "
+						"dcx_attach_%s('postgresql://...', 'schema') makes it anew.",
+						catalog->name,
+						catalog->name));
 }
 
 /*
@@ -359,9 +430,9 @@ refuse_dropped(const DcxCatalog *catalog, const char *part)
 static void
 replace_dropped(DcxPriced *priced, int dropped)
 {
-	const DcxCatalog *catalog = &dcx_catalogs[priced->id];
-	const char		 *part = catalog->parts[priced->parts[dropped]].name;
-	DcxPriced		  replaced;
+	const DcxCatalog	 *catalog = &dcx_catalogs[priced->id];
+	const DcxCatalogPart *part = &catalog->parts[priced->parts[dropped]];
+	DcxPriced			  replaced;
 
 	PushActiveSnapshot(IsolationUsesXactSnapshot() ? GetLatestSnapshot() :
 													 GetTransactionSnapshot());
@@ -373,7 +444,7 @@ replace_dropped(DcxPriced *priced, int dropped)
 		replaced.n = 0;
 	}
 	else if (IsolationUsesXactSnapshot() && replaced.n > 0)
-		dcx_fresh_refuse(psprintf("Part \"%s\" of catalog \"%s\"", part, catalog->name),
+		dcx_fresh_refuse(psprintf("Part \"%s\" of catalog \"%s\"", part->name, catalog->name),
 						 "attached anew");
 	*priced = replaced;
 }

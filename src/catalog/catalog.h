@@ -95,6 +95,12 @@ extern bool dcx_catalog_is_in_use(DcxCatalogId id);
 extern const DcxBinding *dcx_catalog_binding(DcxCatalogId id, int part);
 extern const DcxBinding *dcx_catalog_bound(DcxCatalogId id, int part);
 
+/*
+ * The call that attaches a catalog again where it is attached, for a hint: "dcx_attach_aas(NULL, 'shop')". If it is not
+ * attached, the call for the schema that attach looks into by default.
+ */
+extern char *dcx_catalog_attach_call(DcxCatalogId id);
+
 /* The number of the part that holds a catalog's prices: the view if one is attached, else the first. */
 extern int dcx_catalog_price_part(DcxCatalogId id);
 

@@ -147,6 +147,27 @@ dcx_wallet_binding(void)
 	return &wallets;
 }
 
+/* Raises the error that the table has been dropped, and says how to attach what was attached. */
+pg_noreturn static void
+refuse_dropped(void)
+{
+	char *schema;
+	char *name;
+	bool  known = dcx_binding_place(wallets.catalog, wallets.part, &schema, &name);
+
+	ereport(ERROR,
+			errcode(DCX_ERRCODE_NOT_ATTACHED),
+			errmsg("the attached wallet table has been dropped"),
+			known ? errhint("Attach it again: SELECT * FROM dcx_attach_wallet(%s, %s, %s).",
+							quote_literal_cstr(quote_qualified_identifier(schema, name)),
+							quote_literal_cstr(ORGANISATION_COLUMN),
+							quote_literal_cstr(BALANCE_COLUMN)) :
+					errhint("Attach it again: SELECT * FROM dcx_attach_wallet('schema.table', %s, "
+							"%s).",
+							quote_literal_cstr(ORGANISATION_COLUMN),
+							quote_literal_cstr(BALANCE_COLUMN)));
+}
+
 const DcxBinding *
 dcx_wallet_bound(void)
 {
@@ -161,10 +182,7 @@ dcx_wallet_bound(void)
 	if (!OidIsValid(dcx_relation_owner(wallets.relation)))
 	{
 		dcx_wallet_check_not_replaced();
-		ereport(ERROR,
-				errcode(DCX_ERRCODE_NOT_ATTACHED),
-				errmsg("the attached wallet table has been dropped"),
-				errhint("Attach it again: SELECT * FROM dcx_attach_wallet()."));
+		refuse_dropped();
 	}
 	return &wallets;
 }
