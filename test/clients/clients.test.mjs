@@ -19,6 +19,19 @@ const prisma = new PrismaClient({ adapter: new PrismaPg({ connectionString }) })
 const prismaFinance = new PrismaClient({ adapter: new PrismaPg({ connectionString: process.env.FINANCE_URL }) });
 after(() => Promise.all([main.end(), postgresJs.end(), aas.end(), finance.end(), prisma.$disconnect(), prismaFinance.$disconnect()]));
 
+// The TypeScript of the README, docs/pricing.md and docs/wallet.md, as JavaScript.
+const [replaced, priceWithPrisma, price, helper, orders, finished, withPrisma] = [process.env.README, process.env.PRICING, process.env.WALLET]
+  .flatMap((page) => readFileSync(page, 'utf8').match(/(?<=^```ts\n).*?(?=^```$)/gms))
+  .map((source) => createJiti(import.meta.url).transform({ source, ts: true, async: true }));
+
+function run(code, names, parameters) {
+  return Object.getPrototypeOf(async () => {}).constructor(...Object.keys(parameters), `${code}
+    return { ${names} };`)(...Object.values(parameters));
+}
+
+// All that the docs say of errors is in one function.
+const { sqlstate, again } = await run(helper, 'sqlstate, again', {});
+
 const call = 'SELECT dcx_vm_cost($1, $2, $3, $4, $5) AS cost';
 const shapes = {
   integers: ['1GHZ', 2, 4, 'STANDARD', 40],
@@ -99,14 +112,14 @@ const clients = {
     finance: async (sql, values) => (await finance.query(sql, values)).rows,
     id: 'string',
     money: (value) => (assert.equal(typeof value, 'string'), value),
-    state: (error) => error.code,
+    state: (error) => sqlstate(error),
   },
   Prisma: {
     app: (sql, values) => prisma.$queryRawUnsafe(sql, ...values),
     finance: (sql, values) => prismaFinance.$queryRawUnsafe(sql, ...values),
     id: 'bigint',
     money: (value) => (assert.ok(Prisma.Decimal.isDecimal(value)), value.toFixed(2)),
-    state: (error) => error.meta.driverAdapterError.cause.originalCode,
+    state: (error) => sqlstate(error),
   },
 };
 
@@ -320,16 +333,6 @@ test('40001 reaches Prisma as itself', async () => {
   }, { isolationLevel: 'RepeatableRead' }), (error) => clients.Prisma.state(error) === '40001');
 });
 
-// The TypeScript of the README, docs/pricing.md and docs/wallet.md, as JavaScript.
-const [replaced, priceWithPrisma, price, orders, finished, withPrisma] = [process.env.README, process.env.PRICING, process.env.WALLET]
-  .flatMap((page) => readFileSync(page, 'utf8').match(/(?<=^```ts\n).*?(?=^```$)/gms))
-  .map((source) => createJiti(import.meta.url).transform({ source, ts: true, async: true }));
-
-function run(code, names, parameters) {
-  return Object.getPrototypeOf(async () => {}).constructor(...Object.keys(parameters), `${code}
-    return { ${names} };`)(...Object.values(parameters));
-}
-
 test('the README: what it replaces', async () => {
   const { before, held } = await run(replaced, 'before, held', { aas, main });
   assert.equal(before, 376);
@@ -375,18 +378,18 @@ test('the docs: an order', async () => {
     `SELECT hold_id, state FROM dcx_wallet_holds('org-acme', NULL) WHERE idempotency_key = $1`, [key])).rows;
   const ordersOf = async (id) => (await main.query(`SELECT "holdId", cost FROM "VmOrder" WHERE id = $1`, [id])).rows;
   const placeWith = async (pool, ...order) =>
-    (await run(orders.replace(/^const vm =.*/ms, ''), 'placeOrder', { main: pool })).placeOrder(...order);
+    (await run(orders.replace(/^const vm =.*/ms, ''), 'placeOrder', { main: pool, sqlstate, again })).placeOrder(...order);
 
-  const { order } = await run(orders, 'order', { main });
+  const { order } = await run(orders, 'order', { main, sqlstate, again });
   assert.equal(order.cost, '376.00');
   assert.deepEqual(await ordersOf('order-1044'), [{ holdId: order.hold_id, cost: '376.00' }]);
-  assert.deepEqual(await run(orders, 'order', { main }), { order }, 'again');
+  assert.deepEqual(await run(orders, 'order', { main, sqlstate, again }), { order }, 'again');
   assert.equal((await ordersOf('order-1044')).length, 1);
   const said = [];
   const console = { log: (text) => said.push(text) };
-  assert.deepEqual(await run(orders.replace('order-1044', 'order-1045'), 'order', { main, console }),
+  assert.deepEqual(await run(orders.replace('order-1044', 'order-1045'), 'order', { main, console, sqlstate, again }),
     { order: { hold_id: null, cost: '376.00', available: '0.00', refused: 'ZD001' } });
-  assert.deepEqual(await run(orders.replace('order-1044', 'order-1046').replace('ram: 4', 'ram: 8'), 'order', { main, console }),
+  assert.deepEqual(await run(orders.replace('order-1044', 'order-1046').replace('ram: 4', 'ram: 8'), 'order', { main, console, sqlstate, again }),
     { order: { hold_id: null, cost: '524.00', available: '0.00', refused: 'ZD009' } });
   assert.deepEqual(said,
     ['It costs 376.00, you have 0.00. Please top up.', 'It costs 524.00 by now. Do you still want it?']);
@@ -405,9 +408,9 @@ test('the docs: an order', async () => {
     await client.query('ROLLBACK');
     throw Object.assign(new Error('a failure of the test'), { code: 'ZD008' });
   });
-  const again = await placeWith(undone, 'undone', 'org-acme', vm, '376.00');
+  const second = await placeWith(undone, 'undone', 'org-acme', vm, '376.00');
   assert.equal(undone.connections, 2);
-  assert.deepEqual(await holdsOf('undone'), [{ hold_id: again.hold_id, state: 'open' }]);
+  assert.deepEqual(await holdsOf('undone'), [{ hold_id: second.hold_id, state: 'open' }]);
 
   await assert.rejects(placeWith(faulty(/INSERT/, failsWith('23503')), 'refused', 'org-acme', vm, '376.00'),
     { code: '23503' });
@@ -434,7 +437,7 @@ test('the docs: an order', async () => {
 });
 
 test('the docs: an order with Prisma', async () => {
-  const { placeOrderWithPrisma } = await run(withPrisma, 'placeOrderWithPrisma', { prisma });
+  const { placeOrderWithPrisma } = await run(withPrisma, 'placeOrderWithPrisma', { prisma, again });
   const vm = { cpu: '1GHZ', cpus: 1, ram: 1.5, storage: 'STANDARD', gb: 10 };
   const held = await placeOrderWithPrisma('order-1047', 'org-umbrella', vm, '151.50');
   assert.equal(held.cost.toFixed(2), '151.50');
@@ -444,3 +447,107 @@ test('the docs: an order with Prisma', async () => {
   await assert.rejects(placeOrderWithPrisma('order-1048', 'org-umbrella', vm, '151.49'),
     (error) => clients.Prisma.state(error) === 'ZD009');
 });
+
+// Errors at COMMIT: a deferred trigger on "CommitTest" raises the state of the row, or ends the connection.
+const atCommit = {
+  'node-postgres': async (state) => {
+    const client = await main.connect();
+    client.on('error', () => {});
+    try {
+      await client.query('BEGIN');
+      await client.query('INSERT INTO "CommitTest" VALUES ($1)', [state]);
+      await client.query('COMMIT');
+    } finally {
+      client.release(true);
+    }
+  },
+  'postgres.js': (state) => postgresJs.begin((tx) => tx`INSERT INTO "CommitTest" VALUES (${state})`),
+  Prisma: (state) => prisma.$transaction((tx) => tx.$executeRaw`INSERT INTO "CommitTest" VALUES (${state})`),
+  'Prisma, a list': (state) => prisma.$transaction([prisma.$executeRaw`INSERT INTO "CommitTest" VALUES (${state})`]),
+  'Prisma, no transaction': (state) => prisma.$executeRaw`INSERT INTO "CommitTest" VALUES (${state})`,
+};
+const states = ['ZD001', 'ZD008', 'ZD011', '08006', '40001', '40P01', '23505', '22003', '27000', '57014', '42501', 'P0001', 'XX000'];
+
+for (const [name, commit] of Object.entries(atCommit)) {
+  test(`SQLSTATEs at COMMIT, ${name}`, async () => {
+    for (const state of states) {
+      await assert.rejects(commit(state), (error) => (assert.equal(sqlstate(error), state), true));
+    }
+  });
+}
+
+test('SQLSTATEs of queries', async () => {
+  const raise = (state) => `DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = '${state}'; END $$`;
+  for (const state of states) {
+    for (const query of [(sql) => main.query(sql), (sql) => postgresJs.unsafe(sql), (sql) => prisma.$queryRawUnsafe(sql)]) {
+      await assert.rejects(query(raise(state)), (error) => (assert.equal(sqlstate(error), state), true));
+    }
+  }
+});
+
+// What cannot be had here: Prisma 5 and 6 with their own engine, which npm does not have. The errors have these shapes.
+test('SQLSTATEs of other Prismas, and errors without one', () => {
+  const known = (code, meta) => Object.assign(new Error('Invalid `prisma.$queryRaw()` invocation'), { code, meta });
+  assert.equal(sqlstate(known('P2010', { code: 'ZD001', message: 'ERROR: organisation "a" has insufficient funds' })), 'ZD001');
+  assert.equal(sqlstate(known('P2010', { code: '40001', message: 'ERROR: could not serialize access' })), '40001');
+  assert.equal(sqlstate(known('P2034', { modelName: 'OrganisationWallet' })), '40001');
+  assert.equal(sqlstate(new Error(`Error occurred during query execution:
+ConnectorError(ConnectorError { user_facing_error: None, kind: QueryError(PostgresError { code: "ZD008", message: "lost",
+severity: "ERROR", detail: None, column: None, hint: None }), transient: false })`)), 'ZD008');
+  for (const none of [known('P2010', { code: 'N/A', message: 'N/A' }), known('P2025'), known('P2028', {}), known('P1001'),
+    new Error('Connection terminated unexpectedly'), new Error('x', { cause: new Error('y') }), {}, null, undefined, 'ZD001',
+    ...['ECONNRESET', 'EPIPE', 'CONNECTION_CLOSED', 5, null].map((code) => Object.assign(new Error(), { code }))]) {
+    assert.equal(sqlstate(none), undefined);
+    assert.equal(again(none, 1), false);
+  }
+});
+
+test('a bare row is not for Prisma', async () => {
+  await assert.rejects(prisma.$queryRaw`SELECT dcx_vm_quote('1GHZ', ${2}, ${4}, 'STANDARD', ${40})`,
+    /Failed to deserialize column of type 'record'/);
+});
+
+test('the docs: Prisma tries again what failed at COMMIT', async () => {
+  const vm = { cpu: '1GHZ', cpus: 1, ram: 1.5, storage: 'STANDARD', gb: 10 };
+  for (const [state, times] of [['40001', 2], ['ZD008', 2], ['08006', 2], ['23505', 1]]) {
+    let tries = 0;
+    const failing = {
+      $transaction: (work) => prisma.$transaction(async (tx) => {
+        const result = await work(tx);
+        if (++tries === 1) await tx.$executeRaw`INSERT INTO "CommitTest" VALUES (${state})`;
+        return result;
+      }),
+    };
+    const { placeOrderWithPrisma } = await run(withPrisma, 'placeOrderWithPrisma', { prisma: failing, again });
+    const placed = placeOrderWithPrisma(`commit ${state}`, 'org-umbrella', vm, '151.50');
+    if (times === 1) await assert.rejects(placed, (error) => sqlstate(error) === state);
+    else assert.equal((await placed).cost.toFixed(2), '151.50');
+    assert.equal(tries, times);
+  }
+});
+
+test('two serializable transactions: 40001 of the server itself at COMMIT', async () => {
+  const both = await Promise.allSettled([1, 2].map((n) => prisma.$transaction(async (tx) => {
+    await tx.$queryRaw`SELECT count(*) FROM "VmOrder"`;
+    await barrier(2);
+    await tx.$executeRaw`INSERT INTO "VmOrder" VALUES (${`skew ${n}`}, 'org-acme', ${n}, 1)`;
+  }, { isolationLevel: 'Serializable' })));
+  const failed = both.filter(({ status }) => status === 'rejected');
+  assert.equal(failed.length, 1);
+  assert.equal(sqlstate(failed[0].reason), '40001');
+});
+
+// Resolves once it was called so many times.
+const waiting = [];
+function barrier(n) {
+  return new Promise((resolve) => {
+    if (waiting.push(resolve) === n) waiting.splice(0).forEach((go) => go());
+  });
+}
+
+// Last, since a pool may give the ended connection to the next call.
+for (const [name, commit] of Object.entries(atCommit)) {
+  test(`the connection ends at COMMIT, ${name}`, async () => {
+    await assert.rejects(commit('end'), (error) => (assert.ok(['57P01', undefined].includes(sqlstate(error))), true));
+  });
+}

@@ -41,6 +41,19 @@ GRANT CONNECT ON DATABASE datacentrix_cloud_local TO finance;
 CREATE TABLE "VmOrder" (id text PRIMARY KEY, "organisationId" text NOT NULL, "holdId" bigint NOT NULL,
 	cost numeric(12,2) NOT NULL);
 GRANT SELECT, INSERT ON "VmOrder" TO main_app;
+CREATE TABLE "CommitTest" (state text);
+CREATE FUNCTION commit_test() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+	IF NEW.state = 'end' THEN
+		PERFORM pg_terminate_backend(pg_backend_pid());
+	ELSE
+		RAISE EXCEPTION USING ERRCODE = NEW.state, MESSAGE = 'raised at COMMIT';
+	END IF;
+	RETURN NULL;
+END $$;
+CREATE CONSTRAINT TRIGGER commit_test AFTER INSERT ON "CommitTest" DEFERRABLE INITIALLY DEFERRED
+	FOR EACH ROW EXECUTE FUNCTION commit_test();
+GRANT INSERT ON "CommitTest" TO main_app;
 SQL
 
 $ENV{MAIN_URL} = "postgresql://main_app:main_secret\@$host/$main";
