@@ -428,11 +428,11 @@ test('the docs: an order', async () => {
   const { entry_id, balance } = await orderBuilt('org-acme', hold_id);
   assert.deepEqual([typeof entry_id, balance], ['string', '4867.00']);
   assert.deepEqual(await orderBuilt('org-acme', hold_id), { entry_id, balance }, 'again');
-  await orderFailed('org-acme', again.hold_id);
-  await orderFailed('org-acme', again.hold_id);
+  await orderFailed('org-acme', second.hold_id);
+  await orderFailed('org-acme', second.hold_id);
   assert.deepEqual([await holdsOf('lost'), await holdsOf('undone')].map(([{ state }]) => state), ['captured', 'released']);
-  await assert.rejects(orderBuilt('org-globex', again.hold_id), { code: 'ZD011' });
-  await assert.rejects(orderFailed('org-globex', again.hold_id), { code: 'ZD011' });
+  await assert.rejects(orderBuilt('org-globex', second.hold_id), { code: 'ZD011' });
+  await assert.rejects(orderFailed('org-globex', second.hold_id), { code: 'ZD011' });
   assert.deepEqual((await finance.query('SELECT * FROM dcx_wallet_audit()')).rows, []);
 });
 

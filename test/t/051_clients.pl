@@ -34,7 +34,7 @@ $node->safe_psql($main, "CREATE EXTENSION dcx_pricing; SELECT * FROM dcx_attach_
 	SELECT * FROM dcx_attach_wallet(); SELECT * FROM dcx_attach_updated_at()");
 
 # Rights as the docs grant them, and the table that their example writes an order into.
-my ($grants) = slurp_file($page{'docs/setup.md'}) =~ /^```sql\n([^`]*^GRANT EXECUTE [^`]*)^```$/m;
+my ($grants) = slurp_file($page{'docs/setup.md'}) =~ /^```sql\n([^`]*^CREATE ROLE finance [^`]*)^```$/m;
 $node->safe_psql($main, $grants . <<'SQL');
 ALTER ROLE finance PASSWORD 'finance_secret';
 GRANT CONNECT ON DATABASE datacentrix_cloud_local TO finance;
