@@ -118,6 +118,7 @@ PG_FUNCTION_INFO_V1(dcx_wallet_hold_of);
 Datum
 dcx_wallet_hold_of(PG_FUNCTION_ARGS)
 {
+	bool		  begun = dcx_wallet_settle();
 	DcxParameters parameters = {0};
 
 	dcx_parameter_text(&parameters, readable_organisation(fcinfo));
@@ -127,6 +128,7 @@ dcx_wallet_hold_of(PG_FUNCTION_ARGS)
 		   "  FROM dcx.wallet_key k JOIN dcx.wallet_hold h USING (hold_id), LATERAL " HOLD_STATE
 		   " WHERE k.organisation = $1 AND k.idempotency_key = $2",
 		   &parameters);
+	dcx_fresh_end(begun);
 	return (Datum) 0;
 }
 
