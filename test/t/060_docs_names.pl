@@ -81,6 +81,8 @@ sub bare_rows
 		my $before = substr $text, $begin > 400 ? $begin - 400 : 0, $begin > 400 ? 400 : $begin;
 		my ($select) = $before =~ /.*\bSELECT\b(.*)\z/s;
 
+		# 'f()'::regprocedure and GRANT ... ON FUNCTION f() are no calls.
+		next if substr($text, $begin) =~ /\A\w+\([^)]*\)'::reg/ || $before =~ /\bON FUNCTION [^;]*\z/;
 		push @found, $name if defined $select && $select !~ /\bFROM\b|[;`]|\n\n/;
 	}
 	return "@found";
@@ -89,7 +91,8 @@ sub bare_rows
 isnt(bare_rows($_), '', "found: $_")
   for 'SELECT dcx_wallet_capture(1)', "SELECT 1,\n  dcx_api.dcx_vm_quote(", 'SELECT @extschema@.dcx_check()', 'SELECT (dcx_vm_quote(1)).*';
 is(bare_rows($_), '', "not found: $_")
-  for 'SELECT a FROM dcx_wallet_capture(1)', "SELECT a, dcx_vm_cost(1)\n  FROM b, dcx_vm_quote(1)", 'SELECT `x`. Then dcx_check()';
+  for 'SELECT a FROM dcx_wallet_capture(1)', "SELECT a, dcx_vm_cost(1)\n  FROM b, dcx_vm_quote(1)", 'SELECT `x`. Then dcx_check()',
+  q{SELECT has_function_privilege('dcx_check()'::regprocedure, 'EXECUTE')}, q{SELECT 'GRANT EXECUTE ON FUNCTION dcx_check() TO a'};
 for my $file (glob 'README.md CHANGELOG.md docs/*.md sql/parts/*.sql src/*/*.c src/*/*.h dcx_pricing.c test/demo.sql')
 {
 	# docs/wallet.md says what not to write.
