@@ -510,7 +510,7 @@ COMMENT ON FUNCTION @extschema@.dcx_check_network(jsonb, jsonb, jsonb, jsonb, js
 'Internal: the area catalog of dcx_check, for network services, providers and bands.';
 REVOKE ALL ON FUNCTION @extschema@.dcx_check_network(jsonb, jsonb, jsonb, jsonb, jsonb, jsonb) FROM PUBLIC;
 
-CREATE FUNCTION @extschema@.dcx_check_updated_at(facts jsonb)
+CREATE FUNCTION @extschema@.dcx_check_updated_at(facts jsonb, ahead jsonb)
 RETURNS TABLE(severity text, object text, problem text, detail text, fix text)
 LANGUAGE sql STABLE
 BEGIN ATOMIC
@@ -532,7 +532,14 @@ BEGIN ATOMIC
           FROM kept WHERE state ->> 'type' LIKE 'timestamp%'),
     -- Triggers fire in the order of their names, which are not longer than this.
     renamed AS (
-        SELECT *, CASE WHEN octet_length(concat(latest, '_updated_at', number)) < 64 THEN concat(latest, '_updated_at', number) END AS last_name FROM timed)
+        SELECT *, CASE WHEN octet_length(concat(latest, '_updated_at', number)) < 64 THEN concat(latest, '_updated_at', number) END AS last_name FROM timed),
+    -- Rows of the future, of all partitions of a table together.
+    future AS (
+        SELECT r ->> 'relation' AS name, CASE WHEN r ->> 'catalog' IS NULL THEN '' ELSE format('In %s: ', r ->> 'catalog') END AS place,
+               bool_or((r ->> 'subscribed')::boolean) AS subscribed, sum((r -> 'rows' ->> 'count')::numeric) AS n,
+               replace(to_jsonb(max((r -> 'rows' ->> 'latest')::timestamp)) #>> '{}', 'T', ' ') AS latest,
+               CASE WHEN min(r -> 'rows' ->> 'type') LIKE '%with time zone' THEN 'CURRENT_TIMESTAMP' ELSE 'CURRENT_TIMESTAMP AT TIME ZONE ''UTC''' END AS now
+          FROM jsonb_array_elements(ahead) r GROUP BY 1, 2)
     SELECT 'warning', name, 'column "updatedAt" is of another type than timestamp', format('It is of type %s.', state ->> 'type'), NULL
       FROM kept WHERE state ->> 'type' NOT LIKE 'timestamp%'
     UNION ALL
@@ -563,11 +570,18 @@ BEGIN ATOMIC
                          AND NOT (place = '' AND EXISTS (SELECT FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
                                    WHERE t.tgname = last_name AND name = format('%s.%I', c.relnamespace::regnamespace, c.relname)))
                         THEN format('ALTER TRIGGER %I ON %s RENAME TO %I', trigger, name, last_name) END
-              FROM renamed WHERE enabled AND later IS NOT NULL AND NOT generated) found;
+              FROM renamed WHERE enabled AND later IS NOT NULL AND NOT generated
+            UNION ALL
+            SELECT name, place, NULL, 'rows have an "updatedAt" in the future',
+                   concat(n, CASE WHEN n = 1 THEN ' row, at ' ELSE ' rows, the latest at ' END, latest, CASE WHEN latest <> 'infinity' THEN ' UTC' END,
+                          '. A change before that time does not move it.', CASE WHEN subscribed THEN ' They come from a publisher: correct them there.' END),
+                   CASE WHEN NOT subscribed THEN format('UPDATE %1$s SET "updatedAt" = %2$s WHERE "updatedAt" > %2$s', name, now) END
+              FROM future) found;
 END;
-COMMENT ON FUNCTION @extschema@.dcx_check_updated_at(jsonb) IS
-'Internal: the area updated_at of dcx_check. Tables whose "updatedAt" nothing keeps, here and in the catalogs.';
-REVOKE ALL ON FUNCTION @extschema@.dcx_check_updated_at(jsonb) FROM PUBLIC;
+COMMENT ON FUNCTION @extschema@.dcx_check_updated_at(jsonb, jsonb) IS
+'Internal: the area updated_at of dcx_check. Tables whose "updatedAt" nothing keeps, here and in the catalogs, and rows
+where it lies in the future.';
+REVOKE ALL ON FUNCTION @extschema@.dcx_check_updated_at(jsonb, jsonb) FROM PUBLIC;
 
 CREATE FUNCTION @extschema@.dcx_check_wallet(facts jsonb)
 RETURNS TABLE(severity text, object text, problem text, detail text, fix text)

@@ -24,6 +24,7 @@
 #include "src/base/query.h"
 #include "src/base/text.h"
 #include "src/catalog/catalog.h"
+#include "src/check/ahead.h"
 #include "src/check/check.h"
 #include "src/check/facts.h"
 #include "src/check/fix.h"
@@ -34,18 +35,19 @@ typedef struct Area
 	const char *name;
 	const char *function;
 	int			catalog; /* whose rows and saved book it is given, too; or NO_CATALOG */
+	bool		ahead;	 /* it is given what ahead.h finds, too */
 } Area;
 
 #define NO_CATALOG (-1)
 
-static const Area areas[] = {{"connection", "dcx_check_connection", NO_CATALOG},
-							 {"schema", "dcx_check_schema", NO_CATALOG},
-							 {"catalog", "dcx_check_catalog", DCX_AAS},
-							 {"catalog", "dcx_check_network", DCX_ENETWORKS},
-							 {"updated_at", "dcx_check_updated_at", NO_CATALOG},
-							 {"wallet", "dcx_check_wallet", NO_CATALOG},
-							 {"wallet", "dcx_check_audit", NO_CATALOG},
-							 {"settings", "dcx_check_settings", NO_CATALOG}};
+static const Area areas[] = {{"connection", "dcx_check_connection", NO_CATALOG, false},
+							 {"schema", "dcx_check_schema", NO_CATALOG, false},
+							 {"catalog", "dcx_check_catalog", DCX_AAS, false},
+							 {"catalog", "dcx_check_network", DCX_ENETWORKS, false},
+							 {"updated_at", "dcx_check_updated_at", NO_CATALOG, true},
+							 {"wallet", "dcx_check_wallet", NO_CATALOG, false},
+							 {"wallet", "dcx_check_audit", NO_CATALOG, false},
+							 {"settings", "dcx_check_settings", NO_CATALOG, false}};
 
 #define LOCK_LIMIT 5000 /* ms */
 
@@ -72,6 +74,7 @@ typedef struct Look
 	const Area	 *area;
 	Jsonb		 *facts;
 	bool		  reached[DCX_CATALOGS];
+	bool		  errors_only;
 	List		 *findings;
 	MemoryContext context; /* of the findings */
 } Look;
@@ -251,6 +254,8 @@ look_at(void *argument)
 			add_rows(look, &parameters, i);
 		add_book(look, &parameters);
 	}
+	if (look->area->ahead)
+		add_jsonb(&parameters, look->errors_only ? NULL : dcx_ahead_rows(look->reached));
 
 	dcx_run_begin(&run, InvalidOid);
 	foreach(lc, dcx_extension_rows(look->function, look->area->function, &parameters, COLUMNS))
@@ -381,7 +386,7 @@ check_area(Look *look, const char *name, List *failures, bool alone)
 }
 
 List *
-dcx_check_area(Oid function, const char *area)
+dcx_check_area(Oid function, const char *area, bool errors_only)
 {
 	Look  look = {.function = function, .context = CurrentMemoryContext};
 	List *findings = NIL;
@@ -416,7 +421,7 @@ dcx_check(PG_FUNCTION_ARGS)
 	ListCell	  *lc;
 
 	InitMaterializedSRF(fcinfo, 0);
-	foreach(lc, dcx_check_area(fcinfo->flinfo->fn_oid, area))
+	foreach(lc, dcx_check_area(fcinfo->flinfo->fn_oid, area, false))
 	{
 		const DcxFinding *finding = lfirst(lc);
 		Datum			  values[6];

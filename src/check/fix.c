@@ -234,6 +234,8 @@ dcx_fix_who(const char *fix)
 			return by_caller_of_all(castNode(SelectStmt, statement));
 		case T_AlterTableStmt:
 			return by_owner_of_relation(castNode(AlterTableStmt, statement)->relation);
+		case T_UpdateStmt:
+			return by_owner_of_relation(castNode(UpdateStmt, statement)->relation);
 		case T_IndexStmt:
 			return by_owner_of_relation(castNode(IndexStmt, statement)->relation);
 		case T_RenameStmt:

@@ -163,7 +163,7 @@ check_all(void *argument)
 	int		  errors = 0;
 	ListCell *lc;
 
-	foreach(lc, dcx_check_area(task->function, NULL))
+	foreach(lc, dcx_check_area(task->function, NULL, true))
 	{
 		const DcxFinding *finding = lfirst(lc);
 

@@ -167,3 +167,25 @@ dcx_reach_rows(Oid relation)
 				probe.cause.hint ? errhint("%s", probe.cause.hint) : 0);
 	return dcx_json_parse(psprintf("[%s]", probe.answer ? probe.answer : ""));
 }
+
+char *
+dcx_reach_table(Oid relation)
+{
+	return quote_qualified_identifier(dcx_reach_schema(relation),
+									  table_option(relation, "table_name", get_rel_name(relation)));
+}
+
+char *
+dcx_reach_select(Oid relation, const char *expression, const char *condition)
+{
+	DcxProbe probe = dcx_probe(GetForeignTable(relation)->serverid,
+							   dcx_relation_owner(relation),
+							   psprintf("SELECT (%s)::text FROM %s WHERE $1::text IS NULL AND %s",
+										expression,
+										dcx_reach_table(relation),
+										condition),
+							   NULL);
+
+	/* An answer without a row is an empty text. */
+	return probe.error || !probe.answer || !*probe.answer ? NULL : probe.answer;
+}

@@ -43,4 +43,13 @@ extern void dcx_reach_check(Oid relation);
  */
 extern Jsonb *dcx_reach_rows(Oid relation);
 
+/* The remote table of such a foreign table, qualified and quoted. */
+extern char *dcx_reach_table(Oid relation);
+
+/*
+ * A value that the server of such a foreign table is asked for: SELECT expression FROM its remote table
+ * WHERE condition, as text. NULL when there is no row, or no answer.
+ */
+extern char *dcx_reach_select(Oid relation, const char *expression, const char *condition);
+
 #endif /* DCX_REACH_H */

@@ -124,6 +124,9 @@ UPDATE t.parted SET "updatedAt" = '2020-01-01';
 UPDATE t.parted SET note = note || 'y' WHERE id = 1;
 UPDATE t.parted SET note = note WHERE id = 11;
 SELECT id, "updatedAt" = now()::timestamptz(3) AS now, "updatedAt" = '2020-01-01' AS kept FROM t.parted WHERE id IN (1, 11) ORDER BY id;
+-- In a partition whose columns are in another order, too.
+UPDATE t.parted SET id = 12 WHERE id = 11;
+SELECT tableoid::regclass, "updatedAt" = now()::timestamptz(3) AS now FROM t.parted WHERE id = 12 AND note LIKE 'b%';
 UPDATE t.parted SET "updatedAt" = '2021-01-01' WHERE id = 1;
 SELECT "updatedAt" = '2021-01-01' AS wished FROM t.parted WHERE id = 1;
 ROLLBACK;
@@ -203,8 +206,50 @@ UPDATE t.version SET id = 2;
 SELECT id, version, "updatedAt" > '2998-01-01' AS kept FROM t.version;
 UPDATE t.version SET "updatedAt" = '2020-01-01';
 SELECT id, version, "updatedAt" = '2020-01-01' AS wished FROM t.version;
+CREATE UNIQUE INDEX ON t.version (id);
+INSERT INTO t.version VALUES (2) ON CONFLICT (id) DO UPDATE SET "updatedAt" = '2021-01-01';
+SELECT id, version, "updatedAt" = '2021-01-01' AS wished FROM t.version;
+MERGE INTO t.version USING (VALUES (2)) v (i) ON id = i WHEN MATCHED THEN UPDATE SET "updatedAt" = '2022-01-01';
+SELECT id, version, "updatedAt" = '2022-01-01' AS wished FROM t.version;
 UPDATE t.version SET "updatedAt" = '2020-01-01', id = id;
 SELECT id, version, "updatedAt" > '2020-01-02' AS moved FROM t.version;
+
+-- Rows of the future: how many, the latest, and what mends them although the trigger never sets an earlier time.
+CREATE TABLE t."Future" (id int, n int, "updatedAt" timestamp(3));
+CREATE TABLE t.zoned (id int, n int, "updatedAt" timestamptz);
+CREATE TABLE t.forever (id int, "updatedAt" timestamp);
+CREATE TABLE t.parts (id int, "updatedAt" timestamptz(0)) PARTITION BY LIST (id);
+CREATE TABLE t.parts1 PARTITION OF t.parts FOR VALUES IN (1);
+CREATE TABLE t.parts2 PARTITION OF t.parts FOR VALUES IN (2);
+CREATE TRIGGER count BEFORE UPDATE ON t.zoned FOR EACH ROW EXECUTE FUNCTION t.touch();
+SELECT DISTINCT note FROM dcx_attach_updated_at('t') WHERE note NOT LIKE 'already%' AND note NOT LIKE 'skipped%';
+INSERT INTO t."Future" VALUES (1, 1, '2999-01-01'), (2, 1, '2998-01-01 12:30:00.5'), (3, 1, '2020-01-01'), (4, 1, NULL), (5, 1, now() AT TIME ZONE 'UTC' + interval '30 s');
+INSERT INTO t.zoned VALUES (1, 1, '2999-01-01 02:00:00.123456+02'), (2, 1, now()), (3, 1, '-infinity');
+INSERT INTO t.forever VALUES (1, 'infinity'), (2, '2998-01-01');
+INSERT INTO t.parts VALUES (1, '2998-01-01 00:00+00'), (2, '2998-01-02 00:00+00'), (2, '2020-01-01');
+SET timezone = 'Africa/Johannesburg';
+SET datestyle = 'SQL, DMY';
+SELECT severity, object, problem, detail, fix FROM dcx_check('updated_at') WHERE problem LIKE 'rows%' AND object LIKE 't.%' \gx
+RESET datestyle;
+UPDATE t.zoned SET n = 2;
+SELECT id, "updatedAt" > now() + interval '1 minute' AS ahead FROM t.zoned ORDER BY id;
+SELECT fix FROM dcx_check('updated_at') WHERE problem LIKE 'rows%' AND object LIKE 't.%' \gexec
+SELECT severity, object, problem, detail, fix FROM dcx_check('updated_at') WHERE problem LIKE 'rows%' AND object LIKE 't.%' \gx
+SELECT id, now() AT TIME ZONE 'UTC' - "updatedAt" BETWEEN '-1 s' AND '1 min' AS now FROM t."Future" ORDER BY id;
+SELECT id, now() - "updatedAt" BETWEEN '-1 s' AND '1 min' AS now FROM t.zoned ORDER BY id;
+-- Of a role that may not use the schema: no error. Row-level security hides nothing.
+CREATE ROLE regress_dcx_user;
+CREATE TABLE t.theirs (id int, "updatedAt" timestamptz);
+ALTER TABLE t.theirs OWNER TO regress_dcx_user;
+INSERT INTO t.theirs VALUES (1, '2999-01-01 00:00+00');
+SELECT object, problem FROM dcx_check('updated_at') WHERE object = 't.theirs';
+GRANT USAGE ON SCHEMA t TO regress_dcx_user;
+ALTER TABLE t.theirs ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+SELECT object, problem FROM dcx_check('updated_at') WHERE object = 't.theirs';
+DROP TABLE t.theirs;
+REVOKE ALL ON SCHEMA t FROM regress_dcx_user;
+DROP ROLE regress_dcx_user;
+RESET timezone;
 
 -- Wrong use.
 CREATE TABLE t.wrong (id int, "updatedAt" date);
