@@ -76,7 +76,8 @@ BEGIN ATOMIC
        AND NOT EXISTS (SELECT FROM pg_class b WHERE b.relname = 'binding' AND b.relnamespace = to_regnamespace('dcx'))
     UNION ALL
     SELECT CASE WHEN EXISTS (SELECT FROM bound WHERE bound.catalog = 'wallet') THEN 'warning' ELSE 'info' END, 'aas', 'no catalog is attached', 'Nothing can be priced.',
-           CASE WHEN EXISTS (SELECT FROM pg_class c WHERE c.relname = 'products' AND c.relnamespace = to_regnamespace('aas'))
+           CASE WHEN EXISTS (SELECT FROM pg_class c WHERE c.relname = 'products' AND c.relnamespace = to_regnamespace('aas')
+                                AND (SELECT count(*) FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname IN ('code', 'price')) = 2)
                 THEN format('SELECT * FROM %I.dcx_attach_aas()', facts ->> 'schema') END
      WHERE facts ? 'bindings' AND NOT EXISTS (SELECT FROM bound WHERE bound.catalog = 'aas' AND part = 'products')
     UNION ALL
@@ -152,11 +153,16 @@ BEGIN ATOMIC
     -- What counts there, whoever has set it: the server's options, the role's settings, or a pooler in between.
     SELECT 'warning', format('server %I', server), format('statement_timeout there is %s', CASE v.ms WHEN 0 THEN '0' ELSE v.ms || ' ms' END),
            format('What is asked there goes on after nobody waits for it any more; %s. Behind pgbouncer, in %s: ALTER ROLE %I SET statement_timeout = ''5s''.',
-                  CASE v.ms WHEN 0 THEN '0 is without end' ELSE 'up to 60 s is enough' END, title, found ->> 'role'),
-           format('ALTER SERVER %I OPTIONS (%s options %L)', server, CASE WHEN option.option_value IS NULL THEN 'ADD' ELSE 'SET' END,
-                  concat_ws(' ', option.option_value, '-c statement_timeout=5s'))
+                  CASE v.ms WHEN 0 THEN '0 is without end' ELSE 'up to 60 s is enough' END, title, found ->> 'role') ||
+           CASE WHEN pooled THEN format(' Else: %s.', mend.sql) ELSE '' END,
+           CASE WHEN NOT pooled THEN mend.sql END
       FROM attached CROSS JOIN LATERAL (SELECT (found ->> 'statement_timeout')::bigint) AS v (ms)
       LEFT JOIN option ON option.srvname = server AND option.option_name = 'options'
+      -- Attach sends options, except to a pooler, which would refuse the connection.
+      CROSS JOIN LATERAL (SELECT option.option_value IS NULL AND EXISTS
+          (SELECT FROM option o WHERE o.srvname = server AND (o.option_name, o.option_value) = ('application_name', 'dcx_pricing'))) AS pooler (pooled)
+      CROSS JOIN LATERAL (SELECT format('ALTER SERVER %I OPTIONS (%s options %L)', server, CASE WHEN option.option_value IS NULL THEN 'ADD' ELSE 'SET' END,
+                                        concat_ws(' ', option.option_value, '-c statement_timeout=5s'))) AS mend (sql)
      WHERE v.ms = 0 OR v.ms > 60000
     UNION ALL
     SELECT 'error', format('server %I', server), format('role %I has no user mapping', binding ->> 'owner'),
@@ -745,7 +751,9 @@ BEGIN ATOMIC
     bound AS (
         SELECT b ->> 'catalog' AS catalog, max((b ->> 'version')::integer) AS latest, min((b ->> 'version')::integer) AS version,
                min(CASE b ->> 'catalog' WHEN 'wallet'
-                   THEN format('SELECT * FROM %I.dcx_attach_wallet(%L, %L, %L)', facts ->> 'schema', b ->> 'relation', b -> 'columns' ->> 0, b -> 'columns' ->> 1)
+                   -- Columns that have been renamed are another row's.
+                   THEN CASE WHEN (SELECT count(*) FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname IN (b -> 'columns' ->> 0, b -> 'columns' ->> 1)) = 2
+                        THEN format('SELECT * FROM %I.dcx_attach_wallet(%L, %L, %L)', facts ->> 'schema', b ->> 'relation', b -> 'columns' ->> 0, b -> 'columns' ->> 1) END
                    ELSE format('SELECT * FROM %I.dcx_attach_%s(NULL, %L%s)', facts ->> 'schema', b ->> 'catalog', n.nspname,
                                CASE WHEN b ->> 'part' = 'prices' THEN format(', %L', c.relname) END) END) AS attach
           FROM jsonb_array_elements(facts -> 'bindings') b

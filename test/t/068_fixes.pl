@@ -98,6 +98,15 @@ mended('^the server has no connect_timeout$', server('DROP connect_timeout'));
 mended('^the server has no tcp_user_timeout$', server('DROP tcp_user_timeout'));
 mended("^the server's keepalives_count is 99\$", server(q{SET keepalives_count '99'}));
 mended('^statement_timeout there is 0$', server(q{SET options '-c statement_timeout=0'}));
+# Without options it may be a pooler's: then a fix would end all connections.
+subtest 'a server without options' => sub {
+	server('DROP options')->();
+	is($boss->value(qq{SELECT fix IS NULL, detail FROM $api.dcx_check() WHERE problem = 'statement_timeout there is 0'}) =~ s/\. Behind.* Else/... Else/r,
+		q{t|What is asked there goes on after nobody waits for it any more; 0 is without end... Else: ALTER SERVER "far away" OPTIONS (ADD options '-c statement_timeout=5s').},
+		'a person decides');
+	server(q{ADD options '-c statement_timeout=5s'})->();
+	is(found(), '', 'and gone');
+};
 mended('^the attached relation has been dropped$', here(q{DROP FOREIGN TABLE "Cat's".categories, "Cat's".terraform_vm_config}));
 mended('^the attached relation has been dropped$', here(q{DROP FOREIGN TABLE "Cat's".products}));
 mended('^the attached relation has been dropped$', here(q{DROP SCHEMA "Cat's" CASCADE}), after => here('CREATE SCHEMA filler'));
@@ -196,6 +205,26 @@ subtest 'by a role that may not' => sub {
 	$boss = session($main, %connect);
 	is($boss->error($_)->{state}, 'none', $_) for split /\n/, $boss->value(qq{SELECT fix FROM $api.dcx_check() WHERE fix IS NOT NULL});
 	is(found(), '', 'another role can run all');
+};
+
+# In a restored dump objects have other OIDs: what was attached before is found by its name.
+subtest 'detached in a copy' => sub {
+	my $dump = PostgreSQL::Test::Utils::tempdir() . '/main.dump';
+
+	$boss->value(qq{SELECT * FROM $api.dcx_attach_aas('$url', 'Th"ird'); SELECT * FROM $api.dcx_attach_aas('far away', 'Cat''s');
+		SELECT * FROM $api.dcx_attach_aas('$url', 'fourth'); DROP SCHEMA fourth CASCADE});
+	$main->command_ok([ 'pg_dump', '-f', $dump, $main->connstr('Main 2') ], 'dumped');
+	$main->safe_psql('postgres', 'CREATE DATABASE copy TEMPLATE template0');
+	$main->command_ok([ 'psql', '-XqAt', '-v', 'ON_ERROR_STOP=1', '-o', "$dump.log", '-f', $dump, $main->connstr('copy') ], 'and restored');
+	my $copy = session($main, database => 'copy', user => "'Big Boss'");
+	is($copy->value('SELECT count(*) FROM pg_foreign_server'), '3', 'three servers');
+	$copy->value(qq{SELECT * FROM $api.dcx_detach('aas')});
+	# What was known of this one went with column seen, above. The check names it.
+	is($copy->value('SELECT srvname FROM pg_foreign_server'), 'far away', 'one is left');
+	$copy->value($copy->value(qq{SELECT fix FROM $api.dcx_check() WHERE problem = 'attach made it, and nothing is attached through it'}));
+	is($copy->value(q{SELECT (SELECT count(*) FROM pg_foreign_server), (SELECT count(*) FROM pg_user_mappings), (SELECT count(*) FROM pg_foreign_table)}),
+		'0|0|0', 'nothing is left of them');
+	$copy->close;
 };
 
 $_->close for $boss, $there;
