@@ -707,6 +707,11 @@ BEGIN ATOMIC
       FROM bound JOIN pg_attribute a ON a.attrelid = oid AND a.attname IN (organisation, balance)
      WHERE is_table AND NOT a.attnotnull
     UNION ALL
+    SELECT 'error', relation, format('column %I is a virtual generated column', a.attname),
+           'No trigger sees its values: changes of wallets fail. Attach a column that is stored.', NULL
+      FROM bound JOIN pg_attribute a ON a.attrelid = oid AND a.attname IN (organisation, balance)
+     WHERE is_table AND a.attgenerated = 'v'
+    UNION ALL
     SELECT 'error', o.value, 'the organisation has several wallets', format('In %s. None of them can be used.', relation), NULL
       FROM bound, jsonb_array_elements_text(facts -> 'wallet' -> 'doubles') o
     UNION ALL

@@ -226,6 +226,22 @@ SQL
 	};
 }
 
+subtest 'the wallets after the binding, and before the accounts' => sub {
+	for my $of ('one', 'many')
+	{
+		my $loaded = new_schema("${of}_early", $of);
+		my @tables = (qw(dcx.binding wallet dcx.wallet_account dcx.wallet_entry dcx.wallet_hold dcx.wallet_key));
+		my $err;
+
+		sql($of, "\\copy $_ TO $directory/$_") for @tables;
+		local %ENV = (%ENV, PGHOST => $main->host, PGPORT => $main->port);
+		ok( !run_command_quietly([ @psql, '-1', '-d', $loaded, map { ('-c', "\\copy $_ FROM $directory/$_") } @tables ], \$err),
+			"$of: refused");
+		like($err, qr/duplicate key value violates unique constraint "wallet_account_pkey"/, 'as a duplicate key');
+		ok(is_empty($loaded, $of), 'and nothing is left behind');
+	}
+};
+
 subtest 'the first copy of logical replication' => sub {
 	my $subscriber = new_main('subscriber', bare => 1);
 	my $connection = $main->connstr . ' dbname=many';
