@@ -113,6 +113,7 @@ BEGIN ATOMIC
                         ('system', 'error', 'it is another server than was attached, or a restored one'),
                         ('address', 'warning', 'the server has another address than when it was attached'),
                         ('role', 'warning', 'it is reached as another role than when it was attached'),
+                        ('encoding', 'warning', 'its database has another encoding than when it was attached'),
                         ('version', 'info', 'the server has another version than when it was attached'))
              AS i (name, severity, problem)
      WHERE seen -> 'catalog' ->> i.name <> found ->> i.name
@@ -354,7 +355,16 @@ BEGIN ATOMIC
         SELECT b.key AS code, CASE WHEN jsonb_typeof(b.value -> 'price') = 'number' THEN (b.value ->> 'price')::numeric END AS price
           FROM jsonb_each(book) b)
     SELECT 'error', code, 'several products have this code', format('%s of them; none can be priced.', count(*)), NULL
-      FROM product WHERE code <> '' GROUP BY code HAVING count(*) > 1
+      FROM product WHERE code <> '' AND strpos(code, chr(26)) = 0 GROUP BY code HAVING count(*) > 1
+    UNION ALL
+    -- A character that cannot be had in this database has come as \u001a (src/remote/encoding.h).
+    SELECT CASE WHEN (need ->> 'needed')::boolean THEN 'error' ELSE 'warning' END,
+           replace(coalesce(nullif(r.value ->> label, ''), r.value ->> 'id', part), chr(26), '?'), format('column %I of %I cannot be had', t.key, part),
+           format('Encoding %s of this database lacks a character of it, or its bytes are not valid: %s. It counts as NULL. Correct it in AAS.',
+                  getdatabaseencoding(), replace(t.value, chr(26), '?')), NULL
+      FROM (VALUES ('products', 'code', products), ('categories', 'id', categories), ('terraform_vm_config', 'name', templates)) AS p (part, label, rows),
+           jsonb_array_elements(rows) r, jsonb_each_text(r.value) t, LATERAL (SELECT facts -> 'needs' -> 'aas' -> part -> 'columns' -> t.key) AS n (need)
+     WHERE strpos(t.value, chr(26)) > 0 AND need ->> 'number' = 'false'
     UNION ALL
     SELECT 'error', name, 'the product has no code', format('Its title is %s.', coalesce(p ->> 'title', 'missing')), NULL
       FROM product WHERE coalesce(code, '') = '' AND p ? 'code'
@@ -382,7 +392,7 @@ BEGIN ATOMIC
     SELECT 'error', codes, format('there is no %s that can be priced', noun), 'No VM can.', NULL
       FROM (VALUES ('CPU_*', '^CPU_', 'CPU'), ('RAM_GB', '^RAM_GB$', 'RAM'), ('STORAGE_*', '^STORAGE_', 'storage')) AS f (codes, pattern, noun)
      WHERE products IS NOT NULL
-       AND NOT EXISTS (SELECT FROM priced WHERE code ~* pattern GROUP BY code HAVING count(*) = 1 AND bool_and(usable))
+       AND NOT EXISTS (SELECT FROM priced WHERE code ~* pattern AND strpos(code, chr(26)) = 0 GROUP BY code HAVING count(*) = 1 AND bool_and(usable))
     UNION ALL
     SELECT 'warning', name, 'the template cannot be priced', format('CPUs %s, GB of RAM %s, GB of storage %s.', coalesce(vcpus::text, 'missing'),
                coalesce(memory::text, 'missing'), coalesce(disk::text, 'missing')), NULL
@@ -451,7 +461,16 @@ BEGIN ATOMIC
           FROM jsonb_each(book) s, jsonb_array_elements(CASE jsonb_typeof(s.value -> 'bands') WHEN 'array' THEN s.value -> 'bands' END) b
          WHERE jsonb_typeof(b -> 'min_mbps') = 'number')
     SELECT 'error', code, 'several network services have this code', format('%s of them; none can be priced.', count(*)), NULL
-      FROM service WHERE code <> '' GROUP BY code HAVING count(*) > 1
+      FROM service WHERE code <> '' AND strpos(code, chr(26)) = 0 GROUP BY code HAVING count(*) > 1
+    UNION ALL
+    -- A character that cannot be had in this database has come as \u001a (src/remote/encoding.h).
+    SELECT DISTINCT CASE WHEN (need ->> 'needed')::boolean THEN 'error' ELSE 'warning' END,
+           replace(coalesce(nullif(r.value ->> label, ''), r.value ->> 'id', part), chr(26), '?'), format('column %I of %I cannot be had', t.key, part),
+           format('Encoding %s of this database lacks a character of it, or its bytes are not valid: %s. It counts as NULL. Correct it in E-Networks.',
+                  getdatabaseencoding(), replace(t.value, chr(26), '?')), NULL
+      FROM (VALUES ('network_services', 'code', services), ('providers', 'id', providers), ('bandwidth_prices', 'id', bands), ('prices', 'code', prices)) AS p (part, label, rows),
+           jsonb_array_elements(rows) r, jsonb_each_text(r.value) t, LATERAL (SELECT facts -> 'needs' -> 'enetworks' -> part -> 'columns' -> t.key) AS n (need)
+     WHERE strpos(t.value, chr(26)) > 0 AND need ->> 'number' = 'false'
     UNION ALL
     SELECT 'error', name, 'the network service has no code', format('Its title is %s.', coalesce(title, 'missing')), NULL
       FROM service WHERE coalesce(code, '') = ''

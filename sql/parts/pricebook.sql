@@ -10,6 +10,7 @@ A product is {"title", "price", "category", "unit"}, under its code; price is in
 out.
 A network service is {"title", "provider", "active", "bands"}. A band is {"min_mbps", "max_mbps", "fixed_price",
 "price_per_mbps"}.
+A title that the encoding of this database does not have is null, and the code stands for it.
 NaN and Infinity are strings. The price of a code that several products have is null. Both are errors where they are
 used.
 Arguments:
@@ -36,7 +37,7 @@ Returns: one row for ''aas'', and one for ''enetworks'' if the session has used 
   loads: how often a book was read to answer a call.
   remote_reads: how often prices were read from another server, also to save them.
   hits: how many calls were answered from memory.
-  source: live (a foreign table or a view), local (a table of this database) or saved (a book of dcx.price_book). NULL
-    if no book was read yet.
+  source: live (a foreign table, a view, or a table of Citus), local (a table of this database) or saved (a book of
+    dcx.price_book). NULL if no book was read yet.
   read_at: when the prices were read from the catalog. NULL if no book was read yet.';
 

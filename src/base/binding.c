@@ -15,6 +15,7 @@
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
 #include "utils/acl.h"
@@ -178,12 +179,31 @@ check_version(const char *catalog, int32 version)
 					"installed than the one that attached."));
 }
 
+/* The encoding that attach has noted in seen; -1 where it has not. */
+static int
+seen_encoding(Jsonb *seen)
+{
+	JsonbValue value;
+
+	if (!JB_ROOT_IS_OBJECT(seen) ||
+		!getKeyJsonValueFromContainer(&seen->root, "catalog", strlen("catalog"), &value) ||
+		value.type != jbvBinary || !JsonContainerIsObject(value.val.binary.data) ||
+		!getKeyJsonValueFromContainer(value.val.binary.data,
+									  "encoding",
+									  strlen("encoding"),
+									  &value) ||
+		value.type != jbvString)
+		return -1;
+	return pg_char_to_encoding(pnstrdup(value.val.string.val, value.val.string.len));
+}
+
 void
 dcx_binding_read(DcxBinding *binding)
 {
 	static const int columns[] = {DCX_BINDING_RELATION,
 								  DCX_BINDING_COLUMN_NAMES,
-								  DCX_BINDING_VERSION};
+								  DCX_BINDING_VERSION,
+								  DCX_BINDING_SEEN};
 	Datum			 keys[2];
 	Datum			 values[lengthof(columns)];
 	bool			 nulls[lengthof(columns)];
@@ -220,6 +240,7 @@ dcx_binding_read(DcxBinding *binding)
 		if (!nulls[2])
 			check_version(binding->catalog, DatumGetInt32(values[2]));
 		binding->relation = DatumGetObjectId(values[0]);
+		binding->encoding = nulls[3] ? -1 : seen_encoding(DatumGetJsonbP(values[3]));
 		set_columns(binding, table, values[1], nulls[1]);
 		binding->attached = true;
 		dcx_binding_check_entitled(binding->catalog,

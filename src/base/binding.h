@@ -28,6 +28,7 @@ typedef struct DcxBinding
 	const char *part;	  /* which of the catalog's relations */
 	bool		attached; /* false: the fields below mean nothing */
 	Oid			relation; /* may have been dropped since */
+	int			encoding; /* of the other server's database, as attach saw it; -1: not known */
 	NameData	columns
 		[DCX_BINDING_COLUMNS]; /* what the relation's columns are called; "" where it is not said */
 	DcxStamp  stamp;		   /* what the read of dcx.binding could see */

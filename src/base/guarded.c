@@ -20,8 +20,8 @@ dcx_told_to_stop(const ErrorData *error)
 		   error->funcname && strcmp(error->funcname, "ProcessInterrupts") == 0;
 }
 
-ErrorData *
-dcx_guarded(void (*work)(void *argument), void *argument)
+static ErrorData *
+guard(void (*work)(void *argument), void *argument, bool release)
 {
 	MemoryContext		   context = CurrentMemoryContext;
 	ResourceOwner		   owner = CurrentResourceOwner;
@@ -33,7 +33,8 @@ dcx_guarded(void (*work)(void *argument), void *argument)
 	PG_TRY();
 	{
 		work(argument);
-		ReleaseCurrentSubTransaction();
+		if (release)
+			ReleaseCurrentSubTransaction();
 	}
 	PG_CATCH();
 	{
@@ -50,4 +51,16 @@ dcx_guarded(void (*work)(void *argument), void *argument)
 	if (error && dcx_told_to_stop(error))
 		ReThrowError(error);
 	return error;
+}
+
+ErrorData *
+dcx_guarded(void (*work)(void *argument), void *argument)
+{
+	return guard(work, argument, true);
+}
+
+ErrorData *
+dcx_guarded_releasing(void (*work)(void *argument), void *argument)
+{
+	return guard(work, argument, false);
 }

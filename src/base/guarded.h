@@ -15,6 +15,12 @@
 extern ErrorData *dcx_guarded(void (*work)(void *argument), void *argument);
 
 /*
+ * The same for work that itself releases the subtransaction, by ReleaseCurrentSubTransaction(), once it is done.
+ * Releasing one can send a message to another server.
+ */
+extern ErrorData *dcx_guarded_releasing(void (*work)(void *argument), void *argument);
+
+/*
  * Whether an error means that this backend itself was told to stop: its query was cancelled, or its
  * session ended. An error with the same SQLSTATE that another server or a function has raised means
  * nothing of the kind.

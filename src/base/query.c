@@ -351,6 +351,12 @@ result_row(uint64 row)
 }
 
 char *
+dcx_query_keep(const char *text)
+{
+	return strcpy(SPI_palloc(strlen(text) + 1), text);
+}
+
+char *
 dcx_query_text(uint64 row, int column)
 {
 	HeapTuple tuple = result_row(row);
@@ -370,7 +376,7 @@ dcx_query_text(uint64 row, int column)
 		return value;
 	}
 	value = SPI_getvalue(tuple, SPI_tuptable->tupdesc, column);
-	return value ? strcpy(SPI_palloc(strlen(value) + 1), value) : NULL;
+	return value ? dcx_query_keep(value) : NULL;
 }
 
 /* Refuses a table whose column is not as we made it. what: the rest of a sentence about the column. */
@@ -399,6 +405,26 @@ static void *
 copy_for_caller(void *value)
 {
 	return memcpy(SPI_palloc(VARSIZE(value)), value, VARSIZE(value));
+}
+
+bool
+dcx_query_is_bytes(int column)
+{
+	return SPI_gettypeid(SPI_tuptable->tupdesc, column) == BYTEAOID;
+}
+
+char *
+dcx_query_bytes(uint64 row, int column, int *length)
+{
+	bool   isnull;
+	Datum  value = dcx_query_value(row, column, BYTEAOID, &isnull);
+	bytea *packed;
+
+	if (isnull)
+		return NULL;
+	packed = DatumGetByteaPP(value);
+	*length = VARSIZE_ANY_EXHDR(packed);
+	return memcpy(palloc(*length + 1), VARDATA_ANY(packed), *length);
 }
 
 Numeric

@@ -134,6 +134,13 @@ extern Datum dcx_query_value(uint64 row, int column, Oid type, bool *isnull);
 /* The value of a column of any type, as text, in the caller's memory context; NULL for NULL. */
 extern char *dcx_query_text(uint64 row, int column);
 
+/* Copies a text into the caller's memory context. */
+extern char *dcx_query_keep(const char *text);
+
+/* Whether a column is of type bytea; and the value of such a column, in the run's memory context. NULL for NULL. */
+extern bool	 dcx_query_is_bytes(int column);
+extern char *dcx_query_bytes(uint64 row, int column, int *length);
+
 /* The value of a numeric column, likewise. */
 extern Numeric dcx_query_numeric(uint64 row, int column);
 

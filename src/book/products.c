@@ -47,6 +47,7 @@ name_categories(DcxProductRow *rows, int nrows)
 	Category	  *found = NULL;
 	int			   nfound = 0;
 	int			   n = 0;
+	DcxTexts	   texts;
 	DcxRun		   run;
 
 	if (categories.n > 0)
@@ -54,16 +55,17 @@ name_categories(DcxProductRow *rows, int nrows)
 		Oid relation = categories.relations[0];
 
 		dcx_run_begin(&run, dcx_relation_owner(relation));
-		nfound = dcx_catalog_select_part(DCX_AAS,
-										 DCX_CATEGORIES,
-										 aas_part(DCX_CATEGORIES)->ncolumns,
-										 relation,
-										 &plan);
+		nfound = dcx_catalog_read_part(DCX_AAS,
+									   DCX_CATEGORIES,
+									   aas_part(DCX_CATEGORIES)->ncolumns,
+									   relation,
+									   &plan,
+									   &texts);
 		found = MemoryContextAllocHuge(context, sizeof(Category) * Max(nfound, 1));
 		for (int i = 0; i < nfound; i++)
 		{
-			found[n].id = dcx_query_text(i, 1);
-			found[n].name = dcx_query_text(i, 2);
+			found[n].id = dcx_catalog_key(&texts, i, 1);
+			found[n].name = dcx_catalog_text(&texts, i, 2);
 			n += found[n].id != NULL;
 		}
 		dcx_run_end(&run);
@@ -91,16 +93,18 @@ dcx_products_rows(const DcxPriced *priced, bool full, int *nrows, DcxSource *sou
 	Oid			   relation = priced->relations[0];
 	MemoryContext  context = CurrentMemoryContext;
 	DcxProductRow *rows;
+	DcxTexts	   texts;
 	DcxRun		   run;
 
 	dcx_catalog_source(priced, source, stamp);
 	dcx_run_begin(&run, dcx_relation_owner(relation));
-	*nrows = dcx_catalog_select_part(DCX_AAS,
-									 DCX_PRODUCTS,
-									 full ? aas_part(DCX_PRODUCTS)->ncolumns :
-											aas_part(DCX_PRODUCTS)->npriced,
-									 relation,
-									 full ? &full_plan : &priced_plan);
+	*nrows = dcx_catalog_read_part(DCX_AAS,
+								   DCX_PRODUCTS,
+								   full ? aas_part(DCX_PRODUCTS)->ncolumns :
+										  aas_part(DCX_PRODUCTS)->npriced,
+								   relation,
+								   full ? &full_plan : &priced_plan,
+								   &texts);
 	if (*nrows == 0 && (full || source->kind == DCX_SOURCE_FOREIGN))
 		dcx_catalog_is_empty(DCX_AAS, relation);
 
@@ -109,14 +113,14 @@ dcx_products_rows(const DcxPriced *priced, bool full, int *nrows, DcxSource *sou
 									  MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	for (int i = 0; i < *nrows; i++)
 	{
-		rows[i].code = dcx_query_text(i, 1);
-		rows[i].title = dcx_query_text(i, 2);
+		rows[i].code = dcx_catalog_text(&texts, i, 1);
+		rows[i].title = dcx_catalog_text(&texts, i, 2);
 		rows[i].price = dcx_query_numeric(i, 3);
 		if (full)
 		{
 			rows[i].cost = dcx_query_numeric(i, 4);
 			rows[i].unit = dcx_query_numeric(i, 5);
-			rows[i].category = dcx_query_text(i, 6);
+			rows[i].category = dcx_catalog_key(&texts, i, 6);
 		}
 	}
 	dcx_run_end(&run);
@@ -135,6 +139,7 @@ dcx_products_templates(int *nrows)
 	DcxPriced		templates;
 	Oid				relation;
 	bool			begun;
+	DcxTexts		texts;
 	DcxRun			run;
 
 	/* Raises the better error when nothing is attached at all. */
@@ -144,18 +149,19 @@ dcx_products_templates(int *nrows)
 	relation = templates.relations[0];
 
 	dcx_run_begin(&run, dcx_relation_owner(relation));
-	*nrows = dcx_catalog_select_part(DCX_AAS,
-									 DCX_TEMPLATES,
-									 aas_part(DCX_TEMPLATES)->ncolumns,
-									 relation,
-									 &plan);
+	*nrows = dcx_catalog_read_part(DCX_AAS,
+								   DCX_TEMPLATES,
+								   aas_part(DCX_TEMPLATES)->ncolumns,
+								   relation,
+								   &plan,
+								   &texts);
 	rows = MemoryContextAllocHuge(context, sizeof(DcxTemplateRow) * Max(*nrows, 1));
 	for (int i = 0; i < *nrows; i++)
 	{
-		rows[i].id = dcx_query_text(i, 1);
-		rows[i].name = dcx_query_text(i, 2);
-		rows[i].group = dcx_query_text(i, 3);
-		rows[i].os_type = dcx_query_text(i, 4);
+		rows[i].id = dcx_catalog_text(&texts, i, 1);
+		rows[i].name = dcx_catalog_text(&texts, i, 2);
+		rows[i].group = dcx_catalog_text(&texts, i, 3);
+		rows[i].os_type = dcx_catalog_text(&texts, i, 4);
 		rows[i].vcpus = dcx_query_numeric(i, 5);
 		rows[i].memory = dcx_query_numeric(i, 6);
 		rows[i].disk = dcx_query_numeric(i, 7);

@@ -17,7 +17,7 @@
 /* A row of the statement: a service and one of its bands. Any text may be NULL. */
 typedef struct ServiceLine
 {
-	const char *id; /* of the service; NULL when a view is read, which has none */
+	const char *id; /* of the service; when a view is read, NULL or what stands for it */
 	const char *code;
 	const char *title;
 	const char *provider; /* its name */
@@ -49,44 +49,78 @@ compare_lines(const void *a, const void *b)
 	return order == 0 ? dcx_text_compare(x->active, y->active) : order;
 }
 
-/* Appends the columns of one part. full: with those that pricing does not need. */
+/* What the statement reads, and how. */
+typedef struct Lines
+{
+	const DcxPriced *priced;
+	bool			 full; /* with the columns that pricing does not need */
+	bool			 as_bytes;
+} Lines;
+
+static int
+columns_of(DcxEnetworksPart number, const Lines *lines)
+{
+	return lines->full ? enetworks_part(number)->ncolumns : enetworks_part(number)->npriced;
+}
+
+/* Appends the columns of one part; and the part itself, for FROM. */
 static void
-append_part(StringInfo sql, const char *alias, DcxEnetworksPart number, bool full, Oid relation)
+append_part(StringInfo sql, const char *alias, DcxEnetworksPart number, Oid relation,
+			const Lines *lines)
 {
 	dcx_catalog_append_columns(sql,
 							   alias,
 							   enetworks_part(number),
-							   full ? enetworks_part(number)->ncolumns :
-									  enetworks_part(number)->npriced,
-							   relation);
+							   columns_of(number, lines),
+							   relation,
+							   lines->as_bytes);
+}
+
+static void
+append_relation(StringInfo sql, const char *alias, DcxEnetworksPart number, Oid relation,
+				const Lines *lines)
+{
+	dcx_catalog_append_relation(sql,
+								alias,
+								enetworks_part(number),
+								columns_of(number, lines),
+								relation,
+								lines->as_bytes);
 }
 
 /* The statement. read_line() counts on the order of its columns: band, service, provider; or the view's own. */
 static char *
-select_lines(const DcxPriced *priced, bool full)
+select_lines(const void *argument, bool as_bytes)
 {
+	Lines		   lines = *(const Lines *) argument;
+	const Oid	  *relations = lines.priced->relations;
 	StringInfoData sql;
-	Oid			   relation = priced->relations[0];
 
+	lines.as_bytes = as_bytes;
+	/* The tables are joined here then. */
+	if (as_bytes)
+		dcx_run_set("enable_hashjoin", "on");
 	initStringInfo(&sql);
 	appendStringInfoString(&sql, "SELECT ");
-	if (priced->n == 1)
+	if (lines.priced->n == 1)
 	{
-		append_part(&sql, "v", DCX_NETWORK_PRICES, full, relation);
-		appendStringInfo(&sql, " FROM %s v", dcx_relation_name(relation));
+		append_part(&sql, "v", DCX_NETWORK_PRICES, relations[0], &lines);
+		appendStringInfoString(&sql, " FROM ");
+		append_relation(&sql, "v", DCX_NETWORK_PRICES, relations[0], &lines);
 		return sql.data;
 	}
-	append_part(&sql, "b", DCX_BANDWIDTH_PRICES, full, relation);
+	append_part(&sql, "b", DCX_BANDWIDTH_PRICES, relations[0], &lines);
 	appendStringInfoString(&sql, ", ");
-	append_part(&sql, "s", DCX_NETWORK_SERVICES, full, priced->relations[1]);
+	append_part(&sql, "s", DCX_NETWORK_SERVICES, relations[1], &lines);
 	appendStringInfoString(&sql, ", ");
-	append_part(&sql, "p", DCX_PROVIDERS, full, priced->relations[2]);
-	appendStringInfo(&sql,
-					 " FROM %s s LEFT JOIN %s p ON p.id = s.\"providerId\""
-					 " LEFT JOIN %s b ON b.\"serviceId\" = s.id",
-					 dcx_relation_name(priced->relations[1]),
-					 dcx_relation_name(priced->relations[2]),
-					 dcx_relation_name(relation));
+	append_part(&sql, "p", DCX_PROVIDERS, relations[2], &lines);
+	appendStringInfoString(&sql, " FROM ");
+	append_relation(&sql, "s", DCX_NETWORK_SERVICES, relations[1], &lines);
+	appendStringInfoString(&sql, " LEFT JOIN ");
+	append_relation(&sql, "p", DCX_PROVIDERS, relations[2], &lines);
+	appendStringInfoString(&sql, " ON p.id = s.\"providerId\" LEFT JOIN ");
+	append_relation(&sql, "b", DCX_BANDWIDTH_PRICES, relations[0], &lines);
+	appendStringInfoString(&sql, " ON b.\"serviceId\" = s.id");
 	return sql.data;
 }
 
@@ -103,22 +137,34 @@ prefer_remote_join(void)
 	dcx_run_set("enable_nestloop", "off");
 }
 
+/* What tells a service of a view from another one, if its texts may be lost: code, title and provider. */
+static char *
+raw_name(const DcxTexts *texts, uint64 row)
+{
+	return dcx_query_keep(psprintf("%s %s %s",
+								   dcx_catalog_key(texts, row, 1),
+								   dcx_catalog_key(texts, row, 2),
+								   dcx_catalog_key(texts, row, 3)));
+}
+
 /* Reads a row of the statement. */
 static ServiceLine
-read_line(uint64 row, bool view, bool full)
+read_line(uint64 row, bool view, bool full, const DcxTexts *texts)
 {
 	ServiceLine line = {.has_band = true};
 	int			column = 1;
 
 	if (view)
 	{
-		line.code = dcx_query_text(row, column++);
-		line.title = dcx_query_text(row, column++);
-		line.provider = dcx_query_text(row, column++);
-		line.active = dcx_query_text(row, column++);
+		line.code = dcx_catalog_text(texts, row, column++);
+		line.title = dcx_catalog_text(texts, row, column++);
+		line.provider = dcx_catalog_text(texts, row, column++);
+		line.active = dcx_catalog_text(texts, row, column++);
 	}
 	else
-		line.has_band = dcx_query_text(row, column++) != NULL;
+		line.has_band = dcx_catalog_key(texts, row, column++) != NULL;
+	if (view && texts->as_bytes)
+		line.id = raw_name(texts, row);
 	line.band.min_mbps = dcx_query_numeric(row, column++);
 	line.band.max_mbps = dcx_query_numeric(row, column++);
 	line.band.fixed_price = dcx_query_numeric(row, column++);
@@ -127,12 +173,12 @@ read_line(uint64 row, bool view, bool full)
 		line.band.cost = dcx_query_numeric(row, column++);
 	if (!view)
 	{
-		line.id = dcx_query_text(row, column++);
-		line.code = dcx_query_text(row, column++);
-		line.title = dcx_query_text(row, column++);
+		line.id = dcx_catalog_key(texts, row, column++);
+		line.code = dcx_catalog_text(texts, row, column++);
+		line.title = dcx_catalog_text(texts, row, column++);
 		column += 2; /* the service's providerId and the provider's id */
-		line.provider = dcx_query_text(row, column++);
-		line.active = dcx_query_text(row, column++);
+		line.provider = dcx_catalog_text(texts, row, column++);
+		line.active = dcx_catalog_text(texts, row, column++);
 	}
 	return line;
 }
@@ -174,23 +220,27 @@ dcx_services_rows(const DcxPriced *priced, bool full, int *nrows, DcxSource *sou
 	DcxProductRow *rows;
 	ServiceLine	  *lines;
 	int			   nlines;
+	Lines		   reading = {.priced = priced, .full = full};
+	DcxTexts	   texts;
 	DcxRun		   run;
 
 	dcx_catalog_source(priced, source, stamp);
 	dcx_run_begin(&run, dcx_relation_owner(relation));
 	if (source->kind == DCX_SOURCE_FOREIGN)
 		prefer_remote_join();
-	nlines = dcx_catalog_select(DCX_ENETWORKS,
-								source->roots,
-								source->nroots,
-								select_lines(priced, full),
-								full ? &full_plan : &priced_plan);
+	nlines = dcx_catalog_read(DCX_ENETWORKS,
+							  source->roots,
+							  source->nroots,
+							  select_lines,
+							  &reading,
+							  full ? &full_plan : &priced_plan,
+							  &texts);
 	if (nlines == 0 && (full || source->kind == DCX_SOURCE_FOREIGN))
 		dcx_catalog_is_empty(DCX_ENETWORKS, source->roots[view ? 0 : 1]);
 
 	lines = MemoryContextAllocHuge(context, sizeof(ServiceLine) * Max(nlines, 1));
 	for (int i = 0; i < nlines; i++)
-		lines[i] = read_line(i, view, full);
+		lines[i] = read_line(i, view, full, &texts);
 	dcx_run_end(&run);
 
 	qsort(lines, nlines, sizeof(ServiceLine), compare_lines);

@@ -18,6 +18,7 @@
 #include "src/base/json.h"
 #include "src/base/query.h"
 #include "src/catalog/identity.h"
+#include "src/remote/encoding.h"
 #include "src/remote/reach.h"
 
 /*
@@ -57,6 +58,7 @@ static const char question[] =
 	" SELECT jsonb_build_object("
 	"  'database', current_database(), 'address', host(inet_server_addr()),"
 	"  'port', inet_server_port(), 'version', current_setting('server_version'),"
+	"  'encoding', getdatabaseencoding(),"
 	"  'system', " SYSTEM ","
 	"  'role', current_user,"
 	"  'superuser', (SELECT rolsuper FROM pg_roles WHERE rolname = current_user),"
@@ -327,6 +329,13 @@ read_column(Reader *reader, const JsonbValue *name, const JsonbValue *value)
 	return column;
 }
 
+/* Whether a name has a character that this database cannot have: nothing here can be called so. */
+static bool
+is_lost(const JsonbValue *name)
+{
+	return memchr(name->val.string.val, DCX_ENCODING_LOST_CHAR, name->val.string.len) != NULL;
+}
+
 static int
 compare_columns(const ListCell *a, const ListCell *b)
 {
@@ -362,7 +371,8 @@ read_table(Reader *reader, const JsonbValue *name, const JsonbValue *value)
 							   place_of(reader)));
 	columns = JsonbIteratorInit(object);
 	while (next_member(&columns, &column, &described))
-		table->columns = lappend(table->columns, read_column(reader, &column, &described));
+		if (!is_lost(&column))
+			table->columns = lappend(table->columns, read_column(reader, &column, &described));
 	list_sort(table->columns, compare_columns);
 	reader->table = NULL;
 	return table;
@@ -423,7 +433,7 @@ parse_answer(const char *server, const char *text)
 DcxIdentity
 dcx_identity_ask(Oid server, Oid role, const char *schema)
 {
-	DcxProbe	probe = dcx_probe(server, role, question, schema);
+	DcxProbe	probe = dcx_encoding_ask(server, role, question, schema);
 	const char *name = GetForeignServer(server)->servername;
 	DcxIdentity identity = {.failure = probe.failure,
 							.error = probe.error,

@@ -559,5 +559,5 @@ dcx_facts_rows(DcxCatalogId id, int part)
 	if (dcx_reach_is_remote(relation))
 		return dcx_reach_rows(relation);
 	dcx_reach_check(relation);
-	return dcx_catalog_json(id, relation);
+	return dcx_catalog_json(id, part, relation);
 }

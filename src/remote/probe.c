@@ -471,7 +471,12 @@ fail_as_result_says(Asking *asking)
 	const char *state = PQresultErrorField(asking->result, PG_DIAG_SQLSTATE);
 
 	if (state)
+	{
 		strlcpy(asking->state, state, sizeof(asking->state));
+		if (strlen(state) == 5)
+			asking->probe.sqlstate =
+				MAKE_SQLSTATE(state[0], state[1], state[2], state[3], state[4]);
+	}
 	return fail(asking, DCX_PROBE_FAILED, in_one_line(PQresultErrorMessage(asking->result)));
 }
 
@@ -558,9 +563,12 @@ take_answer(Asking *asking)
 		if (PQgetisnull(result, i, 0))
 			return fail_as_strange(asking);
 		if (!pg_verifymbstr(value, length, true))
+		{
+			asking->probe.sqlstate = ERRCODE_CHARACTER_NOT_IN_REPERTOIRE;
 			return fail(asking,
 						DCX_PROBE_STRANGE,
 						psprintf("its answer is not in encoding %s", GetDatabaseEncodingName()));
+		}
 		if (i > 0)
 			appendStringInfoChar(&values, ',');
 		appendBinaryStringInfo(&values, value, length);

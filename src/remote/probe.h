@@ -37,7 +37,8 @@ typedef struct DcxProbe
 	bool			met_silence; /* one of the hosts, or the server, said nothing in time */
 	char		   *error;		 /* in one line, without a password; NULL: there is an answer */
 	DcxCause		cause;		 /* of the error */
-	char		   *answer; /* the first column of the rows, comma-separated, none of them NULL */
+	int				sqlstate; /* of the other server's error for the question, or 22021; else 0 */
+	char		   *answer;	  /* the first column of the rows, comma-separated, none of them NULL */
 	double			latency_ms; /* of the question, without connecting */
 } DcxProbe;
 

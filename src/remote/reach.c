@@ -16,6 +16,7 @@
 #include "src/base/json.h"
 #include "src/base/query.h"
 #include "src/base/relation.h"
+#include "src/remote/encoding.h"
 #include "src/remote/options.h"
 #include "src/remote/place.h"
 #include "src/remote/probe.h"
@@ -157,8 +158,10 @@ dcx_reach_rows(Oid relation)
 		" WHERE a.attrelid = $1::oid AND a.attnum > 0 AND NOT a.attisdropped"
 		"   AND o.option_name = 'column_name'",
 		&parameters);
-	probe =
-		dcx_probe(GetForeignTable(relation)->serverid, dcx_relation_owner(relation), rows, NULL);
+	probe = dcx_encoding_ask(GetForeignTable(relation)->serverid,
+							 dcx_relation_owner(relation),
+							 rows,
+							 NULL);
 	if (probe.error)
 		ereport(ERROR,
 				errcode(DCX_ERRCODE_UNREACHABLE),

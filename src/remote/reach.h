@@ -40,6 +40,7 @@ extern void dcx_reach_check(Oid relation);
  * The rows of a foreign table of postgres_fdw as an array of objects, asked of its server; ZD008 where that
  * does not answer. The columns are the remote table's own, not the foreign table's. One that the foreign
  * table renames (column_name) has the name it has here; it is left out if the remote column is gone.
+ * DCX_ENCODING_LOST (encoding.h) stands for each character that this database cannot have.
  */
 extern Jsonb *dcx_reach_rows(Oid relation);
 
