@@ -273,20 +273,24 @@ dcx_saved_at(const char *catalog, TimestampTz at, TimestampTz *last_seen_at, Tim
 	"     least(last_seen_at, next_at) AS last_seen_at, next_at, book"               \
 	"   FROM saved WHERE first_seen_at < next_at)"
 
-/* The prices of each book: one row for a product, one for each band of a network service. */
-#define HISTORY_PRICES                                                                                                                                                               \
-	" price AS (SELECT nth, first_seen_at, last_seen_at, next_at, code, title, min_mbps,"                                                                                            \
-	"     max_mbps, price, per_mbps, row_number() OVER (PARTITION BY nth, code, min_mbps,"                                                                                           \
-	"                                           max_mbps ORDER BY price, per_mbps) AS pair"                                                                                          \
-	"   FROM member CROSS JOIN LATERAL ("                                                                                                                                            \
-	"     SELECT NULL::numeric, NULL::numeric, " NUMBER(                                                                                                                             \
-		"value -> 'price'") ", NULL::numeric"                                                                                                                                        \
-							"      WHERE jsonb_typeof(value -> 'bands') IS DISTINCT FROM 'array'"                                                                                    \
-							"     UNION ALL"                                                                                                                                         \
-							"     SELECT " NUMBER("band -> 'min_mbps'") ", " NUMBER("band -> 'max_mbps'") ", " NUMBER(                                                               \
-								"band -> 'fixed_price'") ", " NUMBER("band -> 'price_per_mbps'") "       FROM jsonb_array_elements(CASE jsonb_typeof(value -> 'bands') WHEN 'array'" \
-																								 "                                 THEN value -> 'bands' END) AS band"               \
-																								 "   ) AS p (min_mbps, max_mbps, price, per_mbps))"
+/*
+ * The prices of each book: one row for a product, one for each band of a network service. Bands with the same ends
+ * are told apart by their price.
+ */
+#define HISTORY_PRICES                                                                                                                                                                       \
+	" price AS (SELECT nth, first_seen_at, last_seen_at, next_at, code, title, p.*"                                                                                                          \
+	"   FROM member CROSS JOIN LATERAL ("                                                                                                                                                    \
+	"     SELECT NULL::numeric, NULL::numeric, " NUMBER(                                                                                                                                     \
+		"value -> 'price'") ", NULL::numeric,"                                                                                                                                               \
+							"            1::bigint"                                                                                                                                          \
+							"      WHERE jsonb_typeof(value -> 'bands') IS DISTINCT FROM 'array'"                                                                                            \
+							"     UNION ALL"                                                                                                                                                 \
+							"     SELECT b.*, row_number() OVER (PARTITION BY low, high ORDER BY fixed, per)"                                                                                \
+							"       FROM (SELECT " NUMBER("band -> 'min_mbps'") ", " NUMBER("band -> 'max_mbps'") ", " NUMBER(                                                               \
+								"band -> 'fixed_price'") ", " NUMBER("band -> 'price_per_mbps'") "               FROM jsonb_array_elements(CASE jsonb_typeof(value -> 'bands') WHEN 'array'" \
+																								 "                                         THEN value -> 'bands' END) AS band"               \
+																								 "            ) AS b (low, high, fixed, per)"                                                \
+																								 "   ) AS p (min_mbps, max_mbps, price, per_mbps, pair))"
 
 /* A period is a run of books, one after the other, with the same price. */
 #define HISTORY_PERIODS                                                                                               \
@@ -299,14 +303,15 @@ dcx_saved_at(const char *catalog, TimestampTz at, TimestampTz *last_seen_at, Tim
 								 "             pair, price, per_mbps ORDER BY nth) AS run FROM price) p"              \
 								 "  GROUP BY code, min_mbps, max_mbps, pair, price, per_mbps, run"                    \
 								 " HAVING min(first_seen_at) < $3 AND max(next_at) > $2"                              \
-								 "  ORDER BY code COLLATE \"C\", min_mbps NULLS FIRST, max_mbps, pair, min(first_seen_at)"
+								 "  ORDER BY code, min_mbps NULLS FIRST, max_mbps, pair, min(first_seen_at)"
 
 static const char history_all_sql[] =
-	"WITH" HISTORY_BOOKS ", member AS (SELECT b.*, key AS code, value, value ->> 'title' AS title"
+	"WITH" HISTORY_BOOKS
+	", member AS (SELECT b.*, key COLLATE \"C\" AS code, value, value ->> 'title' AS title"
 	" FROM book b CROSS JOIN LATERAL " MEMBERS ")," HISTORY_PRICES HISTORY_PERIODS;
 
 static const char history_one_sql[] =
-	"WITH" HISTORY_BOOKS ", member AS (SELECT b.*, $4 AS code, book -> $4 AS value,"
+	"WITH" HISTORY_BOOKS ", member AS (SELECT b.*, $4 COLLATE \"C\" AS code, book -> $4 AS value,"
 	" book -> $4 ->> 'title' AS title FROM book b WHERE book ? $4)," HISTORY_PRICES HISTORY_PERIODS;
 
 /* Inside a run as the table's owner: the code as the books have it; NULL when none has. */
