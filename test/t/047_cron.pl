@@ -17,6 +17,7 @@ my $main = new_main('main', conf => <<"CONF");
 shared_preload_libraries = 'pg_cron'
 cron.database_name = '$Dcx::main_db'
 cron.use_background_workers = on
+listen_addresses = '127.0.0.1'
 CONF
 my $super = session($main);
 my $url = aas_url($aas);
@@ -52,7 +53,22 @@ $super->value(q{SELECT * FROM dcx_wallet_hold('org-acme', 20, 'open', '1 day')})
 # From version 1.5 on pg_cron can count in seconds; before, a run starts with a minute.
 my ($version) = $super->value(q{SELECT extversion FROM pg_extension WHERE extname = 'pg_cron'}) =~ /^1\.(\d+)/;
 my $interval = $version >= 5 ? '1 second' : '* * * * *';
-$janitor->value("SELECT cron.schedule('dcx', '$interval', 'INSERT INTO dcx_log SELECT now(), * FROM dcx_maintain()')");
+
+# From here on as Debian's pg_hba.conf has it, but for the superuser as whom the test itself connects.
+unlink $main->data_dir . '/pg_hba.conf';
+$main->append_conf('pg_hba.conf', <<'HBA');
+local all postgres trust
+local all all peer
+host all all 127.0.0.1/32 scram-sha-256
+host all all ::1/128 scram-sha-256
+HBA
+$main->reload;
+ok($main->poll_query_until($Dcx::main_db, q{SELECT count(*) = 4 FROM pg_hba_file_rules WHERE error IS NULL}), 'Debian\'s pg_hba.conf');
+$main->connect_fails($main->connstr($Dcx::main_db) . ' user=janitor', 'the role cannot connect by the socket',
+	expected_stderr => qr/Peer authentication failed/);
+$super->value('SET ROLE janitor');
+$super->value("SELECT cron.schedule('dcx', '$interval', 'INSERT INTO dcx_log SELECT now(), * FROM dcx_maintain()')");
+$super->value('RESET ROLE');
 
 ok($main->poll_query_until($Dcx::main_db, q{SELECT count(*) > 0 FROM cron.job_run_details WHERE status = 'succeeded'}),
 	'it has run')
@@ -79,7 +95,14 @@ is( $janitor->value(q{SELECT task FROM dcx_maintain() WHERE result LIKE 'failed%
 	GROUP BY task ORDER BY task}), "check\nprice book", 'without AAS those that need it do');
 is($app->value("SELECT $Dcx::cost"), '396.00', 'and the book goes on answering');
 
-$janitor->value(q{SELECT cron.unschedule('dcx')});
+# As pg_cron is by default, the job would have to connect, and cannot.
 $_->close for $janitor, $app, $super;
+$main->append_conf('postgresql.conf', 'cron.use_background_workers = off');
+$main->restart;
+ok( $main->poll_query_until($Dcx::main_db,
+		q{SELECT count(*) > 0 FROM cron.job_run_details WHERE status = 'failed' AND return_message LIKE '%connection%'}),
+	'without background workers it fails, and job_run_details says so')
+  or diag $main->safe_psql($Dcx::main_db, 'SELECT * FROM cron.job_run_details');
+$main->safe_psql($Dcx::main_db, q{SELECT cron.unschedule(jobid) FROM cron.job});
 $main->stop;
 done_testing();
