@@ -397,7 +397,7 @@ dcx_check_area(Oid function, const char *area, bool errors_only)
 	if (area && !is_area(area))
 		ereport(ERROR,
 				errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				errmsg("there is no area \"%s\"", area),
+				errmsg("there is no area \"%s\"", dcx_text_shown(area)),
 				errhint("Areas are connection, schema, catalog, updated_at, wallet and settings; "
 						"NULL is all of them."));
 
