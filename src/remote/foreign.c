@@ -14,6 +14,7 @@
 #include "foreign/foreign.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
+#include "storage/lmgr.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -53,6 +54,28 @@ dcx_foreign_server(const char *server)
 				errmsg("server \"%s\" is not a server of %s", server, FDW_NAME),
 				errhint("Name a server made with FOREIGN DATA WRAPPER %s.", FDW_NAME));
 	return found->serverid;
+}
+
+Oid
+dcx_foreign_keep_server(const char *server)
+{
+	Oid oid = dcx_foreign_server(server);
+
+	/* While we wait for the lock, it can be dropped, and another one made. */
+	while (OidIsValid(oid))
+	{
+		Oid locked = oid;
+
+		LockDatabaseObject(ForeignServerRelationId, locked, 0, AccessShareLock);
+		oid = dcx_foreign_server(server);
+		if (oid == locked)
+			return oid;
+		UnlockDatabaseObject(ForeignServerRelationId, locked, 0, AccessShareLock);
+	}
+	ereport(ERROR,
+			errcode(ERRCODE_UNDEFINED_OBJECT),
+			errmsg("server \"%s\" has been dropped", server),
+			errhint("Attach again."));
 }
 
 /*

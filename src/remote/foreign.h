@@ -38,6 +38,12 @@ extern void dcx_foreign_need_fdw(const char *schema);
 extern Oid dcx_foreign_server(const char *server);
 
 /*
+ * The same, and nobody can drop the server until the end of our transaction: a foreign table that is made
+ * meanwhile would be left without one. 42704 when there is none.
+ */
+extern Oid dcx_foreign_keep_server(const char *server);
+
+/*
  * Makes the server with the named options and the tuning; or alters the one that is there, by the rule in
  * options.h, and adds what was done to the report. Returns true when it was made. 55006 when our transaction has
  * read from the server: it would go on reading from the old place. 42501 when the server belongs to

@@ -216,7 +216,7 @@ static void
 ask_server(Attachment *attachment)
 {
 	const DcxServer *server = &attachment->server;
-	Oid				 oid = dcx_foreign_server(server->name);
+	Oid				 oid = dcx_foreign_keep_server(server->name);
 	DcxIdentity		 identity;
 
 	if (!dcx_role_may_use_server(GetUserId(), oid))

@@ -130,6 +130,7 @@ my @others = (
 	[ 'several hosts', '', '', $price, 15, qr/^(?:376|576)\.00$/m, 'saved' ],
 	[ 'several hosts: attach', '', '', "SELECT count(*) FROM dcx_attach_aas('dcx_aas')", 15, $major < 16 ? qr/^3$/m : qr/ZD008.*No answer within 10 s\./s ],
 	[ 'several hosts: check', '', '', q{SELECT count(*) || ' silent' FROM dcx_check('connection') WHERE problem = 'the server cannot be reached'}, 20, $major < 16 ? qr/^1 silent/m : qr/^2 silent/m ],
+	[ 'several hosts: health', '', '', q{SELECT value || ' reachable' FROM dcx_health() WHERE (area, name) = ('aas', 'reachable')}, 20, $major < 16 ? qr/^true reachable/m : qr/^false reachable/m ],
 	[ 'several hosts: connect_timeout 300', option(q{SET connect_timeout '300'}), '', "SELECT count(*) FROM dcx_attach_aas('dcx_aas')", 15, qr/ZD008/ ],
 	[ 'several hosts: connect_timeout 300, price', option(q{SET connect_timeout '300'}), '', $price, 15, qr/^376\.00$/m, 'saved' ],
 	[ 'statement_timeout', '', 'FETCH', "SET statement_timeout = '1s';\n$price", 12, qr/57014: canceling statement due to statement timeout/ ],

@@ -381,6 +381,37 @@ SQL
 	$operator->close;
 };
 
+# Who drops the server waits for the attach, whose foreign tables would be left without one.
+subtest 'the server is dropped meanwhile' => sub {
+	my ($attaching, $dropping) = (session($main), session($main));
+	my $dangling = q{SELECT count(*) FROM pg_foreign_table WHERE ftserver NOT IN (SELECT oid FROM pg_foreign_server)};
+
+	$main->safe_psql($Dcx::main_db, <<"SQL");
+DROP SCHEMA IF EXISTS dcx CASCADE;
+CREATE SERVER kept FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host '127.0.0.1', port '@{[ $aas->port ]}', dbname '$Dcx::aas_db');
+CREATE USER MAPPING FOR CURRENT_USER SERVER kept OPTIONS (user 'aas_reader', password '$Dcx::aas_password')
+SQL
+	for my $source ('kept', aas_url($aas))
+	{
+		my $server = $source eq 'kept' ? 'kept' : 'dcx_of_kept';
+
+		# A server that attach has just made cannot be dropped by others; so the URL's is there, without tables.
+		if ($server ne $source)
+		{
+			$attaching->value("SELECT * FROM dcx_attach_aas('$source', 'of_kept')");
+			$attaching->value('DROP FOREIGN TABLE of_kept.categories, of_kept.products, of_kept.terraform_vm_config');
+		}
+		$attaching->value("BEGIN; SELECT * FROM dcx_attach_aas('$source', 'of_kept')");
+		$dropping->start("DROP SERVER $server CASCADE");
+		ok($main->poll_query_until($Dcx::main_db, "SELECT wait_event_type = 'Lock' FROM pg_stat_activity WHERE pid = $dropping->{pid}"), "$server: the other one waits");
+		$attaching->value('COMMIT');
+		$dropping->finish_value;
+		is($main->safe_psql($Dcx::main_db, $dangling), '0', 'no table is left without a server');
+		$attaching->value(q{SELECT * FROM dcx_detach('aas')});
+	}
+	$_->close for $attaching, $dropping;
+};
+
 # The keys of the session's own login with SCRAM go on to a server that has the same secret.
 SKIP:
 {
@@ -422,6 +453,15 @@ SQL
 			detail => qr/^The user mapping of role "passer" has no password, and this session was not opened with SCRAM/);
 		is($passer->value(sprintf $attach, 'passing'), '3', 'by an option of the server');
 		is($passer->value("SELECT $Dcx::cost"), '376.00', 'and it prices');
+		# What check and health report is what a price call of the same session meets.
+		$main->safe_psql($Dcx::main_db, 'GRANT EXECUTE ON FUNCTION dcx_check(text), dcx_health(), dcx_wallet_audit() TO passer');
+		my $unreached = q{SELECT detail FROM dcx_check('connection') WHERE problem = 'the server cannot be reached'};
+		my $reachable = q{SELECT value FROM dcx_health() WHERE (area, name) = ('aas', 'reachable')};
+		is($passer->value($unreached), '', 'so says the check');
+		is($passer->value($reachable), 'true', 'and health');
+		isnt($trusted->error("SELECT $Dcx::cost")->{state}, 'none', 'a session without SCRAM gets no price');
+		like($trusted->value($unreached), qr/has no password, and this session was not opened with SCRAM.*log in here with a password/, 'so says the check');
+		is($trusted->value($reachable), 'false', 'and health');
 		$passer->value(q{SELECT * FROM dcx_detach('aas')});
 		$scram->(q{host '127.0.0.1'}, q{user 'passer', use_scram_passthrough 'true'});
 		is($passer->value(sprintf $attach, 'passing'), '3', 'by an option of the mapping');
