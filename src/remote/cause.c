@@ -149,9 +149,7 @@ static const Known of_server[] = {
 	 CERTIFICATE},
 	{{"certificate file", "private key", "could not load*certificate"},
 	 "sslcert and sslkey are a client's certificate and key, files on this database server. What "
-	 "Prisma calls sslcert is sslrootcert."},
-	{{"SSL error", "unsupported protocol", "no protocols available"},
-	 "The two do not agree on TLS: see ssl_min_protocol_version here and there."}};
+	 "Prisma calls sslcert is sslrootcert."}};
 
 /* Causes that are about host and port. */
 static const Known of_network[] = {
@@ -178,7 +176,10 @@ static const Known of_network[] = {
 	  "Connection reset by peer"},
 	 NO_POSTGRESQL},
 	{{"server_login", "server login", "cannot connect to server", "AllServersDown"},
-	 "The pooler in between cannot reach its server."}};
+	 "The pooler in between cannot reach its server."},
+	/* After what tells another kind of server, with which TLS fails, too. */
+	{{"SSL error", "unsupported protocol", "no protocols available"},
+	 "The two do not agree on TLS: see ssl_min_protocol_version here and there."}};
 
 /* What a SQLSTATE means, in whatever language the text is. */
 static const OfState of_state[] = {
