@@ -174,6 +174,8 @@ take_parameter(Reading *reading, const char *name, const char *value)
 	switch (dialect.kind)
 	{
 		case DCX_DIALECT_OPTION:
+			if (*dialect.value == '\0')
+				break; /* for libpq an empty value is none */
 			if (strcmp(dialect.name, "sslmode") == 0)
 				reading->sslmode = dcx_option_stronger("sslmode", reading->sslmode, dialect.value);
 			else

@@ -141,7 +141,7 @@ subtest 'parameters of other clients' => sub {
 subtest 'nothing that asks for verification ends weaker' => sub {
 	for my $parameters (
 		'sslmode=verify-full', 'sslmode=verify-full&ssl=true', 'ssl=true&sslmode=verify-full', 'ssl=verify-full', 'sslMode=VerifyFull', 'ssl_mode=VERIFY_FULL',
-		'SSL%20Mode=VerifyFull', 'sslmode=verify-full&sslmode=disable', 'sslmode=verify-ca&ssl=false', 'ssl=no-verify&sslmode=verify-ca', 'sslmode=verify-ca&sslmode=no-verify')
+		'SSL%20Mode=VerifyFull', 'sslmode=verify-full&sslmode=disable', 'sslmode=verify-full&sslmode=', 'sslmode=verify-ca&ssl=false', 'ssl=no-verify&sslmode=verify-ca', 'sslmode=verify-ca&sslmode=no-verify')
 	{
 		my $error = attach("$base?$parameters&sslrootcert=/nowhere/root.crt")->{error};
 
