@@ -930,10 +930,12 @@ BEGIN ATOMIC
             ('latency_ms', a ->> 'latency_ms'),
             ('server_version', a -> 'is' ->> 'version'),
             (items, n::text),
-            -- A time without an offset is in UTC. What is no time counts for nothing.
+            -- A time without an offset is in UTC. What is no time counts for nothing. Texts with the same offset sort as times do.
             ('newest_updated_at', (SELECT to_jsonb(max(CASE WHEN t ~ 'T.*[-+]' THEN t::timestamptz ELSE t::timestamp AT TIME ZONE 'UTC' END) AT TIME ZONE 'UTC') #>> '{}' || '+00:00'
-               FROM jsonb_array_elements(priced) p, LATERAL (SELECT jsonb_path_query_first_tz(p, 'strict $.updatedAt.datetime()', silent => true) #>> '{}') d (t)
-              WHERE t LIKE '____-__-__T%')),
+               FROM (SELECT max(p ->> 'updatedAt' COLLATE "C") FROM jsonb_array_elements(priced) p
+                      WHERE p ->> 'updatedAt' ~ '^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3]):[0-5][0-9]'
+                      GROUP BY substring(p ->> 'updatedAt' FROM '[-+][0-9:]*$')) newest (latest),
+                    LATERAL (SELECT jsonb_path_query_first_tz(to_jsonb(latest), 'strict $.datetime()', silent => true) #>> '{}') d (t))),
             ('book_age', round(age)::text),
             -- A foreign table without a row is an outage, too. What could not be read prices nothing.
             ('source', CASE WHEN jsonb_typeof(a) IS DISTINCT FROM 'object' THEN NULL WHEN max_age > 0 AND age <= max_age THEN 'saved'
