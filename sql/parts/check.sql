@@ -551,9 +551,9 @@ BEGIN ATOMIC
                (state ->> 'generated')::boolean AS generated,
                (SELECT string_agg(quote_ident(x), ', ' ORDER BY x COLLATE "C") FROM jsonb_array_elements_text(nullif(state -> 'after', 'null')) x) AS later,
                (SELECT max(x COLLATE "C") FROM jsonb_array_elements_text(nullif(state -> 'after', 'null')) x) AS latest,
-               -- As attach does it: a partitioned table's trigger has a name that no other one has.
-               CASE WHEN kind = 'p' THEN '_' || row_number() OVER (PARTITION BY place, kind ORDER BY name)
-                    + (SELECT coalesce(max(substring(tgname::text, '_updated_at_([0-9]{1,9})$')::bigint), 0) FROM pg_trigger) END AS number
+               -- As attach does it: a partitioned table's trigger has a name that no other one has. Elsewhere its OID is not known.
+               CASE WHEN kind = 'p' THEN coalesce(substring(state ->> 'trigger', '_updated_at(_[0-9]+)$'),
+                    '_' || coalesce(CASE WHEN place = '' THEN to_regclass(name)::oid::bigint END, row_number() OVER (PARTITION BY place, kind ORDER BY name))) END AS number
           FROM kept WHERE state ->> 'type' LIKE 'timestamp%'),
     -- Triggers fire in the order of their names, which are not longer than this.
     renamed AS (

@@ -26,8 +26,8 @@ Arguments:
 Returns: one row per table.
   relation: the table.
   trigger: the name of the trigger on it. It fires last of the BEFORE UPDATE triggers. NULL if the table got none. That
-    of a partitioned table ends with a number that no other trigger has: so a table with the trigger can become its
-    partition.
+    of a partitioned table ends with the table''s OID, and no other trigger has its name: so a table with the trigger can
+    become its partition.
   note: created, already there, which trigger was renamed, or why the table was skipped.
 NULL: if target is NULL, nothing is done and there are no rows.
 Errors:

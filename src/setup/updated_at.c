@@ -9,7 +9,8 @@
  * The trigger of a partitioned table is cloned to its partitions, under the same name, also when a table
  * becomes a partition later. So a partitioned table's trigger has a name that no other trigger of the
  * database has, and any other table may have one of ours when it becomes a partition. Two of ours on a
- * table do what one does.
+ * table do what one does. The name has the table's OID in it: two sessions that attach two tables at the
+ * same time see nothing of each other, and need not.
  */
 #include "postgres.h"
 
@@ -46,12 +47,11 @@
 
 /*
  * Triggers of one kind fire in the order of their names, and ours has to be the last. If another name
- * comes after this one, or it is taken, z's are put before it. On a partitioned table a number follows, as
- * in zzz_dcx_updated_at_1; earlier versions left it out (SHARED_NAME).
+ * comes after this one, or it is taken, z's are put before it. On a partitioned table its OID follows, as
+ * in zzz_dcx_updated_at_16423; earlier versions left it out (SHARED_NAME).
  */
 #define TRIGGER_NAME	 "zzz_dcx_updated_at"
 #define SHARED_NAME		 "^z+_dcx_updated_at$"
-#define NUMBERED_NAME	 "^z+_dcx_updated_at_([0-9]{1,9})$"
 #define TRIGGER_NAME_MAX 40
 
 /* The column of the relation that a trigger was called for last; kept in its FmgrInfo. */
@@ -380,24 +380,34 @@ calls(Oid relation, const char *trigger, Oid function)
 	return does;
 }
 
+/*
+ * Whether a table's trigger cannot have this name: inside a run. A partitioned table's has to differ from
+ * all; a restored trigger keeps the name that it got from another OID.
+ */
+static bool
+is_taken(const Target *target, const char *name)
+{
+	static const Oid types[] = {TEXTOID};
+	Datum			 values[1];
+
+	if (!target->partitioned)
+		return OidIsValid(get_trigger_oid(target->relation, name, true));
+	values[0] = CStringGetTextDatum(name);
+	return dcx_query_execute("SELECT FROM pg_trigger WHERE tgname = $1 LIMIT 1",
+							 1,
+							 types,
+							 values,
+							 NULL) > 0;
+}
+
 /* A name for a table's trigger, inside a run: see TRIGGER_NAME. */
 static char *
 free_name(const Target *target)
 {
-	char *name = pstrdup(TRIGGER_NAME);
+	char *name = target->partitioned ? psprintf("%s_%u", TRIGGER_NAME, target->relation) :
+									   pstrdup(TRIGGER_NAME);
 
-	if (target->partitioned)
-	{
-		(void) dcx_query_execute("SELECT max(substring(tgname::text, '" NUMBERED_NAME "')::bigint)"
-								 "  FROM pg_trigger",
-								 0,
-								 NULL,
-								 NULL,
-								 NULL);
-		name = psprintf("%s_" INT64_FORMAT, TRIGGER_NAME, dcx_query_int64(0, 1) + 1);
-	}
-	while (((target->last && strcmp(target->last, name) > 0) ||
-			OidIsValid(get_trigger_oid(target->relation, name, true))) &&
+	while (((target->last && strcmp(target->last, name) > 0) || is_taken(target, name)) &&
 		   strlen(name) < TRIGGER_NAME_MAX)
 		name = psprintf("z%s", name);
 	return name;

@@ -97,12 +97,24 @@ CREATE TRIGGER zzzz_dcx_updated_at BEFORE UPDATE ON t.other FOR EACH ROW WHEN (f
 SELECT * FROM dcx_attach_updated_at('t.other');
 SELECT tgname FROM pg_trigger WHERE tgrelid = 't.other'::regclass ORDER BY 1;
 
--- Partitioned tables: the parent's trigger is the partitions'.
+-- Partitioned tables: the parent's trigger is the partitions'. Its name has the OID of the table, which is shown by its name.
+CREATE FUNCTION t.shown(name text) RETURNS text LANGUAGE sql AS $$
+    SELECT CASE WHEN name ~ '_at_[0-9]+' THEN
+        regexp_replace(name, '_at_[0-9]+', '_at_(' || substring(name, '_at_([0-9]+)')::oid::regclass || ')', 'g') ELSE name END $$;
+CREATE FUNCTION t.mend(objects text) RETURNS SETOF text LANGUAGE plpgsql AS $$
+DECLARE
+    fix text;
+BEGIN
+    FOREACH fix IN ARRAY ARRAY(SELECT f.fix FROM dcx_check('updated_at') f WHERE f.object ~ objects) LOOP
+        RETURN NEXT t.shown(fix);
+        EXECUTE fix;
+    END LOOP;
+END $$;
 CREATE TABLE t.parted (id int, note text, "updatedAt" timestamptz(3)) PARTITION BY RANGE (id);
 CREATE TABLE t.parted_low PARTITION OF t.parted FOR VALUES FROM (0) TO (10);
 CREATE TABLE t.parted_high ("updatedAt" timestamptz(3), note text, id int);
 ALTER TABLE t.parted ATTACH PARTITION t.parted_high FOR VALUES FROM (10) TO (20);
-SELECT relation, trigger, note FROM dcx_attach_updated_at('t') WHERE note = 'created';
+SELECT relation, t.shown(trigger) AS trigger, note FROM dcx_attach_updated_at('t') WHERE note = 'created';
 INSERT INTO t.parted VALUES (1, 'a', '2020-01-01'), (11, 'b', '2020-01-01'), (2, 'moves', '2020-01-01'), (3, 'c', '2020-01-01');
 UPDATE t.parted SET note = note || 'x' WHERE id IN (1, 11);
 UPDATE t.parted SET id = 12 WHERE id = 2;
@@ -116,8 +128,9 @@ ALTER TABLE t.parted DETACH PARTITION t.parted_low;
 SELECT object, problem FROM dcx_check('updated_at') WHERE object LIKE 't.parted%';
 SELECT fix FROM dcx_check('updated_at') WHERE object = 't.parted_low' \gexec
 ALTER TABLE t.parted ATTACH PARTITION t.parted_low FOR VALUES FROM (0) TO (10);
-SELECT relation, trigger, note FROM dcx_attach_updated_at('t.parted_low') UNION ALL SELECT * FROM dcx_attach_updated_at('t.parted');
-SELECT tgname FROM pg_trigger WHERE tgrelid = 't.parted_low'::regclass ORDER BY 1;
+SELECT relation, t.shown(trigger) AS trigger, note FROM dcx_attach_updated_at('t.parted_low')
+UNION ALL SELECT relation, t.shown(trigger), note FROM dcx_attach_updated_at('t.parted');
+SELECT t.shown(tgname) AS tgname FROM pg_trigger WHERE tgrelid = 't.parted_low'::regclass ORDER BY 1;
 -- Two of ours on one table are as one.
 BEGIN;
 UPDATE t.parted SET "updatedAt" = '2020-01-01';
@@ -139,12 +152,13 @@ CREATE TABLE other.leaf PARTITION OF other.branch DEFAULT;
 CREATE TABLE other.twig (LIKE t.tree) PARTITION BY LIST (n);
 CREATE TABLE other.twig_leaf PARTITION OF other.twig DEFAULT;
 CREATE TRIGGER zzzzz BEFORE UPDATE ON other.leaf FOR EACH ROW EXECUTE FUNCTION t.touch();
-SELECT * FROM dcx_attach_updated_at('other');
-SELECT * FROM dcx_attach_updated_at('other.leaf');
-SELECT * FROM dcx_attach_updated_at('t.tree');
+SELECT relation, t.shown(trigger) AS trigger, note FROM dcx_attach_updated_at('other');
+SELECT relation, t.shown(trigger) AS trigger, note FROM dcx_attach_updated_at('other.leaf');
+SELECT relation, t.shown(trigger) AS trigger, note FROM dcx_attach_updated_at('t.tree');
 ALTER TABLE t.tree ATTACH PARTITION other.twig FOR VALUES FROM (10) TO (20);
-SELECT * FROM dcx_attach_updated_at('other') UNION ALL SELECT * FROM dcx_attach_updated_at('t.tree');
-SELECT t.tgrelid::regclass, t.tgname, p.tgrelid::regclass AS parent FROM pg_trigger t LEFT JOIN pg_trigger p ON p.oid = t.tgparentid
+SELECT relation, t.shown(trigger) AS trigger, note FROM dcx_attach_updated_at('other')
+UNION ALL SELECT relation, t.shown(trigger), note FROM dcx_attach_updated_at('t.tree');
+SELECT t.tgrelid::regclass, t.shown(t.tgname) COLLATE "C" AS tgname, p.tgrelid::regclass AS parent FROM pg_trigger t LEFT JOIN pg_trigger p ON p.oid = t.tgparentid
  WHERE t.tgrelid IN (SELECT relid FROM pg_partition_tree('t.tree')) ORDER BY t.tgrelid::regclass::text COLLATE "C", 2;
 ALTER TABLE t.tree DETACH PARTITION other.branch;
 ALTER TABLE other.branch DETACH PARTITION other.leaf;
@@ -160,11 +174,11 @@ ROLLBACK;
 -- A parent whose trigger is disabled, and a partition whose trigger is.
 ALTER TABLE t.tree DISABLE TRIGGER ALL;
 SELECT relation, note FROM dcx_attach_updated_at('t.tree');
-SELECT object, problem, detail FROM dcx_check('updated_at') WHERE object ~ '^(t.tree|other.)';
-SELECT fix FROM dcx_check('updated_at') WHERE object ~ '^(t.tree|other.)' \gexec
+SELECT object, problem, t.shown(detail) AS detail FROM dcx_check('updated_at') WHERE object ~ '^(t.tree|other.)';
+SELECT t.mend('^(t.tree|other.)');
 ALTER TABLE other.late DISABLE TRIGGER ALL;
-SELECT object, problem, detail FROM dcx_check('updated_at') WHERE object ~ '^(t.tree|other.)';
-SELECT fix FROM dcx_check('updated_at') WHERE object ~ '^(t.tree|other.)' \gexec
+SELECT object, problem, t.shown(detail) AS detail FROM dcx_check('updated_at') WHERE object ~ '^(t.tree|other.)';
+SELECT t.mend('^(t.tree|other.)');
 SELECT object, problem FROM dcx_check('updated_at') WHERE object ~ '^(t.tree|other.)';
 -- As earlier versions named it: the check says so, and attaching gives it a name of its own.
 CREATE TABLE t.old (id int, "updatedAt" timestamptz) PARTITION BY LIST (id);
@@ -174,14 +188,28 @@ CREATE TABLE t.old_two (LIKE t.old);
 CREATE TRIGGER zzzz_dcx_updated_at BEFORE UPDATE ON t.old_two FOR EACH ROW EXECUTE FUNCTION dcx_set_updated_at();
 SELECT * FROM test.failure('ALTER TABLE t.old ATTACH PARTITION t.old_two FOR VALUES IN (2)');
 SELECT * FROM dcx_check('updated_at') WHERE object = 't.old' \gx
-SELECT fix FROM dcx_check('updated_at') WHERE object = 't.old' \gexec
+SELECT replace(fix, '*', 'relation, t.shown(trigger) AS trigger, note') FROM dcx_check('updated_at') WHERE object = 't.old' \gexec
 SELECT relation, note FROM dcx_attach_updated_at('t') WHERE relation LIKE 't.old%';
 ALTER TABLE t.old ATTACH PARTITION t.old_two FOR VALUES IN (2);
-SELECT tgrelid::regclass, tgname FROM pg_trigger WHERE tgrelid::regclass::text LIKE 't.old%' ORDER BY tgrelid::regclass::text COLLATE "C", 2;
+SELECT tgrelid::regclass, t.shown(tgname) AS tgname FROM pg_trigger WHERE tgrelid::regclass::text LIKE 't.old%' ORDER BY tgrelid::regclass::text COLLATE "C", 2;
 SELECT object, problem FROM dcx_check('updated_at') WHERE object ~ '^(t.old|other.)';
 -- A name that you have given is yours.
-ALTER TRIGGER zzz_dcx_updated_at_1 ON t.parted RENAME TO mine;
+DO $$BEGIN EXECUTE format('ALTER TRIGGER zzz_dcx_updated_at_%s ON t.parted RENAME TO mine', 't.parted'::regclass::oid); END$$;
 SELECT trigger, note FROM dcx_attach_updated_at('t.parted');
+-- One that has to fire last gets a name that no other trigger has, with the number that it has already or the OID.
+CREATE TRIGGER zz BEFORE UPDATE ON t.parted FOR EACH ROW EXECUTE FUNCTION t.touch();
+CREATE TRIGGER zzzz BEFORE UPDATE ON t.old FOR EACH ROW EXECUTE FUNCTION t.touch();
+SELECT t.mend('^(t.old|t.parted)$');
+SELECT object, problem FROM dcx_check('updated_at') WHERE object ~ '^(t.old|t.parted)$';
+DROP TRIGGER zz ON t.parted;
+DROP TRIGGER zzzz ON t.old;
+-- A trigger that was restored may have the OID that another table has by now.
+CREATE TABLE t.restored (id int, "updatedAt" timestamptz) PARTITION BY LIST (id);
+CREATE TABLE t.another (LIKE t.restored) PARTITION BY LIST (id);
+DO $$BEGIN EXECUTE format('CREATE TRIGGER zzz_dcx_updated_at_%s BEFORE UPDATE ON t.restored FOR EACH ROW EXECUTE FUNCTION dcx_set_updated_at()',
+    't.another'::regclass::oid); END$$;
+SELECT relation, t.shown(trigger) AS trigger, note FROM dcx_attach_updated_at('t') WHERE relation IN ('t.restored', 't.another');
+ALTER TABLE t.another ATTACH PARTITION t.restored DEFAULT;
 DROP SCHEMA other CASCADE;
 
 -- What is computed from the row is neither a change of it, nor to be set.
