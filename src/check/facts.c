@@ -43,7 +43,11 @@ jsonb_read(Oid role, const char *sql, DcxParameters *parameters)
 	return dcx_json_parse(dcx_query_text_of(role, sql, parameters));
 }
 
-/* The rows of dcx.binding, with what is known of the relations. */
+/*
+ * The rows of dcx.binding, with what is known of the relations. Fixes are made of them, for superusers to run, too: so
+ * they are those that attach writes, and of relations whose owner that of dcx.binding may act as. (What else attach
+ * could have written, binding.h refuses when it is used.)
+ */
 static Jsonb *
 read_bindings(void)
 {
@@ -72,7 +76,9 @@ read_bindings(void)
 		"  FROM dcx.binding b LEFT JOIN pg_class c ON c.oid = b.relation"
 		"  LEFT JOIN (pg_foreign_table f JOIN pg_foreign_server s ON s.oid = f.ftserver"
 		"    JOIN pg_foreign_data_wrapper w ON w.oid = s.srvfdw AND w.fdwname = 'postgres_fdw')"
-		"    ON f.ftrelid = c.oid",
+		"    ON f.ftrelid = c.oid"
+		" WHERE b.catalog IN ('" DCX_AAS_NAME "', '" DCX_ENETWORKS_NAME "', 'wallet')"
+		"   AND (c.oid IS NULL OR pg_has_role(c.relowner, 'USAGE'))",
 		&none);
 }
 
