@@ -12,6 +12,7 @@
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_database.h"
+#include "catalog/pg_inherits.h"
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_proc.h"
 #include "foreign/foreign.h"
@@ -62,7 +63,49 @@ by_owner_of_relation(const RangeVar *relation)
 	return by_role(relation_owner(relation->schemaname, relation->relname));
 }
 
-/* The same of a name as an argument of ours has it. */
+/*
+ * The same of what runs the code of those whose the relation and its partitions are, such as their triggers: that is not
+ * another role's to run, least of all a superuser's.
+ */
+static char *
+by_owner_itself(const RangeVar *relation)
+{
+	Oid		  schema = get_namespace_oid(relation->schemaname, true);
+	Oid		  root = OidIsValid(schema) ? get_relname_relid(relation->relname, schema) : InvalidOid;
+	ListCell *lc;
+
+	if (!OidIsValid(root))
+		return NULL;
+	foreach(lc, find_all_inheritors(root, NoLock, NULL))
+	{
+		Oid	  owner = dcx_relation_owner(lfirst_oid(lc));
+		char *name;
+
+		if (!OidIsValid(owner) || owner == GetUserId() || superuser_arg(owner))
+			continue;
+		name = GetUserNameFromId(owner, false);
+		return lfirst_oid(lc) == root ? psprintf("by role \"%s\"", name) :
+										psprintf("by whoever trusts role \"%s\", which owns %s",
+												 name,
+												 dcx_relation_name(lfirst_oid(lc)));
+	}
+	return by_owner_of_relation(relation);
+}
+
+/* ALTER TABLE. A table whose rows are written anew has its constraints checked. */
+static char *
+by_alterer(const AlterTableStmt *statement)
+{
+	ListCell *lc;
+
+	foreach(lc, statement->cmds)
+		if (statement->objtype == OBJECT_TABLE &&
+			lfirst_node(AlterTableCmd, lc)->subtype == AT_AlterColumnType)
+			return by_owner_itself(statement->relation);
+	return by_owner_of_relation(statement->relation);
+}
+
+/* The owner of a relation, by a name as an argument of ours has it. */
 static char *
 by_owner_of_named(const char *text)
 {
@@ -233,9 +276,9 @@ dcx_fix_who(const char *fix)
 		case T_SelectStmt:
 			return by_caller_of_all(castNode(SelectStmt, statement));
 		case T_AlterTableStmt:
-			return by_owner_of_relation(castNode(AlterTableStmt, statement)->relation);
+			return by_alterer(castNode(AlterTableStmt, statement));
 		case T_UpdateStmt:
-			return by_owner_of_relation(castNode(UpdateStmt, statement)->relation);
+			return by_owner_itself(castNode(UpdateStmt, statement)->relation);
 		case T_IndexStmt:
 			return by_owner_of_relation(castNode(IndexStmt, statement)->relation);
 		case T_RenameStmt:

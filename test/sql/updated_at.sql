@@ -274,6 +274,16 @@ SELECT object, problem FROM dcx_check('updated_at') WHERE object = 't.theirs';
 GRANT USAGE ON SCHEMA t TO regress_dcx_user;
 ALTER TABLE t.theirs ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
 SELECT object, problem FROM dcx_check('updated_at') WHERE object = 't.theirs';
+-- Its UPDATE would run their triggers: it is not for a superuser to run. The same of a partition.
+SELECT severity, object, problem, detail, fix FROM dcx_check('updated_at') WHERE object = 't.theirs' AND problem LIKE 'rows%' \gx
+INSERT INTO t.parts VALUES (1, '2999-01-01 00:00+00');
+ALTER TABLE t.parts2 OWNER TO regress_dcx_user;
+SELECT severity, object, problem, detail, fix FROM dcx_check('updated_at') WHERE object = 't.parts' \gx
+SET ROLE regress_dcx_user;
+UPDATE t.theirs SET "updatedAt" = CURRENT_TIMESTAMP WHERE "updatedAt" > CURRENT_TIMESTAMP;
+RESET ROLE;
+ALTER TABLE t.parts2 OWNER TO CURRENT_USER;
+DELETE FROM t.parts;
 DROP TABLE t.theirs;
 REVOKE ALL ON SCHEMA t FROM regress_dcx_user;
 DROP ROLE regress_dcx_user;

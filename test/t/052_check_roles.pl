@@ -89,6 +89,29 @@ subtest 'without the right to audit' => sub {
 	is($watcher->value($problems), '', 'and gone');
 };
 
+# Who may attach owns dcx.binding, and can write there what attach would not. No fix for a superuser comes of it.
+subtest 'rows that nobody attached' => sub {
+	$super->value('CREATE SCHEMA others; CREATE TABLE others.theirs (n int)');
+	$operator->value(<<'SQL');
+INSERT INTO dcx.binding (catalog, part, relation, made, seen) VALUES
+	('aas(); ALTER ROLE operator SUPERUSER; --', 'User', '"OrganisationWallet"'::regclass, '{}', '{"here": {"schema": "public", "name": "Organisation"}}'),
+	('aas', 'x', (SELECT oid FROM pg_class WHERE relname = 'theirs'), '{}', '{"here": {"schema": "others", "name": "mine"}}')
+SQL
+	is($super->value(q{SELECT * FROM dcx_check() WHERE fix ~ 'SUPERUSER|others'}), '', 'make no fix');
+	is($super->value($problems), '', 'nor a problem');
+	$operator->value(q{DELETE FROM dcx.binding WHERE part IN ('x', 'User')});
+	$super->value('DROP SCHEMA others CASCADE');
+};
+
+# ALTER TYPE checks the constraints of the table's owner, with his functions.
+subtest "what runs the owner's code" => sub {
+	my $fix = q{FROM dcx_check('wallet') WHERE problem = 'balances are double precision'};
+
+	is($super->value("SELECT fix $fix"), '', 'is not for a superuser');
+	like($super->value("SELECT detail $fix"), qr/To be run by role "operator": ALTER TABLE public\."OrganisationWallet" ALTER COLUMN/, 'but for the owner');
+	like($operator->value("SELECT fix $fix"), qr/^ALTER TABLE public\."OrganisationWallet" ALTER COLUMN/, 'who has it');
+};
+
 # A role that is not a superuser must not connect without a password, as whomever the server takes it for.
 subtest 'a server that asks for no password' => sub {
 	$super->value("ALTER SERVER dcx_aas OPTIONS (SET host '" . $aas->host . "')");
