@@ -172,8 +172,8 @@ COMMENT ON FUNCTION @extschema@.dcx_wallet_hold_of(text, text) IS
 Arguments:
   org: the id of the organisation.
   idempotency_key: the key that it was made with.
-Returns: as dcx_wallet_holds. One row; none if the organisation has not used the key, or has used it for a credit or a
-    debit.
+Returns: as dcx_wallet_holds, but one row. No row: the organisation has not used the key, or has used it for a credit
+    or a debit.
 NULL: if any argument is NULL, there are no rows.
 Errors: as dcx_wallet_available.
 Rights: as dcx_wallet_balance.';

@@ -39,6 +39,8 @@ CREATE ROLE main_app LOGIN;
 CREATE ROLE pricing LOGIN;
 CREATE ROLE nobody LOGIN;
 ALTER DATABASE $database OWNER TO main_owner;
+REVOKE CONNECT ON DATABASE $database FROM PUBLIC;
+GRANT CONNECT ON DATABASE $database TO main_app, pricing, nobody;
 DO \$\$
 DECLARE
 	t regclass;

@@ -17,6 +17,7 @@ my $super = session($main);
 
 $super->value("SELECT * FROM dcx_attach_aas('" . aas_url($aas) . "'); SELECT * FROM dcx_attach_wallet(); CREATE ROLE main_app LOGIN");
 my ($by_role) = $setup =~ /^```sql\n(CREATE ROLE finance.*?)^```$/ms or die 'docs/setup.md has no grants';
+$by_role =~ s/ON DATABASE \K\w+/$Dcx::main_db/;
 $super->value($by_role);
 my ($grants) = $finance =~ /^```sql\n(GRANT USAGE ON SCHEMA dcx .*?)^```$/ms or die 'docs/finance.md has no grants';
 my ($views) = $finance =~ /^```sql\n(CREATE SCHEMA reports.*?)^```$/ms or die 'docs/finance.md has no views';
