@@ -81,7 +81,7 @@ SQL
 
 # Calls of every function of the extension, with arguments by their names.
 my %argument = (
-	amount => '1', area => 'NULL', at => 'now', code => 'RAM_GB', cost => '1', cpu_type => '1GHZ', cpus => '2', description => 'd',
+	ahead => '[]', amount => '1', area => 'NULL', at => 'now', code => 'RAM_GB', cost => '1', cpu_type => '1GHZ', cpus => '2', description => 'd',
 	details => '{}', expires_in => '1 hour', facts => '{}', gb => '40', max_cost => '1000', mbps => '100', org => 'org-hooli',
 	organisation_column => 'organisationId', after_id => '0', max_rows => '100', refusals => 'true', balance_column => 'balance', prices => 'NULL', provider => 'NULL', quantity => '3',
 	ram_gb => '4', service => 'PV_FIBRE_BUSINESS', since => '-infinity', state => 'NULL', storage_type => 'STANDARD',

@@ -142,7 +142,7 @@ CREATE TABLE public.keyed_part PARTITION OF public.keyed DEFAULT PARTITION BY RA
 CREATE TABLE public.keyed_leaf PARTITION OF public.keyed_part DEFAULT;
 SQL
 forget_while('a wallet table', q{PERFORM api.dcx_attach_wallet('public.keyed', 'org', 'amount'); PERFORM api.dcx_detach('wallet');});
-forget_while('updatedAt', q{PERFORM api.dcx_attach_updated_at('public.keyed'); DROP TRIGGER zzz_dcx_updated_at ON public.keyed;});
+forget_while('updatedAt', q{EXECUTE (SELECT pg_catalog.format('DROP TRIGGER %I ON public.keyed', trigger) FROM api.dcx_attach_updated_at('public.keyed'));});
 
 $main->stop;
 done_testing();
