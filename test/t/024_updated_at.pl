@@ -324,6 +324,18 @@ SQL
 	$caught_up->('a change with a new time');
 	is($subscriber->value($price), '384.00', 'and the new prices');
 
+	# A time in the future that came from the publisher is mended there: a fix here would be overwritten, or lost.
+	my $future = q{SELECT object, detail, fix FROM dcx_check('updated_at') WHERE problem LIKE '%future%'};
+	$publisher->value(q{UPDATE products SET "updatedAt" = '2999-01-01 00:00+00' WHERE code = 'RAM_GB'});
+	$aas->wait_for_catchup('catalog');
+	is( $subscriber->value($future),
+		'public.products|1 row, at 2999-01-01 00:00:00 UTC. A change before that time does not move it.'
+		  . ' They come from a publisher: correct them there.|',
+		'a table that is subscribed to has no fix here');
+	$publisher->value($publisher->value("SELECT fix FROM ($future) f"));
+	$aas->wait_for_catchup('catalog');
+	is($subscriber->value($future), '', 'it has one at the publisher');
+
 	# The trigger is there, and would fire where it is told to.
 	$subscriber->value('ALTER TABLE products ENABLE ALWAYS TRIGGER zzz_dcx_updated_at');
 	$publisher->value('ALTER TABLE products DISABLE TRIGGER zzz_dcx_updated_at');
