@@ -495,6 +495,40 @@ attach_target(Target *target, Oid function)
 	return note;
 }
 
+#define CANDIDATES_LISTED 10
+
+/* Tables with the column, for an error: first those whose name stands in what was asked for. */
+static char *
+candidates(const char *asked)
+{
+	static const Oid types[] = {TEXTOID, TEXTOID, INT4OID};
+	Datum			 values[3];
+	const char		*names[CANDIDATES_LISTED];
+	uint64			 n;
+	DcxRun			 run;
+
+	values[0] = CStringGetTextDatum(DEFAULT_COLUMN);
+	values[1] = CStringGetTextDatum(asked);
+	values[2] = Int32GetDatum(CANDIDATES_LISTED);
+	dcx_run_begin(&run, InvalidOid);
+	n = dcx_query_execute(
+		"SELECT format('%I.%I', n.nspname, c.relname)"
+		"  FROM pg_class c"
+		"  JOIN pg_namespace n ON n.oid = c.relnamespace"
+		"  JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = $1 AND NOT a.attisdropped"
+		" WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't' AND NOT c.relispartition"
+		"   AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'dcx')"
+		" ORDER BY strpos(lower($2), lower(c.relname::text)) > 0 DESC, 1 LIMIT $3",
+		lengthof(types),
+		types,
+		values,
+		NULL);
+	for (uint64 i = 0; i < n; i++)
+		names[i] = dcx_query_text(i, 1);
+	dcx_run_end(&run);
+	return dcx_text_list(names, n, CANDIDATES_LISTED);
+}
+
 /* dcx_attach_updated_at(target text) */
 PG_FUNCTION_INFO_V1(dcx_attach_updated_at);
 Datum
@@ -514,6 +548,7 @@ dcx_attach_updated_at(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				errcode(ERRCODE_UNDEFINED_TABLE),
 				errmsg("there is no schema or table %s", dcx_text_quoted(name)),
+				errdetail("Tables with a column \"%s\": %s.", DEFAULT_COLUMN, candidates(name)),
 				errhint("Name a schema, or a table as SQL does."));
 
 	function = dcx_extension_function(fcinfo->flinfo->fn_oid, "dcx_set_updated_at", 0, NULL);

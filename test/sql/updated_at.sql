@@ -8,6 +8,7 @@ SET standard_conforming_strings = off;
 SELECT * FROM dcx_attach_updated_at('OrganisationWallet');
 RESET standard_conforming_strings;
 SELECT * FROM test.failure($$SELECT * FROM dcx_attach_updated_at('nothing')$$) \gx
+SELECT * FROM test.failure($$SELECT * FROM dcx_attach_updated_at('public.user')$$) \gx
 SELECT * FROM test.failure($$SELECT * FROM dcx_attach_updated_at('vcenter_vm_data_vms')$$) \gx
 SELECT * FROM dcx_attach_updated_at('information_schema');
 
