@@ -30,6 +30,9 @@
 /* The movement whose UPDATE of a wallet is under way, or NULL: the trigger writes its entry. */
 static DcxMovement *expected = NULL;
 
+/* In which transaction wallets have come last, other than a restore's. */
+static LocalTransactionId came_in = InvalidLocalTransactionId;
+
 bool
 dcx_ledger_account(const char *organisation, bool latest, DcxAccount *account)
 {
@@ -566,6 +569,7 @@ dcx_ledger_reconcile(Oid owner, Datum organisations, Datum balances, const char 
 		refuse_not_finite();
 	dcx_run_end(&run);
 
+	dcx_ledger_note_coming();
 	change.kind = *kind = *total == 0 ? "opening" : "external";
 	if (n > 0)
 		dcx_ledger_record(owner, &change);
@@ -575,6 +579,18 @@ dcx_ledger_reconcile(Oid owner, Datum organisations, Datum balances, const char 
 	dcx_run_end(&run);
 	*total += n;
 	return n;
+}
+
+void
+dcx_ledger_note_coming(void)
+{
+	came_in = DCX_MY_LXID;
+}
+
+bool
+dcx_ledger_has_come(void)
+{
+	return came_in == DCX_MY_LXID;
 }
 
 void

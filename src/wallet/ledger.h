@@ -183,6 +183,13 @@ extern int64 dcx_ledger_reconcile(Oid owner, Datum organisations, Datum balances
 								  int64 *total);
 
 /*
+ * Notes that wallets have come in this transaction, as the trigger or dcx_ledger_reconcile() has recorded. The
+ * second asks whether any have.
+ */
+extern void dcx_ledger_note_coming(void);
+extern bool dcx_ledger_has_come(void);
+
+/*
  * Sets the sequences of entries and holds above the numbers in the tables, if they are behind those of
  * this organisation. They are behind while a dump is restored, which has the sequences last, and after a
  * copy of the tables alone. Before an entry or a hold is written, once in a session is enough (once).

@@ -6,12 +6,15 @@
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
 #include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
+#include "common/hashfn.h"
 #include "fmgr.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/hsearch.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
@@ -24,16 +27,35 @@
 #include "src/wallet/recorder.h"
 #include "src/wallet/wallet.h"
 
-/* In which transaction an insert of a wallet was recorded last. */
-static LocalTransactionId inserted_in = InvalidLocalTransactionId;
-
-/* The tables that the TRUNCATE under way empties, as far as their triggers have been fired. */
+/* The wallets that a transaction has inserted without a record, because the ledger had them: see is_loaded(). */
 static struct
 {
 	LocalTransactionId transaction;
-	CommandId		   command; /* of the snapshot of the TRUNCATE */
-	List			  *tables;	/* their OIDs, in TopMemoryContext */
-} truncation;
+	HTAB			  *wallets; /* of struct Loaded, in the transaction's memory */
+} loaded;
+
+struct Loaded
+{
+	uint64		  organisation; /* a hash of it */
+	TransactionId by;			/* which of its subtransactions has inserted the last */
+	int64		  rows;			/* how many it has inserted */
+};
+
+/* A table that a TRUNCATE empties, whose trigger has been fired. */
+typedef struct Truncated
+{
+	SubTransactionId
+			  nested;  /* an error may have ended another one's before it counted as a command */
+	CommandId command; /* of the snapshot of the TRUNCATE */
+	Oid		  table;
+} Truncated;
+
+/* Those of a transaction, in its memory. A trigger of the platform can truncate others meanwhile. */
+static struct
+{
+	LocalTransactionId transaction;
+	List			  *tables;
+} truncations;
 
 static Datum
 array_of_one(Datum value, Oid type)
@@ -93,14 +115,42 @@ refuse_loading(const char *organisation, Numeric wallets, Numeric entries)
 }
 
 /*
+ * Notes that a row of an organisation is inserted that the ledger has. Returns whether it now has as many rows as
+ * this transaction has so inserted: else one has been deleted since. rows: how many it has.
+ */
+static bool
+note_loaded(const char *organisation, int64 rows)
+{
+	uint64 key = DatumGetUInt64(
+		hash_any_extended((const unsigned char *) organisation, strlen(organisation), 0));
+	HASHCTL		   form = {.keysize = sizeof(uint64), .entrysize = sizeof(struct Loaded)};
+	struct Loaded *entry;
+	bool		   found;
+
+	if (loaded.transaction != DCX_MY_LXID)
+	{
+		form.hcxt = TopTransactionContext;
+		loaded.wallets =
+			hash_create("wallets loaded", 64, &form, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+		loaded.transaction = DCX_MY_LXID;
+	}
+	entry = hash_search(loaded.wallets, &key, HASH_ENTER, &found);
+	/* What a subtransaction has inserted is gone when it is rolled back. */
+	if (!found || !TransactionIdIsCurrentTransactionId(entry->by))
+		entry->rows = 0;
+	entry->by = GetCurrentTransactionId();
+	return rows >= ++entry->rows;
+}
+
+/*
  * Whether an insert only brings back what the ledger has: a restore has loaded the ledger before the
  * wallets. Then the organisation has an account, had no wallet before, and its wallets now add up to the
  * account.
  *
  * An account of 0.00 may also be that of a wallet that was deleted. Then money in the new one is new, and
  * no money in it is no change. An account with money in it and no wallet is otherwise seen only while a
- * statement deletes wallets and inserts them, see had_wallet(). If this transaction has itself recorded
- * an insert, that cannot be excluded, and we refuse to guess.
+ * statement deletes wallets and inserts them, see had_wallet(). If wallets have come in this transaction
+ * otherwise, or this one has been loaded before, that cannot be excluded, and we refuse to guess.
  */
 static bool
 is_loaded(Oid owner, const DcxWallet *wallet)
@@ -108,6 +158,7 @@ is_loaded(Oid owner, const DcxWallet *wallet)
 	DcxAccount account;
 	Numeric	   entries;
 	Numeric	   wallets;
+	int64	   rows;
 	bool	   empty;
 
 	if (!dcx_ledger_account(wallet->organisation, false, &account) ||
@@ -118,9 +169,10 @@ is_loaded(Oid owner, const DcxWallet *wallet)
 	/* Another session can load the same wallet, or a second one: it waits here. */
 	if (!dcx_ledger_lock(owner, wallet->organisation, &entries))
 		return false;
-	(void) dcx_wallet_rows(wallet->organisation, true, &wallets);
+	rows = dcx_wallet_rows(wallet->organisation, true, &wallets);
 	if (dcx_money_compare(wallets, account.balance) == 0 &&
-		dcx_money_compare(wallets, entries) == 0 && (empty || inserted_in != DCX_MY_LXID))
+		dcx_money_compare(wallets, entries) == 0 &&
+		(empty || (!dcx_ledger_has_come() && note_loaded(wallet->organisation, rows))))
 	{
 		dcx_ledger_need_numbers(owner, wallet->organisation, false);
 		return true;
@@ -130,23 +182,26 @@ is_loaded(Oid owner, const DcxWallet *wallet)
 	return false;
 }
 
-/* Refuses (55000) to give another organisation a wallet of which money is held. */
+/* Refuses (55000) to give another organisation a wallet of which money is held. after: which, or NULL: not known. */
 pg_noreturn static void
 refuse_renaming(const char *before, const char *after)
 {
 	ereport(ERROR,
 			errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 			errmsg("the wallet of organisation \"%s\" has open holds", before),
-			errdetail("It would become that of organisation \"%s\", which has other holds and "
-					  "idempotency keys: a request that is sent again would hold or pay twice.",
-					  after),
+			errdetail("It would become that of %s, which has other holds and idempotency keys: a "
+					  "request that is sent again would hold or pay twice.",
+					  after ? psprintf("organisation \"%s\"", after) : "another organisation"),
 			errhint("Capture or release them first: SELECT * FROM dcx_wallet_holds(%s).",
 					quote_literal_cstr(before)));
 }
 
-/* Records that a row is no longer a wallet of its organisation; after: whose it is now, or NULL. */
+/*
+ * Records that a row is no longer a wallet of its organisation; after: whose it is now, or NULL. moved: an UPDATE has
+ * moved it to another partition. If it is no longer there under its name, it was renamed.
+ */
 static void
-record_leaving(Oid owner, const DcxWallet *before, const char *after)
+record_leaving(Oid owner, const DcxWallet *before, const char *after, bool moved)
 {
 	Numeric balance;
 	bool	gone;
@@ -154,7 +209,7 @@ record_leaving(Oid owner, const DcxWallet *before, const char *after)
 	/* Another session can delete another wallet of the organisation: one of us is the last. */
 	(void) dcx_ledger_lock(owner, before->organisation, &balance);
 	gone = dcx_wallet_rows(before->organisation, true, NULL) == 0;
-	if (gone && after && dcx_ledger_has_open_hold(owner, before->organisation))
+	if (gone && (after || moved) && dcx_ledger_has_open_hold(owner, before->organisation))
 		refuse_renaming(before->organisation, after);
 	record_one(owner,
 			   after ? "UPDATE" : "DELETE",
@@ -167,14 +222,11 @@ record_leaving(Oid owner, const DcxWallet *before, const char *after)
 static void
 record_coming(Oid owner, Oid relation, const DcxWallet *after, const char *operation)
 {
-	bool inserted = strcmp(operation, "INSERT") == 0;
-
 	dcx_wallet_check_exact(relation, after);
-	if (inserted && is_loaded(owner, after))
+	if (strcmp(operation, "INSERT") == 0 && is_loaded(owner, after))
 		return;
 	record_one(owner, operation, after->organisation, after->balance, false);
-	if (inserted)
-		inserted_in = DCX_MY_LXID;
+	dcx_ledger_note_coming();
 }
 
 /*
@@ -183,7 +235,7 @@ record_coming(Oid owner, Oid relation, const DcxWallet *after, const char *opera
  * stay.
  */
 static void
-record_row(Oid owner, Oid relation, DcxWallet before, DcxWallet after)
+record_row(Oid owner, Oid relation, DcxWallet before, DcxWallet after, bool moved)
 {
 	if (before.organisation && after.organisation &&
 		strcmp(before.organisation, after.organisation) == 0)
@@ -201,20 +253,36 @@ record_row(Oid owner, Oid relation, DcxWallet before, DcxWallet after)
 		return;
 	}
 	if (before.organisation)
-		record_leaving(owner, &before, after.organisation);
+		record_leaving(owner, &before, after.organisation, moved);
 	if (after.organisation)
 		record_coming(owner, relation, &after, before.organisation ? "UPDATE" : "INSERT");
 }
 
+/* Notes that a TRUNCATE empties a table. Returns the tables that it empties, as far as they are noted: an oid[]. */
 static Datum
-oid_array(const List *oids)
+note_truncated(Oid table)
 {
-	Datum	 *values = palloc(sizeof(Datum) * list_length(oids));
-	int		  n = 0;
-	ListCell *lc;
+	MemoryContext context = MemoryContextSwitchTo(TopTransactionContext);
+	Truncated	 *noted = palloc(sizeof(Truncated));
+	Datum		 *values;
+	int			  n = 0;
+	ListCell	 *lc;
 
-	foreach(lc, oids)
-		values[n++] = ObjectIdGetDatum(lfirst_oid(lc));
+	*noted = (Truncated){GetCurrentSubTransactionId(), GetActiveSnapshot()->curcid, table};
+	if (truncations.transaction != DCX_MY_LXID)
+		truncations.tables = NIL;
+	truncations.transaction = DCX_MY_LXID;
+	truncations.tables = lappend(truncations.tables, noted);
+	MemoryContextSwitchTo(context);
+
+	values = palloc(sizeof(Datum) * list_length(truncations.tables));
+	foreach(lc, truncations.tables)
+	{
+		Truncated *other = lfirst(lc);
+
+		if (other->nested == noted->nested && other->command == noted->command)
+			values[n++] = ObjectIdGetDatum(other->table);
+	}
 	return PointerGetDatum(construct_array(values, n, OIDOID, sizeof(Oid), true, TYPALIGN_INT));
 }
 
@@ -227,26 +295,23 @@ static void
 record_truncate(Oid owner, Oid relation)
 {
 	DcxForeignChange change = {.kind = "external", .operation = "TRUNCATE", .sign = -1};
-	CommandId		 command = GetActiveSnapshot()->curcid;
-	MemoryContext	 context = MemoryContextSwitchTo(TopMemoryContext);
-
-	if (truncation.transaction != DCX_MY_LXID || truncation.command != command)
-	{
-		list_free(truncation.tables);
-		truncation.tables = NIL;
-		truncation.transaction = DCX_MY_LXID;
-		truncation.command = command;
-	}
-	truncation.tables = list_append_unique_oid(truncation.tables, relation);
-	MemoryContextSwitchTo(context);
+	Datum			 tables = note_truncated(relation);
 
 	/* TRUNCATE also removes rows that an older snapshot of the transaction does not show. */
 	CommandCounterIncrement();
 	PushActiveSnapshot(GetLatestSnapshot());
 	dcx_wallet_totals(relation, true, false, &change.organisations, &change.amounts);
-	change.gone = dcx_wallet_only_in(change.organisations, oid_array(truncation.tables));
+	change.gone = dcx_wallet_only_in(change.organisations, tables);
 	PopActiveSnapshot();
 	dcx_ledger_record(owner, &change);
+}
+
+/* Whether a row that is deleted has been moved to another partition by an UPDATE. */
+static bool
+is_moved(TupleTableSlot *row)
+{
+	return TTS_IS_BUFFERTUPLE(row) && HeapTupleHeaderIndicatesMovedPartitions(
+										  ExecFetchSlotHeapTuple(row, false, NULL)->t_data);
 }
 
 /*
@@ -281,6 +346,7 @@ dcx_wallet_record(PG_FUNCTION_ARGS)
 	Relation	 relation;
 	DcxWallet	 before = {0};
 	DcxWallet	 after = {0};
+	bool		 moved = false;
 	Oid			 owner;
 
 	if (!CALLED_AS_TRIGGER(fcinfo))
@@ -315,9 +381,12 @@ dcx_wallet_record(PG_FUNCTION_ARGS)
 	if (TRIGGER_FIRED_BY_INSERT(event))
 		after = dcx_wallet_of_row(relation, trigger->tg_trigslot, true);
 	else
+	{
 		before = dcx_wallet_of_row(relation, trigger->tg_trigslot, false);
+		moved = is_moved(trigger->tg_trigslot);
+	}
 	if (TRIGGER_FIRED_BY_UPDATE(event))
 		after = dcx_wallet_of_row(relation, trigger->tg_newslot, true);
-	record_row(owner, RelationGetRelid(relation), before, after);
+	record_row(owner, RelationGetRelid(relation), before, after, moved);
 	return PointerGetDatum(NULL);
 }

@@ -818,8 +818,8 @@ dcx_wallet_totals(Oid relation, bool only, bool latest, Datum *organisations, Da
 	query(&plan,
 		  psprintf("SELECT coalesce(array_agg(organisation), '{}'),"
 				   "       coalesce(array_agg(balance), '{}')"
-				   "  FROM (SELECT %1$s::text, sum(%2$s)"
-				   "          FROM %3$s %4$s WHERE %1$s IS NOT NULL GROUP BY %1$s"
+				   "  FROM (SELECT %1$s::text COLLATE \"C\", sum(%2$s)"
+				   "          FROM %3$s %4$s WHERE %1$s IS NOT NULL GROUP BY 1"
 				   "         ORDER BY 1) wallets (organisation, balance)",
 				   quote_identifier(ORGANISATION_COLUMN),
 				   balance,
@@ -849,11 +849,14 @@ dcx_wallet_rows(const char *organisation, bool latest, Numeric *total)
 
 	if (total)
 		sum = psprintf(", coalesce(sum(%s), 0)", balance_sql(wallets.relation));
-	sql = psprintf("SELECT count(*)%3$s FROM %2$s WHERE %1$s OPERATOR(pg_catalog.=) $1",
+	/* Each spelling has an account of its own, also where the column's collation ignores case. */
+	sql = psprintf("SELECT count(*)%3$s FROM %2$s WHERE %1$s OPERATOR(pg_catalog.=) $1"
+				   "   AND %1$s::text COLLATE \"C\" = $2",
 				   quote_identifier(ORGANISATION_COLUMN),
 				   dcx_relation_name(wallets.relation),
 				   sum);
 	dcx_parameter(&parameters, type, organisation_value(organisation, type), false);
+	dcx_parameter_text(&parameters, organisation);
 	dcx_run_begin(&run, dcx_relation_owner(wallets.relation));
 	if (latest)
 		dcx_query_write(total ? &plan : &count_plan, sql, &parameters);
@@ -881,12 +884,13 @@ dcx_wallet_only_in(Datum organisations, Datum tables)
 	dcx_run_begin(&run, dcx_relation_owner(wallets.relation));
 	dcx_query_write(
 		&plan,
-		psprintf("SELECT coalesce(array_agg(organisation), '{}')"
-				 "  FROM unnest($1) AS u (organisation)"
-				 " WHERE NOT EXISTS (SELECT FROM %2$s w WHERE w.%1$s::text = organisation"
-				 "                      AND w.tableoid <> ALL ($2))",
-				 quote_identifier(ORGANISATION_COLUMN),
-				 dcx_relation_name(wallets.relation)),
+		psprintf(
+			"SELECT coalesce(array_agg(organisation), '{}')"
+			"  FROM unnest($1) AS u (organisation)"
+			" WHERE NOT EXISTS (SELECT FROM %2$s w WHERE w.%1$s::text COLLATE \"C\" = organisation"
+			"                      AND w.tableoid <> ALL ($2))",
+			quote_identifier(ORGANISATION_COLUMN),
+			dcx_relation_name(wallets.relation)),
 		&parameters);
 	found = dcx_query_value(0, 1, TEXTARRAYOID, &isnull);
 	MemoryContextSwitchTo(context);

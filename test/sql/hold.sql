@@ -235,4 +235,65 @@ SELECT s.* FROM (VALUES
     ('text COLLATE test.ignore_case', 'Acme', '{acme,ACME,Acme}', '{Acmé,"Acme "}'), ('varchar(10) COLLATE test.ignore_case', 'Acme', '{aCME}', '{Akme}')) v (type, org, same, other),
     LATERAL test.spelled(type, org, same, other) s;
 DROP FUNCTION test.spelled;
+
+-- Another spelling is another account, though the column's collation ignores case: a hold stays with the spelling that it was made for.
+CREATE TABLE test.wallets (id integer PRIMARY KEY, org text COLLATE test.ignore_case, balance numeric NOT NULL);
+INSERT INTO test.wallets VALUES (1, 'Acme', 100), (2, 'hooli', 5), (3, 'Hooli', 7);
+SELECT relation, note FROM dcx_attach_wallet('test.wallets', 'org');
+SELECT * FROM dcx_wallet_audit();
+SELECT hold_id FROM dcx_wallet_hold('acme', 60, 'spelled') \gset
+SELECT f.* FROM test.failure($$UPDATE test.wallets SET org = 'ACME' WHERE id = 1$$) f;
+SELECT available FROM dcx_wallet_release('ACME', :hold_id);
+UPDATE test.wallets SET org = 'ACME' WHERE id = 1;
+SELECT organisation, available FROM dcx_wallet_hold('acme', 60, 'spelled again');
+WITH gone AS (DELETE FROM test.wallets WHERE id = 1 RETURNING *) INSERT INTO test.wallets SELECT id, 'aCME', balance FROM gone;
+SELECT organisation, available FROM dcx_wallet_hold('acme', 70, 'spelled otherwise');
+SELECT organisation, balance, held FROM dcx.wallet_account ORDER BY organisation COLLATE "C";
+SELECT * FROM dcx_wallet_audit();
+TRUNCATE test.wallets;
+SELECT organisation, balance, held FROM dcx.wallet_account ORDER BY organisation COLLATE "C";
+SELECT * FROM dcx_wallet_audit();
+SELECT count(*) > 0 AS undone FROM dcx_detach('wallet');
+DROP TABLE test.wallets;
+DROP SCHEMA dcx CASCADE;
 DROP COLLATION test.ignore_case;
+
+-- A wallet that gets another organisation and with it another partition is renamed, too; under its name it may move.
+CREATE TABLE test.wallets (org text, place integer, balance numeric NOT NULL) PARTITION BY LIST (place);
+CREATE TABLE test.wallets_1 PARTITION OF test.wallets FOR VALUES IN (1);
+CREATE TABLE test.wallets_2 PARTITION OF test.wallets FOR VALUES IN (2);
+CREATE TABLE test.wallets_3 PARTITION OF test.wallets FOR VALUES IN (3);
+INSERT INTO test.wallets VALUES ('acme', 1, 100), ('hooli', 2, 100);
+SELECT relation, note FROM dcx_attach_wallet('test.wallets', 'org');
+SELECT hold_id FROM dcx_wallet_hold('acme', 60, 'moved') \gset
+SELECT f.* FROM test.failure($$UPDATE test.wallets SET org = 'wonka', place = 2 WHERE org = 'acme'$$) f;
+UPDATE test.wallets SET balance = 101, place = 2 WHERE org = 'acme';
+SELECT dcx_wallet_available('acme');
+DELETE FROM test.wallets WHERE org = 'acme';
+SELECT state FROM dcx_wallet_holds('hooli', NULL);
+SELECT organisation, balance, held FROM dcx.wallet_account ORDER BY organisation;
+-- A trigger that truncates another partition meanwhile, and an error in an earlier TRUNCATE, change nothing.
+INSERT INTO test.wallets VALUES ('tyrell', 1, 10), ('tyrell', 2, 20), ('umbrella', 1, 10), ('umbrella', 3, 10);
+DELETE FROM test.wallets WHERE org = 'tyrell' AND place = 2;
+SELECT hold_id FROM dcx_wallet_hold('tyrell', 5, 'truncated') \gset
+INSERT INTO test.wallets VALUES ('tyrell', 2, 20);
+CREATE FUNCTION test.truncate_another() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN TRUNCATE test.wallets_3; RETURN NULL; END';
+CREATE TRIGGER truncate_another BEFORE TRUNCATE ON test.wallets_1 EXECUTE FUNCTION test.truncate_another();
+BEGIN;
+TRUNCATE test.wallets_1, test.wallets_2;
+SELECT organisation, balance, held FROM dcx.wallet_account ORDER BY organisation;
+SELECT * FROM dcx_wallet_audit();
+ROLLBACK;
+BEGIN;
+ALTER TABLE test.wallets_1 DISABLE TRIGGER ALL;
+UPDATE test.wallets_1 SET balance = 'NaN';
+ALTER TABLE test.wallets_1 ENABLE ALWAYS TRIGGER "000_dcx_wallet_truncate";
+SELECT state, message FROM test.failure('TRUNCATE test.wallets_1');
+TRUNCATE test.wallets_2;
+SELECT organisation, held FROM dcx.wallet_account WHERE organisation = 'tyrell';
+ROLLBACK;
+SELECT * FROM dcx_wallet_audit();
+SELECT count(*) > 0 AS undone FROM dcx_detach('wallet');
+DROP TABLE test.wallets;
+DROP FUNCTION test.truncate_another;
+DROP SCHEMA dcx CASCADE;

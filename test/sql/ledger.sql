@@ -96,6 +96,39 @@ SELECT tgname, tgenabled FROM pg_trigger WHERE tgrelid = '"OrganisationWallet"':
 SELECT amount FROM dcx_wallet_debit('org-acme', 1, 'k');
 ROLLBACK;
 
+-- A wallet that a statement deletes, and inserts again before the deletion is recorded, is not taken for one that a restore brings:
+-- whether the wallet came before by another name, with its table, or by a restore itself.
+BEGIN;
+CREATE FUNCTION test.again(org text, amount float8) RETURNS text LANGUAGE sql AS
+    $$INSERT INTO "OrganisationWallet" VALUES ('again', org, amount, 'ZAR', now(), now()) RETURNING id$$;
+ALTER TABLE "OrganisationWallet" DROP CONSTRAINT "OrganisationWallet_organisationId_fkey";
+SELECT $$DELETE FROM "OrganisationWallet" WHERE "organisationId" = 'org-moved' RETURNING test.again("organisationId", balance)$$ AS delete \gset
+SAVEPOINT s;
+UPDATE "OrganisationWallet" SET "organisationId" = 'org-moved' WHERE "organisationId" = 'org-acme';
+SELECT state, message, detail FROM test.failure(:'delete');
+ROLLBACK TO s;
+ALTER TABLE "OrganisationWallet" DISABLE TRIGGER ALL;
+UPDATE "OrganisationWallet" SET "organisationId" = 'org-moved' WHERE "organisationId" = 'org-acme';
+SELECT relation, note FROM dcx_attach_wallet();
+SELECT state, message, detail FROM test.failure(:'delete');
+SELECT * FROM dcx_wallet_audit();
+ROLLBACK;
+BEGIN;
+INSERT INTO dcx.wallet_account (organisation, balance) VALUES ('org-moved', 8);
+INSERT INTO dcx.wallet_entry (organisation, kind, amount, balance, role, session_role) VALUES ('org-moved', 'external', 8, 8, '', '');
+CREATE FUNCTION test.again(org text, amount float8) RETURNS text LANGUAGE sql AS
+    $$INSERT INTO "OrganisationWallet" VALUES ('again', org, amount, 'ZAR', now(), now()) RETURNING id$$;
+ALTER TABLE "OrganisationWallet" DROP CONSTRAINT "OrganisationWallet_organisationId_fkey";
+-- One that is rolled back does not count.
+SAVEPOINT s;
+INSERT INTO "OrganisationWallet" VALUES ('loaded', 'org-moved', 8, 'ZAR', now(), now());
+ROLLBACK TO s;
+INSERT INTO "OrganisationWallet" VALUES ('loaded', 'org-moved', 8, 'ZAR', now(), now());
+SELECT * FROM dcx_wallet_audit();
+SELECT state, message, detail FROM test.failure(:'delete');
+SELECT * FROM dcx_wallet_audit();
+ROLLBACK;
+
 -- Guards that a restore has left switched off or not brought at all, and numbers that start over.
 BEGIN;
 ALTER TABLE dcx.wallet_entry ENABLE TRIGGER append_only;
