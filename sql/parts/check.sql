@@ -599,7 +599,7 @@ BEGIN ATOMIC
             UNION ALL
             SELECT name, place, NULL, 'rows have an "updatedAt" in the future',
                    concat(n, CASE WHEN n = 1 THEN ' row, at ' ELSE ' rows, the latest at ' END, latest, CASE WHEN latest <> 'infinity' THEN ' UTC' END,
-                          '. A change before that time does not move it.', CASE WHEN subscribed THEN ' They come from a publisher: correct them there.' END),
+                          '. A change before that time does not move it.', CASE WHEN subscribed THEN ' It comes from a publisher: correct it there.' END),
                    CASE WHEN NOT subscribed THEN format('UPDATE %1$s SET "updatedAt" = %2$s WHERE "updatedAt" > %2$s', name, now) END
               FROM future) found;
 END;

@@ -330,7 +330,7 @@ SQL
 	$aas->wait_for_catchup('catalog');
 	is( $subscriber->value($future),
 		'public.products|1 row, at 2999-01-01 00:00:00 UTC. A change before that time does not move it.'
-		  . ' They come from a publisher: correct them there.|',
+		  . ' It comes from a publisher: correct it there.|',
 		'a table that is subscribed to has no fix here');
 	$publisher->value($publisher->value("SELECT fix FROM ($future) f"));
 	$aas->wait_for_catchup('catalog');
