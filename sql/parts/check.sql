@@ -57,11 +57,17 @@ BEGIN ATOMIC
                             WHERE NOT EXISTS (SELECT FROM pg_class c WHERE c.relname = n AND c.relnamespace = to_regnamespace(quote_ident(schema)))) AS adoptable,
                CASE WHEN part = 'prices' THEN format(', %L', name) END AS view
           FROM lost),
+    -- Schema dcx under another name. Then nobody knows what is attached.
+    renamed AS (
+        SELECT n.nspname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+         WHERE c.relname = 'binding' AND c.relkind = 'r' AND n.nspname <> 'dcx' AND obj_description(c.oid, 'pg_class') LIKE 'dcx\_pricing: %'
+           AND NOT EXISTS (SELECT FROM pg_class b WHERE b.relname = 'binding' AND b.relnamespace = to_regnamespace('dcx'))),
     -- A server as attach makes it, that nothing is attached through, and whose tables nothing else uses.
     orphan AS (
         SELECT s.srvname, (SELECT string_agg(f.ftrelid::regclass::text, ', ' ORDER BY f.ftrelid::regclass::text) FROM pg_foreign_table f WHERE f.ftserver = s.oid) AS tables
           FROM pg_foreign_server s JOIN pg_foreign_data_wrapper w ON w.oid = s.srvfdw AND w.fdwname = 'postgres_fdw'
-         WHERE facts ? 'bindings' AND s.srvoptions @> '{application_name=dcx_pricing}' AND NOT EXISTS (SELECT FROM lost WHERE lost.server = s.srvname)
+         WHERE facts ? 'bindings' AND NOT EXISTS (SELECT FROM renamed)
+           AND s.srvoptions @> '{application_name=dcx_pricing}' AND NOT EXISTS (SELECT FROM lost WHERE lost.server = s.srvname)
            AND NOT EXISTS (SELECT FROM pg_foreign_table f JOIN pg_class c ON c.oid = f.ftrelid
                  WHERE f.ftserver = s.oid AND (NOT coalesce(f.ftoptions, '{}') @> '{updatable=false,truncatable=false}' OR c.relispartition
                     OR EXISTS (SELECT FROM bound WHERE (binding ->> 'oid')::oid = c.oid)
@@ -69,17 +75,15 @@ BEGIN ATOMIC
                                   AND (d.classid, d.objid) NOT IN (SELECT 'pg_attrdef'::regclass, oid FROM pg_attrdef WHERE adrelid = c.oid UNION SELECT 'pg_constraint'::regclass, oid FROM pg_constraint WHERE conrelid = c.oid))
                     -- What a fix would attach.
                     OR c.relname = 'products' AND c.relnamespace = to_regnamespace('aas') AND NOT EXISTS (SELECT FROM bound WHERE bound.catalog = 'aas'))))
-    SELECT 'error', 'schema dcx', format('it is called %I now', n.nspname), 'Nothing is attached, and changes of balances are not recorded: what is attached is looked up in schema dcx.',
-           CASE WHEN to_regnamespace('dcx') IS NULL THEN format('ALTER SCHEMA %I RENAME TO dcx', n.nspname) END
-      FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-     WHERE c.relname = 'binding' AND c.relkind = 'r' AND n.nspname <> 'dcx' AND obj_description(c.oid, 'pg_class') LIKE 'dcx\_pricing: %'
-       AND NOT EXISTS (SELECT FROM pg_class b WHERE b.relname = 'binding' AND b.relnamespace = to_regnamespace('dcx'))
+    SELECT 'error', 'schema dcx', format('it is called %I now', nspname), 'Nothing is attached, and changes of balances are not recorded: what is attached is looked up in schema dcx.',
+           CASE WHEN to_regnamespace('dcx') IS NULL THEN format('ALTER SCHEMA %I RENAME TO dcx', nspname) END
+      FROM renamed
     UNION ALL
     SELECT CASE WHEN EXISTS (SELECT FROM bound WHERE bound.catalog = 'wallet') THEN 'warning' ELSE 'info' END, 'aas', 'no catalog is attached', 'Nothing can be priced.',
            CASE WHEN EXISTS (SELECT FROM pg_class c WHERE c.relname = 'products' AND c.relnamespace = to_regnamespace('aas')
                                 AND (SELECT count(*) FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname IN ('code', 'price')) = 2)
                 THEN format('SELECT * FROM %I.dcx_attach_aas()', facts ->> 'schema') END
-     WHERE facts ? 'bindings' AND NOT EXISTS (SELECT FROM bound WHERE bound.catalog = 'aas' AND part = 'products')
+     WHERE facts ? 'bindings' AND NOT EXISTS (SELECT FROM renamed) AND NOT EXISTS (SELECT FROM bound WHERE bound.catalog = 'aas' AND part = 'products')
     UNION ALL
     -- What is attached again is attached as a whole: the fix of one is that of all.
     SELECT 'error', format('%s of catalog %s', part, catalog), 'the attached relation has been dropped',

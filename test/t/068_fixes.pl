@@ -93,7 +93,15 @@ mended('^the columns "organisationId" and balance are org and "Bal ance" now$',
 is($boss->value(qq{SELECT $api.dcx_wallet_balance('org-acme')}), '1000.00', 'the wallets are there');
 
 # connection
-mended('^it is called "other one" now$', here('ALTER SCHEMA dcx RENAME TO "other one"'));
+# As long as nobody knows what is attached, nothing is attached in its place, and no server is dropped.
+mended(
+	'^it is called "other one" now$',
+	sub {
+		here('ALTER SCHEMA dcx RENAME TO "other one"; CREATE SCHEMA aas; CREATE TABLE aas.products (code text, price numeric)')->();
+		is($boss->value(qq{SELECT problem, fix FROM $api.dcx_check('connection')}),
+			q{it is called "other one" now|ALTER SCHEMA "other one" RENAME TO dcx}, 'that is all that is said');
+	},
+	after => here('DROP SCHEMA aas CASCADE'));
 mended('^the server has no connect_timeout$', server('DROP connect_timeout'));
 mended('^the server has no tcp_user_timeout$', server('DROP tcp_user_timeout'));
 mended("^the server's keepalives_count is 99\$", server(q{SET keepalives_count '99'}));
