@@ -322,6 +322,17 @@ read_mode(const char *name, const char *value)
 	return dialect;
 }
 
+/* libpq's old name for it, as libpq reads it. */
+static DcxDialect
+read_requiressl(const char *name, const char *value)
+{
+	DcxDialect dialect = {.kind = DCX_DIALECT_OPTION, .name = "sslmode"};
+
+	dialect.value = *value == '1' ? "require" : "prefer";
+	dialect.understood = psprintf("%s is sslmode=%s", name, dialect.value);
+	return dialect;
+}
+
 /* The first schema of a search_path. */
 static DcxDialect
 read_schema(const char *name, const char *value)
@@ -353,6 +364,8 @@ dcx_dialect_read(const char *name, const char *value)
 
 	if (strcmp(plain(name), "ssl") == 0 || (ours && strcmp(ours, "sslmode") == 0))
 		return read_mode(name, value);
+	if (strcmp(plain(name), "requiressl") == 0)
+		return read_requiressl(name, value);
 	if (is_among(schema_names, lengthof(schema_names), name) && *value)
 		return read_schema(name, value);
 	if (strcmp(plain(name), "pgbouncer") == 0)
@@ -378,6 +391,10 @@ dcx_dialect_read(const char *name, const char *value)
 			is_among(tuning, lengthof(tuning), name) || strncmp(name, "variables[", 10) == 0 ?
 				DCX_DIALECT_IGNORED :
 				DCX_DIALECT_UNKNOWN;
+	/* Prisma verifies the certificate then. */
+	if (strcmp(plain(name), "sslaccept") == 0 && strcmp(plain(value), "strict") == 0)
+		dialect.understood =
+			"sslaccept=strict verifies no certificate here: sslmode=verify-full does";
 	if (dialect.kind == DCX_DIALECT_OPTION && strcmp(dialect.name, "target_session_attrs") == 0 &&
 		find(targets, lengthof(targets), value))
 		dialect.value = find(targets, lengthof(targets), value);

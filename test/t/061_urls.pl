@@ -80,6 +80,8 @@ my @parameters = (
 	[ 'pgbouncer=TRUE', { options => undef }, qr/^(?!.*ignored)/ ],
 	[ 'pgbouncer=false', {}, qr/^(?!.*ignored)/ ],
 	[ 'sslaccept=accept_invalid_certs&sslidentity=x.p12', {}, qr/; ignored in the URL: sslaccept, sslidentity$/ ],
+	[ 'sslaccept=strict', {}, qr/; sslaccept=strict verifies no certificate here: sslmode=verify-full does; ignored in the URL: sslaccept$/ ],
+	[ 'requiressl=0', { sslmode => 'prefer' }, qr/; requiressl is sslmode=prefer/ ],
 	[ 'connect_timeout=7', { connect_timeout => 7 }, qr/^/ ],
 	[ 'connect_timeout=0', { connect_timeout => 10 }, qr/connect_timeout 0 of the URL is 10 here/ ],
 	# JDBC, R2DBC
@@ -148,7 +150,8 @@ subtest 'nothing that asks for verification ends weaker' => sub {
 		is($error->{state}, 'ZD008', $parameters);
 		like($error->{detail}, qr/root certificate file|does not support SSL/, 'it is asked for');
 	}
-	for my $parameters ('ssl=true', 'ssl=1', 'ssl', 'ssl=require', 'ssl=no-verify', 'sslmode=no-verify', 'sslmode=REQUIRED', 'sslmode=require&ssl=false')
+	for my $parameters ('ssl=true', 'ssl=1', 'ssl', 'ssl=require', 'ssl=no-verify', 'sslmode=no-verify', 'sslmode=REQUIRED', 'sslmode=require&ssl=false',
+		'requiressl=1', 'sslmode=prefer&requiressl=1')
 	{
 		like(attach("$base?$parameters")->{error}{detail}, qr/does not support SSL, but SSL was required/, "$parameters is require");
 	}
