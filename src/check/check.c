@@ -222,9 +222,10 @@ copy_text(Look *look, const char *text)
 static void
 add_row(Look *look, char **row)
 {
-	DcxFinding *finding = add_finding(look);
+	/* First: it can fail, and no finding may stay that has nothing in it yet. */
 	char	   *who = row[FIX] ? dcx_fix_who(row[FIX]) : NULL;
 	char	   *detail = row[DETAIL];
+	DcxFinding *finding = add_finding(look);
 
 	if (who)
 		detail = psprintf("%s%sTo be run %s: %s.",
@@ -233,7 +234,7 @@ add_row(Look *look, char **row)
 						  who,
 						  row[FIX]);
 	finding->severity = copy_text(look, row[SEVERITY]);
-	finding->object = copy_text(look, row[OBJECT]);
+	finding->object = copy_text(look, row[OBJECT] ? row[OBJECT] : "(no name)");
 	finding->problem = copy_text(look, row[PROBLEM]);
 	finding->detail = copy_text(look, detail);
 	finding->fix = who ? NULL : copy_text(look, row[FIX]);

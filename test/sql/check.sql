@@ -188,6 +188,14 @@ CREATE DOMAIN aas.units AS numeric;
 ALTER TABLE aas.products ALTER unit TYPE aas.units;
 SELECT * FROM dcx_check('schema');
 ROLLBACK;
+-- A row without anything to call it by.
+BEGIN;
+ALTER TABLE aas.categories DROP CONSTRAINT categories_pkey CASCADE;
+ALTER TABLE aas.categories ALTER id DROP NOT NULL;
+INSERT INTO aas.categories VALUES (NULL, NULL);
+SELECT * FROM dcx_check('catalog');
+SELECT count(*) > 0 AS lives FROM dcx_maintain();
+ROLLBACK;
 BEGIN;
 ALTER TABLE aas.categories DROP CONSTRAINT categories_pkey CASCADE;
 ALTER TABLE aas.terraform_vm_config DROP CONSTRAINT terraform_vm_config_pkey;
