@@ -235,7 +235,10 @@ knowledge_of_children(Oid relation, Snapshot snapshot)
 	return gained != NIL ? GAINED : KNOWN;
 }
 
-/* What a snapshot makes of a relation's storage, whose row of pg_class it does not see. ours: a table of ours. */
+/*
+ * What a snapshot makes of a relation's storage, whose row of pg_class it does not see. A table of ours (ours) that
+ * VACUUM FULL has moved is read as it was for the statement.
+ */
 static Knowledge
 knowledge_of_storage(Oid relation, char kind, Oid storage, bool ours, Snapshot snapshot)
 {
@@ -245,7 +248,9 @@ knowledge_of_storage(Oid relation, char kind, Oid storage, bool ours, Snapshot s
 		return ours ? KNOWN : has_superclass(relation) ? GAINED : LOST;
 	if (((Form_pg_class) GETSTRUCT(then))->relfilenode == storage)
 		return KNOWN;
-	return IsolationUsesXactSnapshot() && keeps_rows(relation, kind, snapshot) ? GAINED : LOST;
+	if (ours || IsolationUsesXactSnapshot())
+		return keeps_rows(relation, kind, snapshot) ? KNOWN : LOST;
+	return LOST;
 }
 
 /* What a snapshot makes of a relation. Its children are not looked at, only which they are. */

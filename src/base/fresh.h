@@ -28,7 +28,10 @@
 extern bool dcx_fresh_begin(const Oid *relations, int nrelations);
 extern void dcx_fresh_end(bool begun);
 
-/* The same for a table of ours. One that was made since has no rows for the snapshot: nothing was attached then. */
+/*
+ * The same for a table of ours. One that was made since has no rows for the snapshot: nothing was attached then. One
+ * that CLUSTER or VACUUM FULL has moved is read as the snapshot sees it, so that it agrees with SQL on the same table.
+ */
 extern bool dcx_fresh_begin_ours(Oid table);
 
 /* For statements that take a new snapshot anyway: only the error of dcx_fresh_begin(). */
