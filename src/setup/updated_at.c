@@ -293,6 +293,24 @@ typedef struct Target
 	char *shared; /* its own trigger that has the name of a table's that is not partitioned */
 } Target;
 
+/* Inside a run: the table in a row of the query of find_targets(). */
+static Target *
+found_target(uint64 row)
+{
+	Target *target = palloc0(sizeof(Target));
+	bool	isnull;
+
+	target->relation = DatumGetObjectId(dcx_query_value(row, 1, OIDOID, &isnull));
+	target->partitioned = dcx_query_bool(row, 2);
+	target->column_type = DatumGetObjectId(dcx_query_value(row, 3, OIDOID, &isnull));
+	target->generated = dcx_query_bool(row, 4);
+	target->trigger = dcx_query_text(row, 5);
+	target->enabled = dcx_query_bool(row, 6);
+	target->last = dcx_query_text(row, 7);
+	target->shared = dcx_query_text(row, 8);
+	return target;
+}
+
 /* The tables with the column in a schema, or the one table. */
 static List *
 find_targets(Oid schema, Oid relation, Oid function)
@@ -342,20 +360,7 @@ find_targets(Oid schema, Oid relation, Oid function)
 		values,
 		NULL);
 	for (uint64 i = 0; i < n; i++)
-	{
-		Target *target = palloc0(sizeof(Target));
-		bool	isnull;
-
-		target->relation = DatumGetObjectId(dcx_query_value(i, 1, OIDOID, &isnull));
-		target->partitioned = dcx_query_bool(i, 2);
-		target->column_type = DatumGetObjectId(dcx_query_value(i, 3, OIDOID, &isnull));
-		target->generated = dcx_query_bool(i, 4);
-		target->trigger = dcx_query_text(i, 5);
-		target->enabled = dcx_query_bool(i, 6);
-		target->last = dcx_query_text(i, 7);
-		target->shared = dcx_query_text(i, 8);
-		targets = lappend(targets, target);
-	}
+		targets = lappend(targets, found_target(i));
 	return targets;
 }
 
