@@ -273,37 +273,44 @@ dcx_saved_at(const char *catalog, TimestampTz at, TimestampTz *last_seen_at, Tim
 	"     least(last_seen_at, next_at) AS last_seen_at, next_at, book"               \
 	"   FROM saved WHERE first_seen_at < next_at)"
 
+/* In SQL: the numbers of a member of a book, and of a band of it. */
+#define MEMBER_PRICE  NUMBER("value -> 'price'")
+#define BAND_MIN	  NUMBER("band -> 'min_mbps'")
+#define BAND_MAX	  NUMBER("band -> 'max_mbps'")
+#define BAND_FIXED	  NUMBER("band -> 'fixed_price'")
+#define BAND_PER_MBPS NUMBER("band -> 'price_per_mbps'")
+
 /*
  * The prices of each book: one row for a product, one for each band of a network service. Bands with the same ends
  * are told apart by their price.
  */
-#define HISTORY_PRICES                                                                                                                                                                       \
-	" price AS (SELECT nth, first_seen_at, last_seen_at, next_at, code, title, p.*"                                                                                                          \
-	"   FROM member CROSS JOIN LATERAL ("                                                                                                                                                    \
-	"     SELECT NULL::numeric, NULL::numeric, " NUMBER(                                                                                                                                     \
-		"value -> 'price'") ", NULL::numeric,"                                                                                                                                               \
-							"            1::bigint"                                                                                                                                          \
-							"      WHERE jsonb_typeof(value -> 'bands') IS DISTINCT FROM 'array'"                                                                                            \
-							"     UNION ALL"                                                                                                                                                 \
-							"     SELECT b.*, row_number() OVER (PARTITION BY low, high ORDER BY fixed, per)"                                                                                \
-							"       FROM (SELECT " NUMBER("band -> 'min_mbps'") ", " NUMBER("band -> 'max_mbps'") ", " NUMBER(                                                               \
-								"band -> 'fixed_price'") ", " NUMBER("band -> 'price_per_mbps'") "               FROM jsonb_array_elements(CASE jsonb_typeof(value -> 'bands') WHEN 'array'" \
-																								 "                                         THEN value -> 'bands' END) AS band"               \
-																								 "            ) AS b (low, high, fixed, per)"                                                \
-																								 "   ) AS p (min_mbps, max_mbps, price, per_mbps, pair))"
+#define HISTORY_PRICES                                                                          \
+	" price AS (SELECT nth, first_seen_at, last_seen_at, next_at, code, title, p.*"             \
+	"   FROM member CROSS JOIN LATERAL ("                                                       \
+	"     SELECT NULL::numeric, NULL::numeric, " MEMBER_PRICE ", NULL::numeric,"                \
+	"            1::bigint"                                                                     \
+	"      WHERE jsonb_typeof(value -> 'bands') IS DISTINCT FROM 'array'"                       \
+	"     UNION ALL"                                                                            \
+	"     SELECT b.*, row_number() OVER (PARTITION BY low, high ORDER BY fixed, per)"           \
+	"       FROM (SELECT " BAND_MIN ", " BAND_MAX ", " BAND_FIXED ", " BAND_PER_MBPS            \
+	"               FROM jsonb_array_elements(CASE jsonb_typeof(value -> 'bands') WHEN 'array'" \
+	"                                         THEN value -> 'bands' END) AS band"               \
+	"            ) AS b (low, high, fixed, per)"                                                \
+	"   ) AS p (min_mbps, max_mbps, price, per_mbps, pair))"
+
+#define SHOWN_PRICE	   SHOWN("price")
+#define SHOWN_PER_MBPS SHOWN("per_mbps")
 
 /* A period is a run of books, one after the other, with the same price. */
-#define HISTORY_PERIODS                                                                                               \
-	" SELECT code, (array_agg(title ORDER BY nth DESC))[1], " SHOWN(                                                  \
-		"price") ", "                                                                                                 \
-				 "     trim_scale(min_mbps), trim_scale(max_mbps), " SHOWN(                                           \
-					 "per_mbps") ","                                                                                  \
-								 "     min(first_seen_at), max(last_seen_at), nullif(max(next_at), 'infinity')"       \
-								 "   FROM (SELECT *, nth - row_number() OVER (PARTITION BY code, min_mbps, max_mbps," \
-								 "             pair, price, per_mbps ORDER BY nth) AS run FROM price) p"              \
-								 "  GROUP BY code, min_mbps, max_mbps, pair, price, per_mbps, run"                    \
-								 " HAVING min(first_seen_at) < $3 AND max(next_at) > $2"                              \
-								 "  ORDER BY code, min_mbps NULLS FIRST, max_mbps, pair, min(first_seen_at)"
+#define HISTORY_PERIODS                                                                  \
+	" SELECT code, (array_agg(title ORDER BY nth DESC))[1], " SHOWN_PRICE ","            \
+	"     trim_scale(min_mbps), trim_scale(max_mbps), " SHOWN_PER_MBPS ","               \
+	"     min(first_seen_at), max(last_seen_at), nullif(max(next_at), 'infinity')"       \
+	"   FROM (SELECT *, nth - row_number() OVER (PARTITION BY code, min_mbps, max_mbps," \
+	"             pair, price, per_mbps ORDER BY nth) AS run FROM price) p"              \
+	"  GROUP BY code, min_mbps, max_mbps, pair, price, per_mbps, run"                    \
+	" HAVING min(first_seen_at) < $3 AND max(next_at) > $2"                              \
+	"  ORDER BY code, min_mbps NULLS FIRST, max_mbps, pair, min(first_seen_at)"
 
 static const char history_all_sql[] =
 	"WITH" HISTORY_BOOKS
