@@ -192,6 +192,15 @@ dcx_relation_is_distributed(Oid relation)
 	return found;
 }
 
+bool
+dcx_relation_is_near(Oid relation)
+{
+	char kind = get_rel_relkind(relation);
+
+	return (kind == RELKIND_RELATION && !dcx_relation_is_distributed(relation)) ||
+		   kind == RELKIND_MATVIEW;
+}
+
 Oid
 dcx_relation_distributed_member(Oid relation)
 {

@@ -36,7 +36,10 @@ extern bool dcx_relation_type_is_number(Oid type);
  */
 extern bool dcx_relation_is_distributed(Oid relation);
 
-/* The first such table among a relation and all that inherit from it; InvalidOid where there is none. */
+/* Whether no other server can be involved in reading it: it is a plain table, but none of Citus, or a materialized view. */
+extern bool dcx_relation_is_near(Oid relation);
+
+/* The first table of Citus among a relation and all that inherit from it; InvalidOid where there is none. */
 extern Oid dcx_relation_distributed_member(Oid relation);
 
 #endif /* DCX_RELATION_H */

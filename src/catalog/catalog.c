@@ -167,6 +167,18 @@ dcx_catalog_is_in_use(DcxCatalogId id)
 	return false;
 }
 
+bool
+dcx_catalog_has_our_encoding(DcxCatalogId id, Oid relation)
+{
+	DcxBinding of = {.attached = true, .relation = relation};
+
+	for (int part = 0; part < DCX_CATALOG_MAX_PARTS; part++)
+		if (bindings[id][part].attached && bindings[id][part].encoding == GetDatabaseEncoding() &&
+			on_same_server(&of, &bindings[id][part]))
+			return true;
+	return false;
+}
+
 const DcxBinding *
 dcx_catalog_binding(DcxCatalogId id, int part)
 {
@@ -272,9 +284,33 @@ dcx_catalog_bound(DcxCatalogId id, int part)
 	return binding;
 }
 
-/* The binding of the part that can stand for all tables; NULL for a catalog that has no such part. */
-static const DcxBinding *
-view_of(DcxCatalogId id, int *part)
+void
+dcx_catalog_refuse_dropped(DcxCatalogId id, int number)
+{
+	const DcxCatalog	 *catalog = &dcx_catalogs[id];
+	const DcxCatalogPart *part = &catalog->parts[number];
+	char				 *schema;
+	char				 *name;
+	bool				  known = dcx_binding_place(catalog->name, part->name, &schema, &name);
+
+	ereport(ERROR,
+			errcode(DCX_ERRCODE_NOT_ATTACHED),
+			errmsg("the attached relation \"%s\" has been dropped", part->name),
+			known ?
+				errhint("Attach again: SELECT * FROM %s adopts what is in schema \"%s\", %s "
+						"makes it anew.",
+						adopt_call(catalog, schema, part->view ? name : NULL),
+						schema,
+						url_call(catalog, "postgresql://...", schema, part->view ? name : NULL)) :
+				errhint("Attach again, in the schema where it was: dcx_attach_%s(NULL, "
+						"'schema') adopts what is there, "
+						"dcx_attach_%s('postgresql://...', 'schema') makes it anew.",
+						catalog->name,
+						catalog->name));
+}
+
+const DcxBinding *
+dcx_catalog_view(DcxCatalogId id, int *part)
 {
 	for (*part = 0; *part < dcx_catalogs[id].nparts; (*part)++)
 		if (dcx_catalogs[id].parts[*part].view)
@@ -286,7 +322,7 @@ int
 dcx_catalog_price_part(DcxCatalogId id)
 {
 	int				  part;
-	const DcxBinding *view = view_of(id, &part);
+	const DcxBinding *view = dcx_catalog_view(id, &part);
 
 	return view && view->attached ? part : 0;
 }
@@ -314,7 +350,7 @@ dcx_catalog_priced(DcxCatalogId id)
 	const DcxCatalog *catalog = &dcx_catalogs[id];
 	DcxPriced		  priced = {.id = id};
 	int				  part;
-	const DcxBinding *view = view_of(id, &part);
+	const DcxBinding *view = dcx_catalog_view(id, &part);
 
 	/* The view counts even if none is attached: once one is, the answer is another. */
 	if (view)
@@ -359,20 +395,11 @@ dcx_catalog_part_if_any(DcxCatalogId id, int part)
 	return priced;
 }
 
-static bool
-is_near(Oid relation)
-{
-	char kind = get_rel_relkind(relation);
-
-	return (kind == RELKIND_RELATION && !dcx_relation_is_distributed(relation)) ||
-		   kind == RELKIND_MATVIEW;
-}
-
 bool
 dcx_catalog_is_near(const DcxPriced *priced)
 {
 	for (int i = 0; i < priced->n; i++)
-		if (!is_near(priced->relations[i]))
+		if (!dcx_relation_is_near(priced->relations[i]))
 			return false;
 	return true;
 }
@@ -406,30 +433,6 @@ lock_relations(const DcxPriced *priced)
 	return -1;
 }
 
-/* Raises the error that the relation of a part has been dropped, and says how to attach what was attached. */
-pg_noreturn static void
-refuse_dropped(const DcxCatalog *catalog, const DcxCatalogPart *part)
-{
-	char *schema;
-	char *name;
-	bool  known = dcx_binding_place(catalog->name, part->name, &schema, &name);
-
-	ereport(ERROR,
-			errcode(DCX_ERRCODE_NOT_ATTACHED),
-			errmsg("the attached relation \"%s\" has been dropped", part->name),
-			known ?
-				errhint("Attach again: SELECT * FROM %s adopts what is in schema \"%s\", %s "
-						"makes it anew.",
-						adopt_call(catalog, schema, part->view ? name : NULL),
-						schema,
-						url_call(catalog, "postgresql://...", schema, part->view ? name : NULL)) :
-				errhint("Attach again, in the schema where it was: dcx_attach_%s(NULL, "
-						"'schema') adopts what is there, "
-						"dcx_attach_%s('postgresql://...', 'schema') makes it anew.",
-						catalog->name,
-						catalog->name));
-}
-
 /*
  * One of the relations has been dropped: makes a new snapshot active, and looks what is attached then. That is an error
  * if nothing has been attached in their place; and 40001 if the transaction keeps its snapshot.
@@ -447,7 +450,7 @@ replace_dropped(DcxPriced *priced, int dropped)
 	if (is_same(&replaced, priced))
 	{
 		if (!priced->optional)
-			refuse_dropped(catalog, part);
+			dcx_catalog_refuse_dropped(priced->id, priced->parts[dropped]);
 		replaced.n = 0;
 	}
 	else if (IsolationUsesXactSnapshot() && replaced.n > 0)
@@ -661,22 +664,13 @@ dcx_catalog_select(DcxCatalogId id, const Oid *relations, int nrelations, const 
 	List   *places = NIL;
 
 	for (int i = 0; i < nrelations; i++)
-		near = near && is_near(relations[i]);
+		near = near && dcx_relation_is_near(relations[i]);
 	if (near)
 		return plan ? dcx_query_read(plan, sql, &none) : dcx_query_write(NULL, sql, &none);
 	for (int i = 0; i < nrelations; i++)
 		places = list_concat(places, dcx_reach_places(relations[i]));
 	dcx_remote_do(dcx_catalog_remote(id), places, start, finish, &reading);
 	return reading.nrows;
-}
-
-/* Whether two relations, one of which may be of any kind, are foreign tables of one server. */
-static bool
-is_of_server_of(Oid relation, const DcxBinding *binding)
-{
-	DcxBinding other = {.attached = true, .relation = relation};
-
-	return on_same_server(&other, binding);
 }
 
 /*
@@ -686,20 +680,11 @@ is_of_server_of(Oid relation, const DcxBinding *binding)
 static bool
 may_be_converted(DcxCatalogId id, const Oid *relations, int nrelations)
 {
-	int ours = GetDatabaseEncoding();
-
-	if (ours == PG_SQL_ASCII)
+	if (GetDatabaseEncoding() == PG_SQL_ASCII)
 		return false;
 	for (int i = 0; i < nrelations; i++)
-	{
-		bool same = false;
-
-		for (int part = 0; part < DCX_CATALOG_MAX_PARTS; part++)
-			same = same || (bindings[id][part].attached && bindings[id][part].encoding == ours &&
-							is_of_server_of(relations[i], &bindings[id][part]));
-		if (!same)
+		if (!dcx_catalog_has_our_encoding(id, relations[i]))
 			return true;
-	}
 	return false;
 }
 
@@ -779,7 +764,7 @@ attempt_read(DcxCatalogId id, const Oid *relations, int nrelations, Attempt *att
 
 	attempt->remote = dcx_catalog_remote(id);
 	for (int i = 0; i < nrelations; i++)
-		near = near && is_near(relations[i]);
+		near = near && dcx_relation_is_near(relations[i]);
 	if (near)
 	{
 		reading->nrows = reading->plan ? dcx_query_read(reading->plan, reading->sql, &none) :

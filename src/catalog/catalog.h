@@ -89,11 +89,23 @@ extern DcxRemote *dcx_catalog_remote(DcxCatalogId id);
 extern bool dcx_catalog_is_in_use(DcxCatalogId id);
 
 /*
+ * Whether the relation is a foreign table of a server that has this catalog, and of which attach has noted that its
+ * database has our encoding.
+ */
+extern bool dcx_catalog_has_our_encoding(DcxCatalogId id, Oid relation);
+
+/*
  * The binding of a part, up to date. The second function raises ZD007 when nothing is attached for it; the
  * hint is the call that attaches.
  */
 extern const DcxBinding *dcx_catalog_binding(DcxCatalogId id, int part);
 extern const DcxBinding *dcx_catalog_bound(DcxCatalogId id, int part);
+
+/* The binding of the part that can stand for all tables, and its number; NULL for a catalog that has no such part. */
+extern const DcxBinding *dcx_catalog_view(DcxCatalogId id, int *part);
+
+/* Raises the error that the relation of a part has been dropped, and says how to attach what was attached. */
+pg_noreturn extern void dcx_catalog_refuse_dropped(DcxCatalogId id, int part);
 
 /*
  * The call that attaches a catalog again where it is attached, for a hint: "dcx_attach_aas(NULL, 'shop')". If it is not
