@@ -36,7 +36,7 @@ extern bool dcx_relation_type_is_number(Oid type);
  */
 extern bool dcx_relation_is_distributed(Oid relation);
 
-/* Whether no other server can be involved in reading it: it is a plain table, but none of Citus, or a materialized view. */
+/* Whether it is a plain table, but none of Citus, or a materialized view: no other server is involved in reading it. */
 extern bool dcx_relation_is_near(Oid relation);
 
 /* The first table of Citus among a relation and all that inherit from it; InvalidOid where there is none. */

@@ -42,6 +42,7 @@
 #include "src/book/products.h"
 #include "src/book/saved.h"
 #include "src/book/services.h"
+#include "src/catalog/priced.h"
 #include "src/remote/remote.h"
 
 /* For how many seconds a catalog that could not be reached is not tried again. */

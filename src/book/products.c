@@ -14,6 +14,7 @@
 #include "src/base/relation.h"
 #include "src/base/text.h"
 #include "src/book/products.h"
+#include "src/catalog/read.h"
 
 /* How many names of templates an error lists. */
 #define NAMES_LISTED 20

@@ -6,7 +6,7 @@
 #define DCX_PRODUCTS_H
 
 #include "src/book/book.h"
-#include "src/catalog/catalog.h"
+#include "src/catalog/priced.h"
 
 /*
  * Reads all products under the active snapshot, as the owner of the relation, into the current memory

@@ -13,6 +13,7 @@
 #include "src/base/relation.h"
 #include "src/base/text.h"
 #include "src/book/services.h"
+#include "src/catalog/read.h"
 
 /* A row of the statement: a service and one of its bands. Any text may be NULL. */
 typedef struct ServiceLine

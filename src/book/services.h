@@ -6,7 +6,7 @@
 #define DCX_SERVICES_H
 
 #include "src/book/book.h"
-#include "src/catalog/catalog.h"
+#include "src/catalog/priced.h"
 
 /*
  * All network services with their bands. Arguments and errors as dcx_products_rows(). A view that stands for

@@ -28,6 +28,8 @@
 #include "src/book/saved.h"
 #include "src/catalog/catalog.h"
 #include "src/catalog/identity.h"
+#include "src/catalog/priced.h"
+#include "src/catalog/read.h"
 #include "src/check/facts.h"
 #include "src/remote/reach.h"
 #include "src/remote/remote.h"

@@ -28,6 +28,8 @@
 #include "src/book/history.h"
 #include "src/catalog/catalog.h"
 #include "src/catalog/identity.h"
+#include "src/catalog/priced.h"
+#include "src/catalog/read.h"
 #include "src/remote/around.h"
 #include "src/remote/conninfo.h"
 #include "src/remote/foreign.h"
