@@ -33,6 +33,7 @@
 #include "src/check/facts.h"
 #include "src/remote/reach.h"
 #include "src/remote/remote.h"
+#include "src/wallet/balance.h"
 #include "src/wallet/ledger_tables.h"
 #include "src/wallet/wallet.h"
 

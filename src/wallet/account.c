@@ -17,7 +17,9 @@
 #include "src/base/query.h"
 #include "src/base/text.h"
 #include "src/wallet/account.h"
+#include "src/wallet/balance.h"
 #include "src/wallet/ledger_tables.h"
+#include "src/wallet/row.h"
 #include "src/wallet/wallet.h"
 
 /* The time of a call, which decides what has expired: the clock's, but it never goes back. */

@@ -34,6 +34,7 @@
 #include "src/wallet/ledger.h"
 #include "src/wallet/ledger_tables.h"
 #include "src/wallet/recorder.h"
+#include "src/wallet/totals.h"
 #include "src/wallet/wallet.h"
 
 /* How many candidates for the wallet table an error lists. */

@@ -25,6 +25,7 @@
 #include "src/base/text.h"
 #include "src/wallet/ledger.h"
 #include "src/wallet/ledger_tables.h"
+#include "src/wallet/row.h"
 #include "src/wallet/wallet.h"
 
 /* The movement whose UPDATE of a wallet is under way, or NULL: the trigger writes its entry. */

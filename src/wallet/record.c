@@ -22,9 +22,12 @@
 #include "src/base/compat.h"
 #include "src/base/money.h"
 #include "src/base/relation.h"
+#include "src/wallet/balance.h"
 #include "src/wallet/ledger.h"
 #include "src/wallet/ledger_tables.h"
 #include "src/wallet/recorder.h"
+#include "src/wallet/row.h"
+#include "src/wallet/totals.h"
 #include "src/wallet/wallet.h"
 
 /* The wallets that a transaction has inserted without a record, because the ledger had them: see is_loaded(). */

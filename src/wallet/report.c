@@ -20,6 +20,8 @@
 #include "src/base/text.h"
 #include "src/wallet/ledger.h"
 #include "src/wallet/ledger_tables.h"
+#include "src/wallet/row.h"
+#include "src/wallet/totals.h"
 #include "src/wallet/wallet.h"
 
 /* The organisation that the first argument names; its wallet must be visible to the caller. */

@@ -1,17 +1,13 @@
 /*
  * wallet.h
- *		The platform's wallet table: what an organisation's wallet holds.
+ *		The platform's wallet table: which one it is, and what its columns can be.
  *
- * A wallet is a row of the platform's own table, which dcx_attach_wallet() names. To ask what is in it,
- * it is read as the caller: table rights and row-level security apply. To move money, EXECUTE on the
- * function is enough: the row is locked and written as the table's owner.
- *
- * Lock a wallet before its account (see ledger.h), and never read another server while one is locked.
+ * A wallet is a row of the platform's own table, which dcx_attach_wallet() names. Its balance is in balance.h; how one
+ * row is read, locked and written in row.h; what is read of many in totals.h.
  */
 #ifndef DCX_WALLET_H
 #define DCX_WALLET_H
 
-#include "executor/tuptable.h"
 #include "utils/numeric.h"
 #include "utils/relcache.h"
 
@@ -34,6 +30,11 @@ extern const DcxBinding *dcx_wallet_binding(void);
  * ZD007 when nothing is attached, or the table has been dropped; 40001 when another was attached in its place.
  */
 extern const DcxBinding *dcx_wallet_bound(void);
+
+/* Which table and which columns that were, in the last of these calls. */
+extern Oid		   dcx_wallet_relation(void);
+extern const char *dcx_wallet_organisation_column(void);
+extern const char *dcx_wallet_balance_column(void);
 
 /*
  * Before wallets are read: locks the table, and makes sure that the active snapshot is not older than it is (fresh.h),
@@ -70,75 +71,25 @@ extern Oid dcx_wallet_check_balance(Oid relation, const char *column);
  */
 extern void dcx_wallet_check_stored(Oid relation, const char *column);
 
+/* The error of dcx_wallet_check_stored(). */
+pg_noreturn extern void dcx_wallet_refuse_virtual(Oid relation, const char *column);
+
 /*
  * An argument as the organisation column would have it, as text: '007' is 7 in an integer column. A
  * text that is no value of the column's type is that type's error.
  */
 extern char *dcx_wallet_organisation(const char *argument);
 
+/* An argument as a value of the organisation column's type. The type's own error shows what is not one. */
+extern Datum dcx_wallet_organisation_value(const char *argument, Oid type);
+
+/* A value of the organisation column as text, the same that a cast to text gives. */
+extern char *dcx_wallet_organisation_text(Datum value, Oid type);
+
 /* Whether two such texts are the same organisation: the column's collation may ignore case. */
 extern bool dcx_wallet_same_organisation(const char *a, const char *b);
 
-/*
- * Reads the wallet of an organisation as the caller, under the active snapshot, into the current memory
- * context. No wallet, or two, is ZD006; a balance that is NULL, NaN or infinite is 22003.
- */
-extern DcxWallet dcx_wallet_read(const char *organisation);
-
-/*
- * Refuses (22003) a balance that is too large for its column: a column in floating point has exact
- * cents only below a limit.
- */
-extern void dcx_wallet_check_exact(Oid relation, const DcxWallet *wallet);
-
-/* The same for all wallets, read as the table's owner under the active snapshot. */
-extern void dcx_wallet_check_all_exact(Oid relation);
-
-/* In SQL: a condition that such wallets meet. NULL when the column's type has no such limit. */
-extern char *dcx_wallet_inexact_sql(Oid relation);
-
-/* Whether the caller sees a wallet of the organisation. */
-extern bool dcx_wallet_is_visible(const char *organisation);
-
 /* Whether row-level security, here or behind a view, may hide wallets of the attached relation from the caller. */
 extern bool dcx_wallet_may_be_hidden(void);
-
-/*
- * Locks the wallet of an organisation until the end of the transaction, and reads it, as the table's
- * owner under a new snapshot. Errors as dcx_wallet_read() and dcx_wallet_check_exact(); a view or
- * foreign table is 42809.
- */
-extern DcxWallet dcx_wallet_lock(const char *organisation);
-
-/*
- * Writes the balance of a wallet that is locked, as the table's owner; the table's triggers run. 27000
- * when the row then has another balance: a trigger changed it, or the column cannot hold it.
- */
-extern void dcx_wallet_write(const DcxWallet *wallet);
-
-/*
- * For triggers: the wallet in a row of the table or of a partition. A balance that is NULL, NaN or
- * infinite is 22003 in a new row (to_be); in an old one it counts as 0.
- */
-extern DcxWallet dcx_wallet_of_row(Relation relation, TupleTableSlot *row, bool to_be);
-
-/*
- * Counts the rows of an organisation as the table's owner, under the active snapshot or a new one
- * (latest). *total: what their balances add up to, unless total is NULL.
- */
-extern int64 dcx_wallet_rows(const char *organisation, bool latest, Numeric *total);
-
-/*
- * For TRUNCATE: which of the organisations (text[]) have rows in none but the given tables (oid[]); read
- * as the table's owner under a new snapshot. Returns a text[].
- */
-extern Datum dcx_wallet_only_in(Datum organisations, Datum tables);
-
-/*
- * Reads all wallets as the table's owner, under the active snapshot or a new one (latest): arrays of
- * the organisations (text) and of the sum of each one's balances (numeric). only: without partitions.
- */
-extern void dcx_wallet_totals(Oid relation, bool only, bool latest, Datum *organisations,
-							  Datum *balances);
 
 #endif /* DCX_WALLET_H */
