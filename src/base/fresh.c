@@ -2,7 +2,7 @@
  * fresh.c
  *		A snapshot that is not older than what is read under it.
  *
- * The usual case is quick: a lookup in a syscache for each relation, and its row was written by a transaction that is
+ * The usual case is quick: the relation's row of pg_class, which is kept (known.h), was written by a transaction that is
  * older than all that the snapshot sees in progress. Only otherwise pg_class is read as the snapshot sees it.
  */
 #include "postgres.h"
@@ -29,6 +29,7 @@
 #include "utils/syscache.h"
 
 #include "src/base/fresh.h"
+#include "src/base/known.h"
 #include "src/base/relation.h"
 
 /* What a snapshot makes of relations as they are now. */
@@ -41,6 +42,18 @@ typedef enum Knowledge
 
 /* How often a new snapshot was taken. */
 static uint64 renewals = 0;
+
+/*
+ * Plain relations without children, as pg_class has them: a few of the last ones that were looked at. VACUUM may freeze
+ * the row of pg_class without a message; then written_by is merely a transaction that everybody sees.
+ */
+#define KEPT_RELATIONS 16
+static struct
+{
+	DcxKnown	  known;
+	Oid			  relation;
+	TransactionId written_by; /* which transaction has written its row of pg_class */
+} kept[KEPT_RELATIONS];
 
 /* Whether a snapshot sees what this transaction has written. Our own may have written it later: then false. */
 static bool
@@ -253,10 +266,34 @@ knowledge_of_storage(Oid relation, char kind, Oid storage, bool ours, Snapshot s
 	return LOST;
 }
 
+/* Keeps a relation's row of pg_class, for is_old(). before: how many messages had come when it was looked up. */
+static void
+keep_row(Oid relation, const FormData_pg_class *form, TransactionId written_by, uint64 before)
+{
+	int i = relation % KEPT_RELATIONS;
+
+	if (form->relkind == RELKIND_VIEW || form->relhassubclass ||
+		!dcx_known_keep(&kept[i].known, before, 1, &relation))
+		return;
+	kept[i].relation = relation;
+	kept[i].written_by = written_by;
+}
+
+/* The usual case, quickly: a relation that has not changed since all that a snapshot sees in progress began. */
+static bool
+is_old(Oid relation, Snapshot snapshot)
+{
+	int i = relation % KEPT_RELATIONS;
+
+	return kept[i].known.holds && kept[i].relation == relation &&
+		   TransactionIdPrecedes(kept[i].written_by, snapshot->xmin);
+}
+
 /* What a snapshot makes of a relation. Its children are not looked at, only which they are. */
 static Knowledge
 knowledge_of(Oid relation, bool ours, Snapshot snapshot)
 {
+	uint64			  before = dcx_known_messages();
 	HeapTuple		  tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relation));
 	Knowledge		  knowledge = KNOWN;
 	bool			  is_seen;
@@ -267,6 +304,7 @@ knowledge_of(Oid relation, bool ours, Snapshot snapshot)
 		return KNOWN;
 	memcpy(&form, GETSTRUCT(tuple), CLASS_TUPLE_SIZE);
 	is_seen = sees(snapshot, HeapTupleHeaderGetXmin(tuple->t_data));
+	keep_row(relation, &form, HeapTupleHeaderGetXmin(tuple->t_data), before);
 	ReleaseSysCache(tuple);
 
 	if (form.relkind == RELKIND_VIEW && is_redefined(relation, snapshot))
@@ -289,7 +327,9 @@ knowledge_of_all(const Oid *relations, int nrelations, bool ours, Snapshot snaps
 	if (snapshot->snapshot_type != SNAPSHOT_MVCC)
 		return KNOWN;
 	for (int i = 0; i < nrelations; i++)
-		if (has_subclass(relations[i]))
+		if (likely(is_old(relations[i], snapshot)))
+			continue;
+		else if (has_subclass(relations[i]))
 			all = list_concat_unique_oid(all,
 										 find_all_inheritors(relations[i], AccessShareLock, NULL));
 		else

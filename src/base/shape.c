@@ -6,7 +6,7 @@
  * looked for in the catalog row, never fetched through the relcache.
  *
  * Locking: the caller holds a lock on the table; indexes are locked ACCESS SHARE while they are looked at. Both
- * can bring in invalidation messages, so a verdict is kept only if none came while it was made.
+ * can bring in invalidation messages, so a verdict is kept only if none came while it was made (known.h).
  */
 #include "postgres.h"
 
@@ -25,52 +25,37 @@
 #include "commands/defrem.h"
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
-#include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
+#include "src/base/known.h"
 #include "src/base/relation.h"
 #include "src/base/shape.h"
 
-/* The kept verdicts on our tables. relation is InvalidOid when none is kept. */
-static DcxShape kept[DCX_TABLES];
+/* The kept verdicts on our tables. */
+static struct
+{
+	DcxKnown known; /* of the table and its index */
+	DcxShape shape;
+} kept[DCX_TABLES];
 
 /* The kept answer of dcx_shape_index(), of the last table asked about. */
 static struct
 {
-	Oid		 relation; /* InvalidOid: none is kept */
-	Oid		 index;	   /* the answer, which may be InvalidOid */
+	DcxKnown known; /* of the table and the index */
+	Oid		 relation;
+	Oid		 index; /* the answer, which may be InvalidOid */
 	NameData column;
 	NameData value_column;
 } kept_index;
 
-/* Counts the messages: a verdict is kept only if this is what it was when the look began. */
-static uint64 changes = 0;
-
-/* A relation has changed (InvalidOid: any may have). */
-static void
-forget_verdicts(Datum argument, Oid relation)
+/* Whether there is a verdict on a table of ours. */
+static bool
+is_kept(DcxTableId id, Oid relation)
 {
-	changes++;
-	for (int id = 0; id < DCX_TABLES; id++)
-		if (!OidIsValid(relation) || relation == kept[id].relation || relation == kept[id].index)
-			kept[id].relation = InvalidOid;
-	if (!OidIsValid(relation) || relation == kept_index.relation || relation == kept_index.index)
-		kept_index.relation = InvalidOid;
-}
-
-/* Asks the server for invalidation messages; called before the first verdict is made. */
-static void
-listen_to_changes(void)
-{
-	static bool listening = false;
-
-	if (listening)
-		return;
-	CacheRegisterRelcacheCallback(forget_verdicts, (Datum) 0);
-	listening = true;
+	return likely(kept[id].known.holds && kept[id].shape.relation == relation);
 }
 
 Relation
@@ -342,18 +327,17 @@ dcx_shape_of(DcxTableId id, Relation table)
 	DcxShape shape;
 	uint64	 before;
 
-	if (unlikely(kept[id].relation != RelationGetRelid(table)))
+	if (is_kept(id, RelationGetRelid(table)))
 	{
-		listen_to_changes();
-		before = changes;
-		shape = look_at_table(&dcx_tables[id], table);
-		check_index_age(&shape);
-		if (before == changes)
-			kept[id] = shape;
-		return shape;
+		check_index_age(&kept[id].shape);
+		return kept[id].shape;
 	}
-	check_index_age(&kept[id]);
-	return kept[id];
+	before = dcx_known_messages();
+	shape = look_at_table(&dcx_tables[id], table);
+	check_index_age(&shape);
+	if (dcx_known_keep(&kept[id].known, before, 2, (Oid[]){shape.relation, shape.index}))
+		kept[id].shape = shape;
+	return shape;
 }
 
 void
@@ -361,7 +345,7 @@ dcx_shape_check(DcxTableId id, Oid relation)
 {
 	Relation table;
 
-	if (likely(OidIsValid(relation) && kept[id].relation == relation))
+	if (is_kept(id, relation))
 		return;
 	table = dcx_table_open(id, relation);
 	dcx_shape_of(id, table);
@@ -414,17 +398,17 @@ dcx_shape_index(Oid relation, const char *column, const char *value_column)
 	Oid		 index;
 	uint64	 before;
 
-	if (likely(kept_index.relation == relation && strcmp(NameStr(kept_index.column), column) == 0 &&
+	if (likely(kept_index.known.holds && kept_index.relation == relation &&
+			   strcmp(NameStr(kept_index.column), column) == 0 &&
 			   strcmp(NameStr(kept_index.value_column), value_column) == 0))
 		return kept_index.index;
 
 	table = try_relation_open(relation, NoLock);
 	if (!table)
 		return InvalidOid;
-	listen_to_changes();
-	before = changes;
+	before = dcx_known_messages();
 	index = look_for_index(table, column, value_column);
-	if (before == changes)
+	if (dcx_known_keep(&kept_index.known, before, 2, (Oid[]){relation, index}))
 	{
 		kept_index.relation = relation;
 		kept_index.index = index;

@@ -21,6 +21,7 @@
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 
+#include "src/base/known.h"
 #include "src/base/query.h"
 #include "src/base/relation.h"
 #include "src/base/tables.h"
@@ -167,9 +168,24 @@ const DcxTable dcx_tables[DCX_TABLES] = {
 Oid
 dcx_table_relation(DcxTableId id)
 {
-	Oid schema = get_namespace_oid(SCHEMA, true);
+	/* While a table keeps its name, no other one can have it: so only that it is there can be kept. */
+	static struct
+	{
+		DcxKnown known;
+		Oid		 relation;
+	} kept[DCX_TABLES];
+	uint64 before;
+	Oid	   schema;
+	Oid	   relation;
 
-	return OidIsValid(schema) ? get_relname_relid(dcx_tables[id].name, schema) : InvalidOid;
+	if (likely(kept[id].known.holds))
+		return kept[id].relation;
+	before = dcx_known_messages();
+	schema = get_namespace_oid(SCHEMA, true);
+	relation = OidIsValid(schema) ? get_relname_relid(dcx_tables[id].name, schema) : InvalidOid;
+	if (OidIsValid(relation) && dcx_known_keep(&kept[id].known, before, 1, &relation))
+		kept[id].relation = relation;
+	return relation;
 }
 
 /* The owner of an object of a catalog, such as pg_class; InvalidOid when it has been dropped. */

@@ -16,6 +16,7 @@
 #include "parser/parse_func.h"
 #include "utils/builtins.h"
 
+#include "src/base/known.h"
 #include "src/base/query.h"
 #include "src/base/relation.h"
 #include "src/base/shape.h"
@@ -85,14 +86,15 @@ static const Table tables[] = {
 	   "Another request takes another idempotency key."}}},
 };
 
-Oid
-dcx_ledger_owner(const DcxBinding *wallets, bool missing_ok)
+/* Looks for the owner of the ledger. relations: becomes our tables. */
+static Oid
+look_for_owner(const DcxBinding *wallets, bool missing_ok, Oid *relations)
 {
 	Oid owner = InvalidOid;
 
 	for (size_t i = 0; i < lengthof(tables); i++)
 	{
-		Oid table = dcx_table_relation(tables[i].id);
+		Oid table = relations[i] = dcx_table_relation(tables[i].id);
 		Oid table_owner = OidIsValid(table) ? dcx_relation_owner(table) : InvalidOid;
 
 		/* No table at all is no ledger. Where only some are missing the ledger is damaged. */
@@ -112,7 +114,35 @@ dcx_ledger_owner(const DcxBinding *wallets, bool missing_ok)
 		owner = table_owner;
 	}
 	dcx_binding_check_entitled(wallets->catalog, wallets->relation, owner, "dcx.wallet_entry");
-	if (!missing_ok)
+	return owner;
+}
+
+Oid
+dcx_ledger_owner(const DcxBinding *wallets, bool missing_ok)
+{
+	static struct
+	{
+		DcxKnown known; /* of the wallets and our tables */
+		Oid		 wallets;
+		Oid		 owner;
+	} kept;
+	Oid	   relations[lengthof(tables) + 1];
+	Oid	   owner = kept.owner;
+	uint64 before;
+
+	if (unlikely(!kept.known.holds || kept.wallets != wallets->relation))
+	{
+		before = dcx_known_messages();
+		owner = look_for_owner(wallets, missing_ok, relations);
+		relations[lengthof(tables)] = wallets->relation;
+		if (OidIsValid(owner) &&
+			dcx_known_keep(&kept.known, before, lengthof(relations), relations))
+		{
+			kept.wallets = wallets->relation;
+			kept.owner = owner;
+		}
+	}
+	if (OidIsValid(owner) && !missing_ok)
 		dcx_ledger_check();
 	return owner;
 }
