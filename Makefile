@@ -2,7 +2,8 @@
 #
 #   make && make install && make installcheck   the PGXS way, against any running server
 #   make demo, psql, stop                       a throwaway cluster to look around in (test/cluster)
-#   make check, test, coverage, cassert, valgrind, bench    throwaway clusters for tests
+#   make check, test, coverage, cassert, valgrind           throwaway clusters for tests
+#   make bench, bench-count                     throwaway clusters for measuring: time, and instructions under valgrind
 #   make format, check-format, arrows           the source itself (.ci/run runs the last two)
 #
 # make V=1 shows the compiler's whole command lines.
@@ -108,7 +109,7 @@ $(base_script): $(part_files) $(EXTENSION).control Makefile
 	$(call brief,SQL $@){ printf '%s\n' '\echo Use "CREATE EXTENSION $(EXTENSION)" to load this file. \quit' '$(path)' ''; \
 		cat $(part_files); } >$@
 
-.PHONY: installcheck demo psql stop check test coverage cassert valgrind bench format check-format arrows
+.PHONY: installcheck demo psql stop check test coverage cassert valgrind bench bench-count format check-format arrows
 
 demo stop test coverage cassert valgrind $(filter check,$(MAKECMDGOALS)):
 	@test/cluster $@
@@ -119,6 +120,11 @@ psql:
 
 bench:
 	@test/cluster run test/bench/run
+
+# make bench-count ONLY="debit afford" PROFILE_OF=debit_dcx: see test/bench/count
+bench-count:
+	@test/cluster install valgrind
+	@test/cluster run test/bench/count
 
 CLANG_FORMAT ?= clang-format
 

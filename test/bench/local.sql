@@ -1,5 +1,5 @@
 -- The database whose catalog is local: the catalog, what is to be priced and updated, the peers.
---     psql -v floor=/path/to/floor -f local.sql
+--     psql -v floor=/path/to/floor -v rows=1000000 -f local.sql
 
 \set ON_ERROR_STOP on
 SET client_min_messages = warning;
@@ -23,7 +23,7 @@ SELECT (ARRAY['1GHZ', '2GHZ'])[1 + floor(random() * 2)::integer] AS cpu_type,
        1 + floor(random() * 64)::integer AS ram_gb,
        (ARRAY['STANDARD', 'PREMIUM'])[1 + floor(random() * 2)::integer] AS storage_type,
        10 + floor(random() * 990)::integer AS gb
-FROM generate_series(1, 1000000);
+FROM generate_series(1, :rows);
 
 CREATE UNLOGGED TABLE vms_numeric AS
 SELECT cpu_type, cpus::numeric, ram_gb::numeric, storage_type, gb::numeric FROM vms;

@@ -19,7 +19,8 @@ ALTER TABLE by_hand."OrganisationWallet" ALTER balance TYPE numeric;
 ALTER TABLE by_hand_account."OrganisationWallet" ALTER balance TYPE numeric;
 
 -- Organisations 1 to 10,000 are for the many wallets, the next three for one at a time. Numbers, which pgbench can
--- draw; and each has money for any number of debits.
+-- draw. Each has money for all its debits, and an amount as it occurs: of more than 999,999,999 rand in double
+-- precision, converting the balance takes another way.
 CREATE PROCEDURE add_wallets(schema text) LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM set_config('search_path', schema, true);
@@ -27,7 +28,7 @@ BEGIN
     SELECT n::text AS id FROM generate_series(1, 10003) n;
     INSERT INTO "Organisation" (id, name, "updatedAt") SELECT id, 'Organisation ' || id, now() FROM added;
     INSERT INTO "OrganisationWallet" (id, "organisationId", balance, "updatedAt")
-    SELECT 'wallet-' || id, id, 1000000000, now() FROM added;
+    SELECT 'wallet-' || id, id, CASE WHEN id::integer <= 10000 THEN 250000 ELSE 100000000 END, now() FROM added;
 END $$;
 CALL add_wallets('public');
 CALL add_wallets('by_hand');
