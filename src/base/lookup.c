@@ -15,6 +15,7 @@
 #include "access/sysattr.h"
 #include "access/table.h"
 #include "access/tableam.h"
+#include "access/transam.h"
 #include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
@@ -56,7 +57,7 @@ check_amount(const DcxShape *shape, const DcxTableColumn *column, Numeric value)
 		dcx_shape_refuse(shape->relation,
 						 psprintf("It has a value in column \"%s\" that is not finite.",
 								  column->name));
-	if (column->not_negative && dcx_money_compare(value, int64_to_numeric(0)) < 0)
+	if (column->not_negative && dcx_money_sign(value) < 0)
 		dcx_shape_refuse(shape->relation,
 						 psprintf("It has a negative value in column \"%s\".", column->name));
 }
@@ -209,14 +210,33 @@ dcx_lookup_last(DcxTableId id, Oid relation, Datum key, int ncolumns, const int 
 	return found;
 }
 
+/* The function that compares two values of a type for equality in an operator family. Of the system's the last is kept. */
+static RegProcedure
+equality_of(Oid family, Oid type)
+{
+	static Oid			kept_family = InvalidOid;
+	static Oid			kept_type = InvalidOid;
+	static RegProcedure kept = InvalidOid;
+	Oid					operator;
+
+	if (likely(kept_family == family && kept_type == type && OidIsValid(kept)))
+		return kept;
+	operator= get_opfamily_member(family, type, type, BTEqualStrategyNumber);
+	if (!OidIsValid(operator) || family >= FirstNormalObjectId)
+		return OidIsValid(operator) ? get_opcode(operator) : InvalidOid;
+	kept_family = family;
+	kept_type = type;
+	kept = get_opcode(operator);
+	return kept;
+}
+
 /* Makes a scan key that compares an index's first column for equality. False when its type has no such operator. */
 static bool
 make_equality_key(Relation index, Datum value, ScanKey key)
 {
-	Oid type = index->rd_opcintype[0];
-	Oid operator= get_opfamily_member(index->rd_opfamily[0], type, type, BTEqualStrategyNumber);
+	RegProcedure equality = equality_of(index->rd_opfamily[0], index->rd_opcintype[0]);
 
-	if (!OidIsValid(operator))
+	if (!OidIsValid(equality))
 		return false;
 	ScanKeyEntryInitialize(key,
 						   0,
@@ -224,7 +244,7 @@ make_equality_key(Relation index, Datum value, ScanKey key)
 						   BTEqualStrategyNumber,
 						   InvalidOid,
 						   index->rd_indcollation[0],
-						   get_opcode(operator),
+						   equality,
 						   value);
 	return true;
 }

@@ -6,6 +6,7 @@
 
 #include "fmgr.h"
 #include "utils/builtins.h"
+#include "utils/memutils.h"
 
 #include "src/base/money.h"
 #include "src/base/text.h"
@@ -57,8 +58,7 @@ dcx_money_compare(Numeric a, Numeric b)
 bool
 dcx_price_is_usable(Numeric value)
 {
-	return value && !numeric_is_nan(value) && !numeric_is_inf(value) &&
-		   dcx_money_compare(value, int64_to_numeric(0)) >= 0;
+	return value && !numeric_is_nan(value) && !numeric_is_inf(value) && dcx_money_sign(value) >= 0;
 }
 
 void
@@ -147,10 +147,53 @@ dcx_quantity_from_numeric(const char *name, Numeric value)
 	return quantity;
 }
 
+/* A whole number that lives as long as the backend. */
+static Numeric
+lasting(int64 number)
+{
+	MemoryContext context = MemoryContextSwitchTo(TopMemoryContext);
+	Numeric		  value = int64_to_numeric(number);
+
+	MemoryContextSwitchTo(context);
+	return value;
+}
+
+int
+dcx_money_sign(Numeric value)
+{
+	static Numeric zero = NULL;
+
+	if (unlikely(!zero))
+		zero = lasting(0);
+	return dcx_money_compare(value, zero);
+}
+
+bool
+dcx_money_is_between(Numeric value, int64 limit)
+{
+	/* The last limit: it is nearly always the same. */
+	static int64   kept = 0;
+	static Numeric above = NULL;
+	static Numeric below = NULL;
+
+	if (unlikely(kept != limit || !above))
+	{
+		if (above)
+			pfree(above);
+		if (below)
+			pfree(below);
+		above = below = NULL;
+		above = lasting(-limit);
+		below = lasting(limit);
+		kept = limit;
+	}
+	return dcx_money_compare(value, above) > 0 && dcx_money_compare(value, below) < 0;
+}
+
 int
 dcx_quantity_fraction_sign(Numeric fraction)
 {
-	return dcx_money_compare(fraction, int64_to_numeric(0));
+	return dcx_money_sign(fraction);
 }
 
 bool
@@ -172,6 +215,12 @@ dcx_money_display(Numeric value)
 }
 
 Numeric
+dcx_quantity_cents(DcxQuantity quantity)
+{
+	return quantity.fraction ? dcx_money_cents(quantity.fraction) : int64_to_numeric(quantity.n);
+}
+
+Numeric
 dcx_money_cents(Numeric value)
 {
 	return round_to(value, DCX_CENTS);
@@ -182,15 +231,13 @@ dcx_money_amount(const char *name, Numeric value)
 {
 	bool finite = !numeric_is_nan(value) && !numeric_is_inf(value);
 
-	if (!finite || dcx_money_compare(value, int64_to_numeric(0)) <= 0 ||
-		min_scale(value) > DCX_CENTS)
+	if (!finite || dcx_money_sign(value) <= 0 || min_scale(value) > DCX_CENTS)
 		ereport(
 			ERROR,
 			errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			!finite ? errmsg("%s must be a finite number", name) :
-			dcx_money_compare(value, int64_to_numeric(0)) <= 0 ?
-					  errmsg("%s must be above 0", name) :
-					  errmsg("%s must be in whole cents", name),
+			!finite					   ? errmsg("%s must be a finite number", name) :
+			dcx_money_sign(value) <= 0 ? errmsg("%s must be above 0", name) :
+										 errmsg("%s must be in whole cents", name),
 			errdetail("It is %s.", dcx_numeric_text(value)),
 			errhint(
 				"An amount is above 0 for a debit as well as for a credit. To round it to cents: "
@@ -229,7 +276,7 @@ dcx_money_percent(Numeric part, Numeric whole)
 {
 	Numeric hundredfold = dcx_money_multiply(part, int64_to_numeric(100));
 
-	if (dcx_money_compare(whole, int64_to_numeric(0)) == 0)
+	if (dcx_money_sign(whole) == 0)
 		return NULL;
 	return round_to(apply(numeric_div, hundredfold, whole), DCX_CENTS);
 }

@@ -129,6 +129,9 @@ extern Numeric dcx_money_display(Numeric value);
 /* A value rounded to whole cents, half a cent away from zero. */
 extern Numeric dcx_money_cents(Numeric value);
 
+/* The same of a quantity; in whole cents, but not always with two decimals. */
+extern Numeric dcx_quantity_cents(DcxQuantity quantity);
+
 /*
  * Reads an argument as an amount of money to move. It must be finite, above 0 and in whole cents; anything else is
  * refused (22023), and the error names the argument.
@@ -137,6 +140,12 @@ extern Numeric dcx_money_amount(const char *name, Numeric value);
 
 /* Below 0, 0 or above 0, as a is less than, equal to or greater than b. */
 extern int dcx_money_compare(Numeric a, Numeric b);
+
+/* Whether a value is above -limit and below limit. */
+extern bool dcx_money_is_between(Numeric value, int64 limit);
+
+/* Below 0, 0 or above 0, as the value is. NaN is above 0. */
+extern int dcx_money_sign(Numeric value);
 
 extern Numeric dcx_money_add(Numeric a, Numeric b);
 extern Numeric dcx_money_subtract(Numeric a, Numeric b);

@@ -112,7 +112,7 @@ dcx_relation_columns(Oid relation)
 bool
 dcx_relation_type_is_number(Oid type)
 {
-	switch (getBaseType(type))
+	switch (type)
 	{
 		case INT2OID:
 		case INT4OID:
@@ -122,7 +122,8 @@ dcx_relation_type_is_number(Oid type)
 		case NUMERICOID:
 			return true;
 		default:
-			return false;
+			/* A domain? */
+			return getBaseType(type) != type && dcx_relation_type_is_number(getBaseType(type));
 	}
 }
 

@@ -39,13 +39,19 @@ expire_holds(Oid owner, const char *organisation, DcxAccount *account, Timestamp
 		"         WHERE organisation = $1 AND state = 'open'"
 		"           AND expires_at > $2 AND expires_at <= $3) AS amount,"
 		"       (SELECT coalesce(min(expires_at), 'infinity') FROM dcx.wallet_hold"
-		"         WHERE organisation = $1 AND state = 'open' AND expires_at > $3)";
+		"         WHERE organisation = $1 AND state = 'open' AND expires_at > $3 AND amount > 0)";
 	DcxParameters parameters = {0};
 	Numeric		  expired;
 	DcxRun		  run;
 
 	if (likely(account->next_expiry > at))
 		return;
+	/* Earlier versions left the time of the last hold there, and made holds of 0.00. */
+	if (dcx_money_sign(account->held) == 0)
+	{
+		account->next_expiry = DT_NOEND;
+		return;
+	}
 
 	dcx_ledger_check();
 	dcx_parameter_text(&parameters, organisation);
@@ -77,15 +83,16 @@ read_available(void *argument)
 	Available *available = argument;
 	bool	   begun = dcx_wallet_settle();
 	DcxWallet  wallet = dcx_wallet_read(available->organisation);
-	Oid		   owner = dcx_ledger_owner(dcx_wallet_bound(), true);
+	Oid		   owner = dcx_ledger_owner(dcx_wallet_last(), true);
 	DcxAccount account;
 
-	dcx_wallet_check_exact(dcx_wallet_bound()->relation, &wallet);
+	dcx_wallet_check_exact(dcx_wallet_relation(), &wallet);
 	available->amount = wallet.balance;
 	if (OidIsValid(owner) && dcx_ledger_account(wallet.organisation, false, &account))
 	{
 		expire_holds(owner, wallet.organisation, &account, time_of(&account), false);
-		available->amount = dcx_money_subtract(wallet.balance, account.held);
+		if (dcx_money_sign(account.held) != 0)
+			available->amount = dcx_money_subtract(wallet.balance, account.held);
 	}
 	dcx_fresh_end(begun);
 }
@@ -139,7 +146,7 @@ dcx_account_lock(const char *organisation, const char *key)
 	DcxWallet	wallet = dcx_wallet_lock(organisation);
 
 	standing.organisation = wallet.organisation;
-	standing.owner = dcx_ledger_owner(dcx_wallet_bound(), false);
+	standing.owner = dcx_ledger_owner(dcx_wallet_last(), false);
 	if (key)
 		standing.use = dcx_ledger_key(wallet.organisation, key, true);
 	standing.before = read_in_step(&standing, &wallet);
@@ -194,16 +201,16 @@ dcx_wallet_available(PG_FUNCTION_ARGS)
 }
 
 static bool
-can_afford(const char *organisation, Numeric cost)
+can_afford(const char *organisation, DcxQuantity cost)
 {
-	if (dcx_money_compare(cost, int64_to_numeric(0)) < 0)
+	if (dcx_quantity_sign(cost) < 0)
 		ereport(ERROR,
 				errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				errmsg("cost must not be negative"),
-				errdetail("It is %s.", dcx_money_text(cost)),
+				errdetail("It is %s.", dcx_money_text(dcx_quantity_numeric(cost))),
 				errhint("The arguments are: organisation, cost in rand."));
 
-	return dcx_money_compare(dcx_account_available(organisation), dcx_money_cents(cost)) >= 0;
+	return dcx_money_compare(dcx_account_available(organisation), dcx_quantity_cents(cost)) >= 0;
 }
 
 /* dcx_wallet_can_afford(organisation text, cost numeric) */
@@ -213,7 +220,7 @@ dcx_wallet_can_afford_numeric(PG_FUNCTION_ARGS)
 {
 	DcxQuantity cost = dcx_quantity_from_numeric("cost", PG_GETARG_NUMERIC(1));
 
-	PG_RETURN_BOOL(can_afford(text_to_cstring(PG_GETARG_TEXT_PP(0)), dcx_quantity_numeric(cost)));
+	PG_RETURN_BOOL(can_afford(text_to_cstring(PG_GETARG_TEXT_PP(0)), cost));
 }
 
 /* dcx_wallet_can_afford(organisation text, cost double precision) */

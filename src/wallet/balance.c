@@ -91,14 +91,9 @@ retype_sql(Oid type)
 void
 dcx_wallet_check_exact(Oid relation, const DcxWallet *wallet)
 {
-	Oid		type = dcx_wallet_check_balance(relation, dcx_wallet_balance_column());
-	Numeric limit;
+	Oid type = dcx_wallet_check_balance(relation, dcx_wallet_balance_column());
 
-	if (!is_floating(type))
-		return;
-	limit = int64_to_numeric(exact_below(type));
-	if (dcx_money_compare(wallet->balance, limit) < 0 &&
-		dcx_money_compare(wallet->balance, int64_to_numeric(-exact_below(type))) > 0)
+	if (!is_floating(type) || dcx_money_is_between(wallet->balance, exact_below(type)))
 		return;
 	ereport(ERROR,
 			errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
@@ -109,7 +104,7 @@ dcx_wallet_check_exact(Oid relation, const DcxWallet *wallet)
 					  dcx_wallet_balance_column(),
 					  dcx_relation_name(relation),
 					  format_type_be(type),
-					  dcx_numeric_text(limit)),
+					  dcx_numeric_text(int64_to_numeric(exact_below(type)))),
 			dcx_wallet_is_table(dcx_wallet_relation()) ?
 				errhint("Change its type, then attach again: %s.", retype_sql(type)) :
 				errhint("Have it cast a numeric column of the table."));
@@ -161,7 +156,7 @@ dcx_balance_numeric(Relation relation, Datum value, Oid type)
 {
 	int64 small;
 
-	switch (getBaseType(type))
+	switch (type)
 	{
 		case INT2OID:
 			return int64_to_numeric(DatumGetInt16(value));

@@ -119,7 +119,7 @@ refuse_too_dear(const DcxRequest *request, const DcxStanding *standing, Numeric 
 static void
 check_costs(const DcxStanding *standing, Numeric cost, Numeric amount)
 {
-	if (dcx_money_compare(amount, int64_to_numeric(0)) > 0)
+	if (dcx_money_sign(amount) > 0)
 		return;
 	dcx_account_check_snapshot(standing);
 	ereport(ERROR,
@@ -405,7 +405,7 @@ check_capture(const Hold *hold, const DcxStanding *standing, Numeric amount)
 {
 	check_open(hold, standing);
 	/* Earlier versions made holds of 0.00. */
-	if (dcx_money_compare(amount, int64_to_numeric(0)) <= 0)
+	if (dcx_money_sign(amount) <= 0)
 		ereport(ERROR,
 				errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				errmsg("hold " INT64_FORMAT " holds nothing", hold->hold_id),

@@ -19,7 +19,8 @@
  * Expiry. A hold counts while it is open and has not expired, by the clock under the lock. The account
  * keeps three values, so that most calls need not look at the holds:
  *		held			the sum of the open holds that expire after expired_until
- *		next_expiry		none of these holds expires before this time
+ *		next_expiry		none of these holds expires before this time, except for holds of 0.00; infinity where
+ *						nothing is held
  *		expired_until	all holds up to this time have been taken out of held
  * A call after next_expiry subtracts what has expired since, and moves expired_until on. The time of a
  * call is never before expired_until: if the clock goes back, what has expired stays expired.

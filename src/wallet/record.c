@@ -167,7 +167,7 @@ is_loaded(Oid owner, const DcxWallet *wallet)
 	if (!dcx_ledger_account(wallet->organisation, false, &account) ||
 		had_wallet(wallet->organisation))
 		return false;
-	empty = dcx_money_compare(account.balance, int64_to_numeric(0)) == 0;
+	empty = dcx_money_sign(account.balance) == 0;
 
 	/* Another session can load the same wallet, or a second one: it waits here. */
 	if (!dcx_ledger_lock(owner, wallet->organisation, &entries))

@@ -246,8 +246,8 @@ dcx_hold_verify(PG_FUNCTION_ARGS)
 	"        AS counted,"                                                                  \
 	"      coalesce(sum(h.amount) FILTER (WHERE h.expires_at >"                            \
 	"        greatest(clock_timestamp(), a.expired_until)), 0)"                            \
-	"        AS open, min(h.expires_at) FILTER (WHERE h.expires_at > a.expired_until)"     \
-	"        AS next_expiry"                                                               \
+	"        AS open, min(h.expires_at) FILTER (WHERE h.amount > 0"                        \
+	"          AND h.expires_at > a.expired_until) AS next_expiry"                         \
 	"    FROM dcx.wallet_account a LEFT JOIN dcx.wallet_hold h"                            \
 	"      ON h.organisation = a.organisation AND h.state = 'open' GROUP BY 1)"
 

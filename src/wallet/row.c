@@ -8,8 +8,9 @@
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
 #include "access/xact.h"
-#include "catalog/pg_attribute.h"
+#include "catalog/pg_class.h"
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
@@ -17,10 +18,12 @@
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/rls.h"
+#include "utils/syscache.h"
 
 #include "src/base/compat.h"
 #include "src/base/errcodes.h"
 #include "src/base/fresh.h"
+#include "src/base/known.h"
 #include "src/base/lookup.h"
 #include "src/base/money.h"
 #include "src/base/query.h"
@@ -35,7 +38,6 @@
 static char *
 select_wallet(const char *suffix, Oid *type)
 {
-	dcx_wallet_bound();
 	*type = dcx_wallet_check_organisation(dcx_wallet_relation(), dcx_wallet_organisation_column());
 	return psprintf("SELECT %1$s::text, %2$s FROM %3$s WHERE %1$s = $1 LIMIT 2%4$s",
 					quote_identifier(dcx_wallet_organisation_column()),
@@ -77,43 +79,48 @@ wrong_count(const char *organisation, bool several, bool as_caller)
 					  errhint("It is compared exactly; its wallet is a row that has it there."));
 }
 
-/* The value of a column of a row, found by name: in a partition columns can be in another order. */
-static Datum
-column_of_row(Relation relation, TupleTableSlot *row, const char *column, Oid *type, bool *isnull)
+pg_noreturn static void
+refuse_without_column(Relation relation, const char *column)
 {
-	AttrNumber		  attnum = get_attnum(RelationGetRelid(relation), column);
-	Form_pg_attribute attribute;
+	ereport(ERROR,
+			errcode(ERRCODE_UNDEFINED_COLUMN),
+			errmsg("%s has no column \"%s\"",
+				   dcx_relation_name(RelationGetRelid(relation)),
+				   column),
+			errdetail("Its changes are recorded in dcx.wallet_entry by a trigger."),
+			errhint("Attach it again: SELECT * FROM dcx_attach_wallet(wallets, "
+					"organisation_column, balance_column)."));
+}
 
-	if (attnum <= InvalidAttrNumber)
-		ereport(ERROR,
-				errcode(ERRCODE_UNDEFINED_COLUMN),
-				errmsg("%s has no column \"%s\"",
-					   dcx_relation_name(RelationGetRelid(relation)),
-					   column),
-				errdetail("Its changes are recorded in dcx.wallet_entry by a trigger."),
-				errhint("Attach it again: SELECT * FROM dcx_attach_wallet(wallets, "
-						"organisation_column, balance_column)."));
-	attribute = TupleDescAttr(RelationGetDescr(relation), attnum - 1);
-	if (unlikely(attribute->attgenerated == ATTRIBUTE_GENERATED_VIRTUAL))
-		dcx_wallet_refuse_virtual(RelationGetRelid(relation), column);
-	*type = attribute->atttypid;
-	return slot_getattr(row, attnum, isnull);
+/* Finds a column by its name: in a partition columns can be in another order. */
+static DcxWalletColumn
+column_of(Relation relation, bool (*find)(Oid, DcxWalletColumn *), const char *name)
+{
+	DcxWalletColumn column;
+
+	if (!find(RelationGetRelid(relation), &column))
+		refuse_without_column(relation, name);
+	if (unlikely(column.is_virtual))
+		dcx_wallet_refuse_virtual(RelationGetRelid(relation), name);
+	return column;
 }
 
 /* The wallet in a row; its balance is not checked. */
 static DcxWallet
 wallet_of_row(Relation relation, TupleTableSlot *row)
 {
-	DcxWallet wallet = {0};
-	Oid		  type;
-	bool	  isnull;
-	Datum value = column_of_row(relation, row, dcx_wallet_organisation_column(), &type, &isnull);
+	DcxWallet		wallet = {0};
+	bool			isnull;
+	DcxWalletColumn column =
+		column_of(relation, dcx_wallet_find_organisation, dcx_wallet_organisation_column());
+	Datum value = slot_getattr(row, column.attnum, &isnull);
 
 	if (isnull)
 		return wallet;
-	wallet.organisation = dcx_wallet_organisation_text(value, type);
-	value = column_of_row(relation, row, dcx_wallet_balance_column(), &type, &isnull);
-	wallet.balance = isnull ? NULL : dcx_balance_numeric(relation, value, type);
+	wallet.organisation = dcx_wallet_organisation_text(value, column.type);
+	column = column_of(relation, dcx_wallet_find_balance, dcx_wallet_balance_column());
+	value = slot_getattr(row, column.attnum, &isnull);
+	wallet.balance = isnull ? NULL : dcx_balance_numeric(relation, value, column.type);
 	return wallet;
 }
 
@@ -123,13 +130,45 @@ take_wallet(Relation relation, TupleTableSlot *row, void *argument)
 	*(DcxWallet *) argument = wallet_of_row(relation, row);
 }
 
+static bool
+has_row_security(Oid relation)
+{
+	HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relation));
+	bool	  has = HeapTupleIsValid(tuple) && ((Form_pg_class) GETSTRUCT(tuple))->relrowsecurity;
+
+	if (HeapTupleIsValid(tuple))
+		ReleaseSysCache(tuple);
+	return has;
+}
+
 /* Whether the caller may read every row of the table. */
 static bool
 reads_freely(Oid relation)
 {
-	return dcx_role_may_use(GetUserId(), get_rel_namespace(relation)) &&
-		   pg_class_aclcheck(relation, GetUserId(), ACL_SELECT) == ACLCHECK_OK &&
-		   check_enable_rls(relation, InvalidOid, true) != RLS_ENABLED;
+	static struct
+	{
+		DcxKnown known;
+		Oid		 relation;
+		Oid		 user; /* who may */
+	} kept;
+	Oid	   user = GetUserId();
+	uint64 before;
+
+	if (likely(kept.known.holds && kept.relation == relation && kept.user == user))
+		return true;
+	before = dcx_known_messages();
+	if (!dcx_role_may_use(user, get_rel_namespace(relation)) ||
+		pg_class_aclcheck(relation, user, ACL_SELECT) != ACLCHECK_OK)
+		return false;
+	/* That depends on settings, too. */
+	if (has_row_security(relation))
+		return check_enable_rls(relation, InvalidOid, true) != RLS_ENABLED;
+	if (dcx_known_keep(&kept.known, before, 1, &relation))
+	{
+		kept.relation = relation;
+		kept.user = user;
+	}
+	return true;
 }
 
 /* Reads or locks the wallet through an index. False when that is not possible: take a statement. */
@@ -139,7 +178,6 @@ find_directly(const char *organisation, bool lock, DcxWallet *wallet)
 	Oid type;
 	Oid index;
 
-	dcx_wallet_bound();
 	if (lock ? XactReadOnly : !reads_freely(dcx_wallet_relation()))
 		return false;
 	index = dcx_shape_index(dcx_wallet_relation(),

@@ -16,11 +16,11 @@
 
 /*
  * Reads the wallet of an organisation as the caller, under the active snapshot, into the current memory
- * context. No wallet, or two, is ZD006; a balance that is NULL, NaN or infinite is 22003.
+ * context, after dcx_wallet_settle(). No wallet, or two, is ZD006; a balance that is NULL, NaN or infinite is 22003.
  */
 extern DcxWallet dcx_wallet_read(const char *organisation);
 
-/* Whether the caller sees a wallet of the organisation. */
+/* Whether the caller sees a wallet of the organisation; likewise. */
 extern bool dcx_wallet_is_visible(const char *organisation);
 
 /*

@@ -2,8 +2,8 @@
  * wallet.c
  *		The platform's wallet table: which one it is, and what its columns can be.
  *
- * The name of the table, its columns and their types are looked up in each call: they may change at any
- * time.
+ * The name of the table, its columns and their types may change at any time. What is kept of them is forgotten when the
+ * server says so (known.h): ask after the table has been locked, and ask again after anything that can run code.
  */
 #include "postgres.h"
 
@@ -26,6 +26,7 @@
 #include "src/base/compat.h"
 #include "src/base/errcodes.h"
 #include "src/base/fresh.h"
+#include "src/base/known.h"
 #include "src/base/query.h"
 #include "src/base/relation.h"
 #include "src/base/text.h"
@@ -56,15 +57,111 @@ is_organisation_type(Oid type)
 	}
 }
 
-/* The base type of a column. Refuses one that is not accepted; types lists those that are. */
-static Oid
-check_wallet_column(Oid relation, const char *column, bool (*accepted)(Oid), const char *types)
+/* What is kept of the table: one that was dropped has no owner. */
+typedef struct Table
 {
-	AttrNumber attnum = get_attnum(relation, column);
-	Oid		   type;
+	Oid	 owner;
+	char kind;
+} Table;
+
+static Table
+look_at_table(Oid relation)
+{
+	static struct
+	{
+		DcxKnown known;
+		Oid		 relation;
+		Table	 table;
+	} kept;
+	uint64 before;
+	Table  table;
+
+	if (likely(kept.known.holds && kept.relation == relation))
+		return kept.table;
+	before = dcx_known_messages();
+	table = (Table){dcx_relation_owner(relation), get_rel_relkind(relation)};
+	if (dcx_known_keep(&kept.known, before, 1, &relation))
+	{
+		kept.relation = relation;
+		kept.table = table;
+	}
+	return table;
+}
+
+/* Which of the two columns is meant. */
+typedef enum Which
+{
+	ORGANISATION,
+	BALANCE
+} Which;
+
+/* Looks a column up in the system catalogs. False if there is none. */
+static bool
+look_for_column(Oid relation, const char *name, DcxWalletColumn *column)
+{
+	int32 typmod;
 
 	/* Numbers below 0 are system columns. */
-	if (attnum <= InvalidAttrNumber)
+	column->attnum = get_attnum(relation, name);
+	if (column->attnum <= InvalidAttrNumber)
+		return false;
+	get_atttypetypmodcoll(relation, column->attnum, &column->type, &typmod, &column->collation);
+	column->type = getBaseType(column->type);
+	column->is_virtual = get_attgenerated(relation, column->attnum) == ATTRIBUTE_GENERATED_VIRTUAL;
+	return true;
+}
+
+/* The same; of the last relation that was asked about it is kept. */
+static bool
+find_column(Which which, Oid relation, const char *name, DcxWalletColumn *column)
+{
+	static struct
+	{
+		DcxKnown		known;
+		Oid				relation;
+		NameData		name;
+		DcxWalletColumn column;
+	} kept[2];
+	uint64 before;
+
+	if (likely(kept[which].known.holds && kept[which].relation == relation &&
+			   strcmp(NameStr(kept[which].name), name) == 0))
+	{
+		*column = kept[which].column;
+		return true;
+	}
+	before = dcx_known_messages();
+	if (!look_for_column(relation, name, column))
+		return false;
+	if (strlen(name) < NAMEDATALEN && dcx_known_keep(&kept[which].known, before, 1, &relation))
+	{
+		kept[which].relation = relation;
+		namestrcpy(&kept[which].name, name);
+		kept[which].column = *column;
+	}
+	return true;
+}
+
+bool
+dcx_wallet_find_organisation(Oid relation, DcxWalletColumn *column)
+{
+	return find_column(ORGANISATION, relation, ORGANISATION_COLUMN, column);
+}
+
+bool
+dcx_wallet_find_balance(Oid relation, DcxWalletColumn *column)
+{
+	return find_column(BALANCE, relation, BALANCE_COLUMN, column);
+}
+
+/* The base type of a column. Refuses one that is not accepted; types lists those that are. */
+static Oid
+check_wallet_column(Which which, Oid relation, const char *column, bool (*accepted)(Oid),
+					const char *types)
+{
+	DcxWalletColumn found;
+
+	if (!find_column(which, relation, column, &found))
 		ereport(ERROR,
 				errcode(ERRCODE_UNDEFINED_COLUMN),
 				errmsg("%s has no column %s", dcx_relation_name(relation), dcx_text_quoted(column)),
@@ -72,23 +169,23 @@ check_wallet_column(Oid relation, const char *column, bool (*accepted)(Oid), con
 				errhint("Name it%s: dcx_attach_wallet(wallets, organisation_column, "
 						"balance_column).",
 						strchr(column, '"') ? " without double quotes" : ""));
-	type = getBaseType(get_atttype(relation, attnum));
-	if (!accepted(type))
+	if (!accepted(found.type))
 		ereport(ERROR,
 				errcode(ERRCODE_DATATYPE_MISMATCH),
 				errmsg("column \"%s\" of %s has type %s",
 					   column,
 					   dcx_relation_name(relation),
-					   format_type_be(type)),
+					   format_type_be(found.type)),
 				errdetail("It can be of type %s.", types),
 				errhint("A view that casts it can be attached in the table's place, for reading."));
-	return type;
+	return found.type;
 }
 
 Oid
 dcx_wallet_check_organisation(Oid relation, const char *column)
 {
-	return check_wallet_column(relation,
+	return check_wallet_column(ORGANISATION,
+							   relation,
 							   column,
 							   is_organisation_type,
 							   "text, varchar, char, uuid, smallint, integer or bigint");
@@ -97,7 +194,8 @@ dcx_wallet_check_organisation(Oid relation, const char *column)
 Oid
 dcx_wallet_check_balance(Oid relation, const char *column)
 {
-	return check_wallet_column(relation,
+	return check_wallet_column(BALANCE,
+							   relation,
 							   column,
 							   dcx_relation_type_is_number,
 							   "numeric, double precision, real, smallint, integer or bigint");
@@ -120,10 +218,9 @@ dcx_wallet_refuse_virtual(Oid relation, const char *column)
 void
 dcx_wallet_check_stored(Oid relation, const char *column)
 {
-	AttrNumber attnum = get_attnum(relation, column);
+	DcxWalletColumn found;
 
-	if (attnum > InvalidAttrNumber &&
-		get_attgenerated(relation, attnum) == ATTRIBUTE_GENERATED_VIRTUAL)
+	if (find_column(BALANCE, relation, column, &found) && found.is_virtual)
 		dcx_wallet_refuse_virtual(relation, column);
 }
 
@@ -131,6 +228,12 @@ const DcxBinding *
 dcx_wallet_binding(void)
 {
 	dcx_binding_get(&wallets);
+	return &wallets;
+}
+
+const DcxBinding *
+dcx_wallet_last(void)
+{
 	return &wallets;
 }
 
@@ -173,8 +276,9 @@ refuse_dropped(void)
 							quote_literal_cstr(BALANCE_COLUMN)));
 }
 
-const DcxBinding *
-dcx_wallet_bound(void)
+/* Brings the binding up to date, and locks the table. ZD007 when nothing is attached. */
+static void
+lock_bound(void)
 {
 	if (!dcx_wallet_binding()->attached)
 		ereport(ERROR,
@@ -184,11 +288,23 @@ dcx_wallet_bound(void)
 						"another table can be named."));
 
 	LockRelationOid(wallets.relation, AccessShareLock);
-	if (!OidIsValid(dcx_relation_owner(wallets.relation)))
-	{
-		dcx_wallet_check_not_replaced();
-		refuse_dropped();
-	}
+}
+
+/* Refuses a table that has been dropped. */
+static void
+check_there(void)
+{
+	if (likely(OidIsValid(look_at_table(wallets.relation).owner)))
+		return;
+	dcx_wallet_check_not_replaced();
+	refuse_dropped();
+}
+
+const DcxBinding *
+dcx_wallet_bound(void)
+{
+	lock_bound();
+	check_there();
 	return &wallets;
 }
 
@@ -220,15 +336,19 @@ dcx_wallet_settle(void)
 {
 	bool begun = false;
 
-	if (dcx_wallet_binding()->attached && !IsolationUsesXactSnapshot())
+	lock_bound();
+	if (!OidIsValid(look_at_table(wallets.relation).owner) && !IsolationUsesXactSnapshot() &&
+		is_replaced())
 	{
-		LockRelationOid(wallets.relation, AccessShareLock);
-		begun = !OidIsValid(dcx_relation_owner(wallets.relation)) && is_replaced();
-		if (begun)
-			PushActiveSnapshot(GetTransactionSnapshot());
+		PushActiveSnapshot(GetTransactionSnapshot());
+		begun = true;
+		lock_bound();
 	}
+	check_there();
+	if (begun || !dcx_fresh_begin(&wallets.relation, 1))
+		return begun;
 	dcx_wallet_bound();
-	return begun || dcx_fresh_begin(&wallets.relation, 1);
+	return true;
 }
 
 bool
@@ -244,7 +364,7 @@ dcx_wallet_is_bound(Relation relation)
 bool
 dcx_wallet_is_table(Oid relation)
 {
-	char kind = get_rel_relkind(relation);
+	char kind = look_at_table(relation).kind;
 
 	return kind == RELKIND_RELATION || kind == RELKIND_PARTITIONED_TABLE;
 }
@@ -297,6 +417,9 @@ dcx_wallet_organisation_value(const char *organisation, Oid type)
 	Oid input;
 	Oid parameter;
 
+	/* What their input functions do without a type modifier, too. */
+	if (likely(type == TEXTOID || type == VARCHAROID || type == BPCHAROID))
+		return CStringGetTextDatum(organisation);
 	getTypeInputInfo(type, &input, &parameter);
 	/* No number and no uuid is that long. */
 	if (TypeCategory(type) != TYPCATEGORY_STRING)
@@ -309,13 +432,15 @@ dcx_wallet_organisation_text(Datum value, Oid type)
 {
 	Oid	  output;
 	bool  varlena;
-	char *text;
+	char *string;
 
+	if (likely(type == TEXTOID || type == VARCHAROID))
+		return TextDatumGetCString(value);
 	getTypeOutputInfo(type, &output, &varlena);
-	text = OidOutputFunctionCall(output, value);
-	if (getBaseType(type) == BPCHAROID)
-		text[bpchartruelen(text, strlen(text))] = '\0';
-	return text;
+	string = OidOutputFunctionCall(output, value);
+	if (type == BPCHAROID)
+		string[bpchartruelen(string, strlen(string))] = '\0';
+	return string;
 }
 
 char *
@@ -338,20 +463,14 @@ dcx_wallet_may_be_hidden(void)
 bool
 dcx_wallet_same_organisation(const char *a, const char *b)
 {
-	Oid	  type;
-	int32 typmod;
-	Oid	  collation;
+	DcxWalletColumn column;
 
 	if (strcmp(a, b) == 0)
 		return true;
-	get_atttypetypmodcoll(dcx_wallet_bound()->relation,
-						  get_attnum(wallets.relation, ORGANISATION_COLUMN),
-						  &type,
-						  &typmod,
-						  &collation);
-	return OidIsValid(collation) && !get_collation_isdeterministic(collation) &&
+	return dcx_wallet_find_organisation(dcx_wallet_bound()->relation, &column) &&
+		   OidIsValid(column.collation) && !get_collation_isdeterministic(column.collation) &&
 		   DatumGetBool(DirectFunctionCall2Coll(texteq,
-												collation,
+												column.collation,
 												CStringGetTextDatum(a),
 												CStringGetTextDatum(b)));
 }

@@ -31,10 +31,11 @@ extern const DcxBinding *dcx_wallet_binding(void);
  */
 extern const DcxBinding *dcx_wallet_bound(void);
 
-/* Which table and which columns that were, in the last of these calls. */
-extern Oid		   dcx_wallet_relation(void);
-extern const char *dcx_wallet_organisation_column(void);
-extern const char *dcx_wallet_balance_column(void);
+/* The binding as the last of these calls has left it; which table that was, and which columns. */
+extern const DcxBinding *dcx_wallet_last(void);
+extern Oid				 dcx_wallet_relation(void);
+extern const char		*dcx_wallet_organisation_column(void);
+extern const char		*dcx_wallet_balance_column(void);
 
 /*
  * Before wallets are read: locks the table, and makes sure that the active snapshot is not older than it is (fresh.h),
@@ -61,6 +62,19 @@ extern bool dcx_wallet_is_table(Oid relation);
  */
 extern void dcx_wallet_check_partitioning(Oid relation);
 
+/* A column of the attached table or of a partition of it, as the catalogs have it. */
+typedef struct DcxWalletColumn
+{
+	AttrNumber attnum;
+	Oid		   type; /* a domain's base type */
+	Oid		   collation;
+	bool	   is_virtual; /* generated, and not stored */
+} DcxWalletColumn;
+
+/* The two columns of a relation that are named in the binding. False if it has no such column. */
+extern bool dcx_wallet_find_organisation(Oid relation, DcxWalletColumn *column);
+extern bool dcx_wallet_find_balance(Oid relation, DcxWalletColumn *column);
+
 /* Return the type of a column. Refuse a relation without it (42703), and a type that cannot be (42804). */
 extern Oid dcx_wallet_check_organisation(Oid relation, const char *column);
 extern Oid dcx_wallet_check_balance(Oid relation, const char *column);
@@ -83,7 +97,7 @@ extern char *dcx_wallet_organisation(const char *argument);
 /* An argument as a value of the organisation column's type. The type's own error shows what is not one. */
 extern Datum dcx_wallet_organisation_value(const char *argument, Oid type);
 
-/* A value of the organisation column as text, the same that a cast to text gives. */
+/* A value of the organisation column, whose type is no domain, as text: the same that a cast to text gives. */
 extern char *dcx_wallet_organisation_text(Datum value, Oid type);
 
 /* Whether two such texts are the same organisation: the column's collation may ignore case. */
