@@ -235,7 +235,8 @@ dcx_binding_read(DcxBinding *binding)
 				   lengthof(columns),
 				   columns,
 				   values,
-				   nulls))
+				   nulls,
+				   NULL))
 	{
 		if (!nulls[2])
 			check_version(binding->catalog, DatumGetInt32(values[2]));
@@ -311,8 +312,8 @@ dcx_binding_place(const char *catalog, const char *part, char **schema, char **n
 	char			*renamed = NULL;
 
 	if (!OidIsValid(table) ||
-		!dcx_lookup(DCX_TABLE_BINDING, table, keys, false, 2, columns, values, nulls) || nulls[1] ||
-		!JB_ROOT_IS_OBJECT(DatumGetJsonbP(values[1])) ||
+		!dcx_lookup(DCX_TABLE_BINDING, table, keys, false, 2, columns, values, nulls, NULL) ||
+		nulls[1] || !JB_ROOT_IS_OBJECT(DatumGetJsonbP(values[1])) ||
 		!getKeyJsonValueFromContainer(&DatumGetJsonbP(values[1])->root, "here", 4, &here) ||
 		here.type != jbvBinary || !JsonContainerIsObject(here.val.binary.data))
 		return false;

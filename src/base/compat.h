@@ -67,6 +67,34 @@
 	index_beginscan(table, index, snapshot, nkeys, 0)
 #endif
 
+/*
+ * Which indexes need an entry for the new version of an updated row: none, all or, since 16, those that summarize
+ * pages. Since 17 an index has to be told when its inserts have ended.
+ */
+#if PG_VERSION_NUM >= 160000
+#define DcxUpdateIndexes				 TU_UpdateIndexes
+#define dcx_update_needs_indexes(update) ((update) != TU_None)
+#define dcx_update_reaches_index(update, index) \
+	((update) == TU_All || (index)->rd_indam->amsummarizing)
+#else
+#define DcxUpdateIndexes						bool
+#define dcx_update_needs_indexes(update)		(update)
+#define dcx_update_reaches_index(update, index) (update)
+#endif
+#if PG_VERSION_NUM >= 170000
+#define dcx_index_insert_cleanup(index, info) index_insert_cleanup(index, info)
+#else
+#define dcx_index_insert_cleanup(index, info) ((void) 0)
+#endif
+
+/* The sequence of an identity column; InvalidOid when there is none. Since 17 it takes the open relation. */
+#if PG_VERSION_NUM >= 170000
+#define dcx_identity_sequence(table, column) getIdentitySequence(table, column, true)
+#else
+#define dcx_identity_sequence(table, column) \
+	getIdentitySequence(RelationGetRelid(table), column, true)
+#endif
+
 /* Since 18 a generated column need not be stored. */
 #if PG_VERSION_NUM < 180000
 #define ATTRIBUTE_GENERATED_VIRTUAL 'v'

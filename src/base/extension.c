@@ -7,7 +7,9 @@
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
 #include "catalog/dependency.h"
+#include "catalog/pg_language.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "executor/tuptable.h"
@@ -18,10 +20,30 @@
 #include "parser/parse_func.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
+#include "utils/syscache.h"
 #include "utils/tuplestore.h"
 
 #include "src/base/compat.h"
 #include "src/base/extension.h"
+
+bool
+dcx_extension_is_ours(Oid function, const char *symbol)
+{
+	HeapTuple tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
+	bool	  isnull = true;
+	bool	  is = false;
+	Datum	  source;
+
+	if (!HeapTupleIsValid(tuple))
+		return false;
+	if (((Form_pg_proc) GETSTRUCT(tuple))->prolang == ClanguageId)
+	{
+		source = SysCacheGetAttr(PROCOID, tuple, Anum_pg_proc_prosrc, &isnull);
+		is = !isnull && strcmp(TextDatumGetCString(source), symbol) == 0;
+	}
+	ReleaseSysCache(tuple);
+	return is;
+}
 
 char *
 dcx_extension_schema(Oid function)

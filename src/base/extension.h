@@ -13,6 +13,11 @@
 
 #include "src/base/query.h"
 
+/*
+ * Whether a function, whatever it is called, is this function of our library. Only superusers can make functions in C.
+ */
+extern bool dcx_extension_is_ours(Oid function, const char *symbol);
+
 /* The name of the extension's schema. function: any function of the extension, such as the one called. */
 extern char *dcx_extension_schema(Oid function);
 

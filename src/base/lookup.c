@@ -128,7 +128,7 @@ begin_row_snapshot(Relation table, bool latest)
 
 bool
 dcx_lookup(DcxTableId id, Oid relation, const Datum *keys, bool latest, int ncolumns,
-		   const int *columns, Datum *values, bool *nulls)
+		   const int *columns, Datum *values, bool *nulls, ItemPointer place)
 {
 	int				nkeys = dcx_tables[id].nkeys;
 	Relation		table = dcx_table_open(id, relation);
@@ -144,6 +144,8 @@ dcx_lookup(DcxTableId id, Oid relation, const Datum *keys, bool latest, int ncol
 	found = index_getnext_slot(scan, ForwardScanDirection, row);
 	if (found)
 		copy_columns(id, &shape, row, ncolumns, columns, values, nulls);
+	if (found && place)
+		*place = row->tts_tid;
 	index_endscan(scan);
 	dcx_fresh_end(begun);
 

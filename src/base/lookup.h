@@ -21,13 +21,13 @@
  *
  * latest: under a new snapshot, which also sees what our own transaction has done so far; otherwise under the active
  * snapshot. columns: which columns are read, by their numbers in tables.h. Their values are copied into the current
- * memory context.
+ * memory context. place: where this version of the row is; or NULL.
  *
  * 55000 when the table is not as we made it, or has a value that we cannot have written: its owner, who may be an
  * ordinary role, can have changed it.
  */
 extern bool dcx_lookup(DcxTableId id, Oid relation, const Datum *keys, bool latest, int ncolumns,
-					   const int *columns, Datum *values, bool *nulls);
+					   const int *columns, Datum *values, bool *nulls, ItemPointer place);
 
 /*
  * Identifies a version of a row; every update makes another version. Place and transaction identify a version that

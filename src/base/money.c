@@ -266,6 +266,12 @@ dcx_money_subtract(Numeric a, Numeric b)
 }
 
 Numeric
+dcx_money_negative(Numeric value)
+{
+	return DatumGetNumeric(DirectFunctionCall1(numeric_uminus, NumericGetDatum(value)));
+}
+
+Numeric
 dcx_money_multiply(Numeric a, Numeric b)
 {
 	return apply(numeric_mul, a, b);

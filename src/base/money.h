@@ -149,6 +149,7 @@ extern int dcx_money_sign(Numeric value);
 
 extern Numeric dcx_money_add(Numeric a, Numeric b);
 extern Numeric dcx_money_subtract(Numeric a, Numeric b);
+extern Numeric dcx_money_negative(Numeric value);
 extern Numeric dcx_money_multiply(Numeric a, Numeric b);
 
 /* Whether a value is not NULL and a whole number of 32 bits; then *n is set to it. */

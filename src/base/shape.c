@@ -99,6 +99,12 @@ has_children(Relation table)
 		   find_inheritance_children(RelationGetRelid(table), NoLock) != NIL;
 }
 
+bool
+dcx_shape_is_plain(Relation table)
+{
+	return is_plain_table(table) && !has_children(table);
+}
+
 /* A column of a user's table. A copy: the relcache's own may move when a lock is taken. */
 typedef struct FoundColumn
 {
@@ -131,17 +137,25 @@ find_user_column(Relation table, const char *name, FoundColumn *column)
 	return false;
 }
 
+bool
+dcx_shape_is_plain_index(Relation index)
+{
+	Form_pg_index form = index->rd_index;
+
+	/* Not RelationGetIndexPredicate(), which may evaluate functions. */
+	return index->rd_rel->relkind == RELKIND_INDEX && form->indimmediate && !form->indisexclusion &&
+		   heap_attisnull(index->rd_indextuple, Anum_pg_index_indpred, NULL) &&
+		   heap_attisnull(index->rd_indextuple, Anum_pg_index_indexprs, NULL);
+}
+
 /* Whether an index has every row at any time, and never two with one key. */
 static bool
 is_whole_unique_btree(Relation index)
 {
 	Form_pg_index form = index->rd_index;
 
-	/* Not RelationGetIndexPredicate(), which may evaluate functions. */
-	return index->rd_rel->relkind == RELKIND_INDEX && index->rd_rel->relam == BTREE_AM_OID &&
-		   form->indisunique && form->indimmediate && form->indisvalid && form->indisready &&
-		   form->indislive && heap_attisnull(index->rd_indextuple, Anum_pg_index_indpred, NULL) &&
-		   heap_attisnull(index->rd_indextuple, Anum_pg_index_indexprs, NULL);
+	return dcx_shape_is_plain_index(index) && index->rd_rel->relam == BTREE_AM_OID &&
+		   form->indisunique && form->indisvalid && form->indisready && form->indislive;
 }
 
 /* Whether a key of an index is a plain column, with the default operator class of its type. */
@@ -372,7 +386,7 @@ look_for_index(Relation table, const char *column, const char *value_column)
 	FoundColumn value;
 	ListCell   *lc;
 
-	if (!is_plain_table(table) || has_children(table) || !find_user_column(table, column, &key) ||
+	if (!dcx_shape_is_plain(table) || !find_user_column(table, column, &key) ||
 		!find_user_column(table, value_column, &value) || key.generated || value.generated)
 		return InvalidOid;
 	indexes = RelationGetIndexList(table);

@@ -55,6 +55,15 @@ extern void dcx_shape_check(DcxTableId id, Oid relation);
  */
 extern DcxSource dcx_shape_source(Oid relation);
 
+/* Whether all rows of a relation, which must be locked, are in its own heap, survive a crash, and have no children. */
+extern bool dcx_shape_is_plain(Relation table);
+
+/*
+ * Whether an index of a table is on plain columns, for all rows, and checks at once what it checks. Looks only at the
+ * catalog row: to read an expression or a predicate the server may run functions in it.
+ */
+extern bool dcx_shape_is_plain_index(Relation index);
+
 /*
  * A unique index by which a row of the platform's table, which must be locked, can be found: on just this
  * column, valid for every row and every query, and neither column generated. InvalidOid when there is none:

@@ -32,6 +32,7 @@
 #define NOT_NULL	 .not_null = true, .since = 1
 #define MAY_BE_NULL	 .since = 1
 #define NOT_NEGATIVE .not_negative = true
+#define CHANGES		 .changes = true
 #define C_TEXT		 TEXTOID, C_COLLATION_OID
 #define TEXT		 TEXTOID, DEFAULT_COLLATION_OID
 #define TEXTS		 TEXTARRAYOID, DEFAULT_COLLATION_OID
@@ -83,12 +84,13 @@ const DcxTable dcx_tables[DCX_TABLES] = {
 		{"wallet_account",
 		 5,
 		 {[DCX_ACCOUNT_ORGANISATION] = {"organisation", C_TEXT, NOT_NULL},
-		  [DCX_ACCOUNT_BALANCE] = {"balance", NUMERICOID, NOT_NULL},
-		  [DCX_ACCOUNT_HELD] = {"held", NUMERICOID, NOT_NEGATIVE, NOT_NULL, .rest = "DEFAULT 0"},
+		  [DCX_ACCOUNT_BALANCE] = {"balance", NUMERICOID, CHANGES, NOT_NULL},
+		  [DCX_ACCOUNT_HELD] =
+			  {"held", NUMERICOID, CHANGES, NOT_NEGATIVE, NOT_NULL, .rest = "DEFAULT 0"},
 		  [DCX_ACCOUNT_NEXT_EXPIRY] =
-			  {"next_expiry", TIMESTAMPTZOID, NOT_NULL, .rest = "DEFAULT 'infinity'"},
+			  {"next_expiry", TIMESTAMPTZOID, CHANGES, NOT_NULL, .rest = "DEFAULT 'infinity'"},
 		  [DCX_ACCOUNT_EXPIRED_UNTIL] =
-			  {"expired_until", TIMESTAMPTZOID, NOT_NULL, .rest = "DEFAULT '-infinity'"}},
+			  {"expired_until", TIMESTAMPTZOID, CHANGES, NOT_NULL, .rest = "DEFAULT '-infinity'"}},
 		 1,
 		 {DCX_ACCOUNT_ORGANISATION},
 		 .storage = "fillfactor = 50",
@@ -127,16 +129,16 @@ const DcxTable dcx_tables[DCX_TABLES] = {
 			  {"hold_id", INT8OID, NOT_NULL, .rest = "GENERATED ALWAYS AS IDENTITY"},
 		  [DCX_HOLD_ORGANISATION] = {"organisation", C_TEXT, NOT_NULL},
 		  [DCX_HOLD_AMOUNT] = {"amount", NUMERICOID, NOT_NEGATIVE, NOT_NULL},
-		  [DCX_HOLD_STATE] = {"state", TEXT, NOT_NULL, .rest = "DEFAULT 'open'"},
+		  [DCX_HOLD_STATE] = {"state", TEXT, CHANGES, NOT_NULL, .rest = "DEFAULT 'open'"},
 		  [DCX_HOLD_HELD_AT] = {"held_at", TIMESTAMPTZOID, NOT_NULL},
 		  [DCX_HOLD_EXPIRES_IN] = {"expires_in", INTERVALOID, NOT_NULL},
 		  [DCX_HOLD_FIRST_EXPIRES_AT] = {"first_expires_at", TIMESTAMPTZOID, NOT_NULL},
-		  [DCX_HOLD_EXPIRES_AT] = {"expires_at", TIMESTAMPTZOID, NOT_NULL},
+		  [DCX_HOLD_EXPIRES_AT] = {"expires_at", TIMESTAMPTZOID, CHANGES, NOT_NULL},
 		  [DCX_HOLD_AVAILABLE] = {"available", NUMERICOID, NOT_NULL},
-		  [DCX_HOLD_RESOLVED_AT] = {"resolved_at", TIMESTAMPTZOID, MAY_BE_NULL},
-		  [DCX_HOLD_CAPTURED] = {"captured", NUMERICOID, NOT_NEGATIVE, MAY_BE_NULL},
-		  [DCX_HOLD_ENTRY_ID] = {"entry_id", INT8OID, MAY_BE_NULL},
-		  [DCX_HOLD_AVAILABLE_THEN] = {"available_then", NUMERICOID, MAY_BE_NULL},
+		  [DCX_HOLD_RESOLVED_AT] = {"resolved_at", TIMESTAMPTZOID, CHANGES, MAY_BE_NULL},
+		  [DCX_HOLD_CAPTURED] = {"captured", NUMERICOID, CHANGES, NOT_NEGATIVE, MAY_BE_NULL},
+		  [DCX_HOLD_ENTRY_ID] = {"entry_id", INT8OID, CHANGES, MAY_BE_NULL},
+		  [DCX_HOLD_AVAILABLE_THEN] = {"available_then", NUMERICOID, CHANGES, MAY_BE_NULL},
 		  [DCX_HOLD_IDEMPOTENCY_KEY] = {"idempotency_key", C_TEXT, NOT_NULL},
 		  [DCX_HOLD_DESCRIPTION] = {"description", TEXT, MAY_BE_NULL},
 		  [DCX_HOLD_DETAILS] = {"details", JSONBOID, MAY_BE_NULL},

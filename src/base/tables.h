@@ -45,6 +45,7 @@ typedef struct DcxTableColumn
 	Oid			collation; /* of text and text[]; else InvalidOid */
 	bool		not_null;  /* a NULL in it is an error when it is read */
 	bool not_negative; /* of a numeric: so is a value below 0 (one that is not finite always is) */
+	bool changes;	   /* rows of ours are updated in it */
 	int	 since;		   /* the version of our tables that it came with */
 	const char *rest;  /* the rest of its definition, such as a default; or NULL */
 } DcxTableColumn;

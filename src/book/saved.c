@@ -112,7 +112,8 @@ dcx_saved_rows(const DcxSaved *saved, int *nrows)
 					lengthof(columns),
 					columns,
 					values,
-					nulls))
+					nulls,
+					NULL))
 		dcx_shape_refuse(saved->table, psprintf("Book " INT64_FORMAT " is gone.", saved->book_id));
 	return dcx_bookjson_rows(DatumGetJsonbP(values[0]), nrows);
 }

@@ -146,6 +146,7 @@ dcx_account_lock(const char *organisation, const char *key)
 	DcxWallet	wallet = dcx_wallet_lock(organisation);
 
 	standing.organisation = wallet.organisation;
+	standing.wallet = wallet.place;
 	standing.owner = dcx_ledger_owner(dcx_wallet_last(), false);
 	if (key)
 		standing.use = dcx_ledger_key(wallet.organisation, key, true);
@@ -179,14 +180,21 @@ dcx_account_insufficient(const DcxStanding *standing, Numeric asked)
 }
 
 DcxChange
-dcx_account_change(const DcxStanding *standing)
+dcx_account_change(const DcxStanding *standing, Numeric balance, Numeric held,
+				   TimestampTz expires_at)
 {
 	DcxChange change = {.organisation = standing->organisation,
 						.before = standing->before,
 						.after = standing->now,
 						.at = standing->at,
-						.available = standing->available};
+						.wallet = standing->wallet};
 
+	if (balance)
+		change.after.balance = dcx_money_add(change.after.balance, balance);
+	if (held)
+		change.after.held = dcx_money_add(change.after.held, held);
+	change.after.next_expiry = Min(change.after.next_expiry, expires_at);
+	change.available = dcx_money_subtract(change.after.balance, change.after.held);
 	return change;
 }
 

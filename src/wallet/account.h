@@ -13,13 +13,14 @@
 /* The account of an organisation while its wallet is locked. */
 typedef struct DcxStanding
 {
-	const char *organisation; /* as the wallet's row has it */
-	Oid			owner;		  /* of the ledger */
-	TimestampTz at;			  /* the time of the call, never before expired_until (see ledger.h) */
-	DcxAccount	before;		  /* the account as it is stored */
-	DcxAccount	now;		  /* the same without the holds that have expired since */
-	Numeric		available;	  /* what can be spent */
-	DcxKeyUse	use;		  /* what the idempotency key was used for, seen under the lock */
+	const char	   *organisation; /* as the wallet's row has it */
+	Oid				owner;		  /* of the ledger */
+	TimestampTz		at;		   /* the time of the call, never before expired_until (see ledger.h) */
+	DcxAccount		before;	   /* the account as it is stored */
+	DcxAccount		now;	   /* the same without the holds that have expired since */
+	Numeric			available; /* what can be spent */
+	DcxKeyUse		use;	   /* what the idempotency key was used for, seen under the lock */
+	ItemPointerData wallet;	   /* the place of the wallet's row, as DcxWallet has it */
 } DcxStanding;
 
 /*
@@ -40,7 +41,11 @@ extern void dcx_account_check_snapshot(const DcxStanding *standing);
 /* Refuses (ZD001) an amount that is not available, after dcx_account_check_snapshot(). */
 pg_noreturn extern void dcx_account_insufficient(const DcxStanding *standing, Numeric asked);
 
-/* A change of the account that only takes out the expired holds so far; the caller sets the rest. */
-extern DcxChange dcx_account_change(const DcxStanding *standing);
+/*
+ * The change of an account in which its balance changes by one amount and what is held by another; NULL is 0. The holds
+ * that have expired are taken out, too. expires_at: when a hold that is made or extended expires; else infinity.
+ */
+extern DcxChange dcx_account_change(const DcxStanding *standing, Numeric balance, Numeric held,
+									TimestampTz expires_at);
 
 #endif /* DCX_ACCOUNT_H */

@@ -181,3 +181,36 @@ dcx_balance_numeric(Relation relation, Datum value, Oid type)
 	return DatumGetNumeric(
 		DirectFunctionCall2(numeric_round, value, Int32GetDatum(FLOATING_DECIMALS)));
 }
+
+bool
+dcx_balance_value(Relation relation, AttrNumber column, Numeric balance, Datum *value)
+{
+	Form_pg_attribute attribute = TupleDescAttr(RelationGetDescr(relation), column - 1);
+	Datum			  number = NumericGetDatum(balance);
+
+	switch (attribute->atttypid)
+	{
+		case INT2OID:
+			*value = DirectFunctionCall1(numeric_int2, number);
+			break;
+		case INT4OID:
+			*value = DirectFunctionCall1(numeric_int4, number);
+			break;
+		case INT8OID:
+			*value = DirectFunctionCall1(numeric_int8, number);
+			break;
+		case FLOAT4OID:
+			*value = DirectFunctionCall1(numeric_float4, number);
+			break;
+		case FLOAT8OID:
+			*value = DirectFunctionCall1(numeric_float8, number);
+			break;
+		case NUMERICOID:
+			*value = DirectFunctionCall2(numeric, number, Int32GetDatum(attribute->atttypmod));
+			break;
+		default:
+			return false;
+	}
+	return dcx_money_compare(dcx_balance_numeric(relation, *value, attribute->atttypid), balance) ==
+		   0;
+}

@@ -25,6 +25,12 @@ extern void dcx_balance_check_usable(const char *organisation, Numeric balance);
 /* A value of the balance column as numeric, whatever type the column of the relation has now. */
 extern Numeric dcx_balance_numeric(Relation relation, Datum value, Oid type);
 
+/*
+ * The other way: a balance as a value of a column of the relation, as an assignment makes it. False when the column
+ * would not give the same number back, or is of another type. A number that is too large for the type is its error.
+ */
+extern bool dcx_balance_value(Relation relation, AttrNumber column, Numeric balance, Datum *value);
+
 /* In SQL: the balance column of a relation as numeric. */
 extern char *dcx_balance_sql(Oid relation);
 

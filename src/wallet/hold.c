@@ -30,15 +30,19 @@
 /* The columns of dcx.wallet_hold that decide what can be done with a hold. */
 typedef struct Hold
 {
-	int64		hold_id;
-	char	   *organisation;
-	Numeric		amount;			/* what it holds */
-	char	   *state;			/* open, captured, released or expired */
-	TimestampTz expires_at;		/* after this an open hold has expired, too */
-	TimestampTz resolved_at;	/* when it was captured, released or expired; 0 while it is open */
-	Numeric		captured;		/* how much was captured; 0 when it was not */
-	int64		entry_id;		/* of the capture; else 0 */
-	Numeric		available_then; /* what its release answered; 0 when it was not released */
+	int64			hold_id;
+	char		   *organisation;
+	Numeric			amount;		 /* what it holds */
+	char		   *state;		 /* open, captured, released or expired */
+	TimestampTz		expires_at;	 /* after this an open hold has expired, too */
+	TimestampTz		resolved_at; /* when it was captured, released or expired; 0 while it is open */
+	Numeric			captured;	 /* how much was captured; 0 when it was not */
+	int64			entry_id;	 /* of the capture; else 0 */
+	Numeric			available_then;	 /* what its release answered; 0 when it was not released */
+	const char	   *idempotency_key; /* this and the next two: the caller's */
+	const char	   *description;	 /* or NULL */
+	Jsonb		   *details;		 /* or NULL */
+	ItemPointerData place;			 /* of this version of its row */
 } Hold;
 
 static void
@@ -70,7 +74,7 @@ replay_hold(const DcxRequest *request, DcxKeyUse use)
 	DcxHeld			 held = {.hold_id = use.hold_id, .replayed = true};
 
 	dcx_request_check_same(request, use);
-	if (!dcx_ledger_hold(use.hold_id, true, lengthof(columns), columns, values, nulls))
+	if (!dcx_ledger_hold(use.hold_id, true, lengthof(columns), columns, values, nulls, NULL))
 		dcx_ledger_gone("wallet_hold", "Hold", use.hold_id);
 	held.organisation = TextDatumGetCString(values[0]);
 	held.amount = DatumGetNumeric(values[1]);
@@ -150,9 +154,9 @@ dcx_hold_make(const DcxRequest *request, Numeric cost, Jsonb *quote, const char 
 {
 	Numeric		amount = dcx_money_cents(cost);
 	DcxStanding standing = dcx_account_lock(request->organisation, request->key);
-	DcxChange	change = dcx_account_change(&standing);
 	DcxHeld		held = {.organisation = standing.organisation, .amount = amount};
-	DcxNewHold	hold = {.amount = amount,
+	DcxMovement hold = {.kind = DCX_HOLD,
+						.amount = amount,
 						.expires_in = request->expires_in,
 						.idempotency_key = request->key,
 						.description = description,
@@ -180,14 +184,11 @@ dcx_hold_make(const DcxRequest *request, Numeric cost, Jsonb *quote, const char 
 		dcx_account_insufficient(&standing, amount);
 	}
 
-	held.expires_at = dcx_request_expiry(request->expires_in, standing.at);
-	held.available = dcx_money_subtract(standing.available, amount);
-	change.after.held = dcx_money_add(change.after.held, amount);
-	change.after.next_expiry = Min(change.after.next_expiry, held.expires_at);
-	change.available = held.available;
-	hold.expires_at = held.expires_at;
-	held.hold_id = dcx_ledger_insert_hold(standing.owner, &change, &hold);
-	ForceSyncCommit();
+	held.expires_at = hold.expires_at = dcx_request_expiry(request->expires_in, standing.at);
+	hold.change = dcx_account_change(&standing, NULL, amount, hold.expires_at);
+	dcx_ledger_move(standing.owner, &hold);
+	held.hold_id = hold.hold_id;
+	held.available = hold.change.available;
 	return held;
 }
 
@@ -243,14 +244,15 @@ check_state(const Hold *hold)
 }
 
 /* The columns of a hold, as struct Hold wants them. */
-#define HOLD_COLUMNS 8
+#define HOLD_COLUMNS 11
 
 /*
  * Looks for a hold under the active snapshot, or under a new one. organisation: whose it has to be; NULL:
  * anybody's.
  */
 static bool
-find_hold(int64 hold_id, const char *organisation, bool latest, Datum *values, bool *nulls)
+find_hold(int64 hold_id, const char *organisation, bool latest, Datum *values, bool *nulls,
+		  ItemPointer place)
 {
 	static const int columns[HOLD_COLUMNS] = {DCX_HOLD_ORGANISATION,
 											  DCX_HOLD_AMOUNT,
@@ -259,9 +261,12 @@ find_hold(int64 hold_id, const char *organisation, bool latest, Datum *values, b
 											  DCX_HOLD_RESOLVED_AT,
 											  DCX_HOLD_CAPTURED,
 											  DCX_HOLD_ENTRY_ID,
-											  DCX_HOLD_AVAILABLE_THEN};
+											  DCX_HOLD_AVAILABLE_THEN,
+											  DCX_HOLD_IDEMPOTENCY_KEY,
+											  DCX_HOLD_DESCRIPTION,
+											  DCX_HOLD_DETAILS};
 
-	return dcx_ledger_hold(hold_id, latest, HOLD_COLUMNS, columns, values, nulls) &&
+	return dcx_ledger_hold(hold_id, latest, HOLD_COLUMNS, columns, values, nulls, place) &&
 		   (!organisation ||
 			dcx_wallet_same_organisation(organisation, TextDatumGetCString(values[0])));
 }
@@ -280,7 +285,7 @@ refuse_missing(int64 hold_id, const char *organisation)
 	if (IsolationUsesXactSnapshot())
 	{
 		PushActiveSnapshot(GetLatestSnapshot());
-		there = find_hold(hold_id, organisation, false, values, nulls);
+		there = find_hold(hold_id, organisation, false, values, nulls, NULL);
 		PopActiveSnapshot();
 	}
 	if (there)
@@ -309,8 +314,8 @@ read_hold(int64 hold_id, const char *organisation, bool latest)
 	Hold  hold = {.hold_id = hold_id};
 
 	/* The active snapshot does not show a hold that the statement at hand has made. */
-	if (!find_hold(hold_id, organisation, latest, values, nulls) &&
-		(latest || !find_hold(hold_id, organisation, true, values, nulls)))
+	if (!find_hold(hold_id, organisation, latest, values, nulls, &hold.place) &&
+		(latest || !find_hold(hold_id, organisation, true, values, nulls, &hold.place)))
 		refuse_missing(hold_id, organisation);
 	hold.organisation = TextDatumGetCString(values[0]);
 	hold.amount = DatumGetNumeric(values[1]);
@@ -320,6 +325,9 @@ read_hold(int64 hold_id, const char *organisation, bool latest)
 	hold.captured = nulls[5] ? int64_to_numeric(0) : DatumGetNumeric(values[5]);
 	hold.entry_id = DatumGetInt64(values[6]);
 	hold.available_then = nulls[7] ? int64_to_numeric(0) : DatumGetNumeric(values[7]);
+	hold.idempotency_key = TextDatumGetCString(values[8]);
+	hold.description = nulls[9] ? NULL : TextDatumGetCString(values[9]);
+	hold.details = nulls[10] ? NULL : DatumGetJsonbP(values[10]);
 	check_state(&hold);
 	return hold;
 }
@@ -386,6 +394,20 @@ lock_hold(Hold *hold)
 	return standing;
 }
 
+/* A movement that resolves or extends a hold; the caller sets the rest. */
+static DcxMovement
+movement_of(DcxKindId kind, const Hold *hold)
+{
+	DcxMovement movement = {.kind = kind,
+							.hold_id = hold->hold_id,
+							.hold_place = hold->place,
+							.idempotency_key = hold->idempotency_key,
+							.description = hold->description,
+							.details = hold->details};
+
+	return movement;
+}
+
 /* Answers a capture that was made before. False when the hold is open; ZD005 when it is anything else. */
 static bool
 replay_capture(FunctionCallInfo fcinfo, const Hold *hold, Numeric amount)
@@ -430,9 +452,9 @@ PG_FUNCTION_INFO_V1(dcx_wallet_capture);
 Datum
 dcx_wallet_capture(PG_FUNCTION_ARGS)
 {
-	DcxMovement movement = {.kind = "capture"};
 	int			n = PG_NARGS() - 2;
 	Numeric		amount = PG_ARGISNULL(n + 1) ? NULL : dcx_request_amount(fcinfo, n + 1);
+	DcxMovement movement;
 	DcxStanding standing;
 	Hold		hold;
 
@@ -447,8 +469,12 @@ dcx_wallet_capture(PG_FUNCTION_ARGS)
 	if (!amount)
 		amount = hold.amount;
 	check_capture(&hold, &standing, amount);
-	movement.hold_id = hold.hold_id;
-	dcx_movement_execute(fcinfo, &movement, &standing, amount, true, hold.amount);
+	movement = movement_of(DCX_CAPTURE, &hold);
+	movement.change = dcx_account_change(&standing,
+										 dcx_money_negative(amount),
+										 dcx_money_negative(hold.amount),
+										 DT_NOEND);
+	dcx_movement_execute(fcinfo, standing.owner, &movement);
 	return (Datum) 0;
 }
 
@@ -490,8 +516,8 @@ PG_FUNCTION_INFO_V1(dcx_wallet_release);
 Datum
 dcx_wallet_release(PG_FUNCTION_ARGS)
 {
+	DcxMovement movement;
 	DcxStanding standing;
-	DcxChange	change;
 	DcxHeld		held;
 	Hold		hold;
 
@@ -504,13 +530,12 @@ dcx_wallet_release(PG_FUNCTION_ARGS)
 		return (Datum) 0;
 	check_open(&hold, &standing);
 
+	movement = movement_of(DCX_RELEASE, &hold);
+	movement.change =
+		dcx_account_change(&standing, NULL, dcx_money_negative(hold.amount), DT_NOEND);
+	dcx_ledger_move(standing.owner, &movement);
 	held = held_of(&hold, &standing);
-	held.available = dcx_money_add(standing.available, hold.amount);
-	change = dcx_account_change(&standing);
-	change.after.held = dcx_money_subtract(change.after.held, hold.amount);
-	change.available = held.available;
-	dcx_ledger_release_hold(standing.owner, &change, hold.hold_id);
-	ForceSyncCommit();
+	held.available = movement.change.available;
 	put_held(fcinfo, &held);
 	return (Datum) 0;
 }
@@ -522,8 +547,8 @@ dcx_wallet_extend(PG_FUNCTION_ARGS)
 {
 	int			n = PG_NARGS() - 2;
 	Interval   *expires_in = dcx_request_expires_in(fcinfo, n + 1);
+	DcxMovement movement;
 	DcxStanding standing;
-	DcxChange	change;
 	TimestampTz expires_at;
 	DcxHeld		held;
 	Hold		hold;
@@ -537,15 +562,15 @@ dcx_wallet_extend(PG_FUNCTION_ARGS)
 	held = held_of(&hold, &standing);
 	expires_at = dcx_request_expiry(expires_in, standing.at);
 	held.replayed = hold.expires_at >= expires_at;
+	movement = movement_of(DCX_EXTEND, &hold);
 	/* Nothing is written that would fail with 40001 if another session has released the hold. */
 	if (held.replayed)
 		dcx_account_check_snapshot(&standing);
 	else
 	{
-		held.expires_at = expires_at;
-		change = dcx_account_change(&standing);
-		dcx_ledger_extend_hold(standing.owner, &change, hold.hold_id, expires_at);
-		ForceSyncCommit();
+		held.expires_at = movement.expires_at = expires_at;
+		movement.change = dcx_account_change(&standing, NULL, NULL, DT_NOEND);
+		dcx_ledger_move(standing.owner, &movement);
 	}
 	put_held(fcinfo, &held);
 	return (Datum) 0;

@@ -2,9 +2,9 @@
  * ledger.c
  *		Reads and writes the ledger: accounts, entries, holds and idempotency keys.
  *
- * Rows are read by their primary key without a statement. Each change of an account is one statement,
- * which also writes the entry or the hold. The entry of a change of the wallet is written when the
- * trigger on the wallet table says so (record.c): so a change that the platform makes has one, too.
+ * Rows are read by their primary key, and a movement's are written by their place, without a statement where that is
+ * possible (write.h). Changes of wallets that others make are recorded when the trigger on the wallet table says so
+ * (record.c), by a statement: they can be many at once.
  *
  * Locking and snapshot rules: see ledger.h.
  */
@@ -21,6 +21,7 @@
 #include "src/base/money.h"
 #include "src/base/query.h"
 #include "src/base/relation.h"
+#include "src/base/write.h"
 #include "src/base/shape.h"
 #include "src/base/text.h"
 #include "src/wallet/ledger.h"
@@ -28,7 +29,16 @@
 #include "src/wallet/row.h"
 #include "src/wallet/wallet.h"
 
-/* The movement whose UPDATE of a wallet is under way, or NULL: the trigger writes its entry. */
+const DcxKind dcx_kinds[] = {
+	[DCX_CREDIT] = {"credit", .moves = true, .is_new = true},
+	[DCX_DEBIT] = {"debit", .moves = true, .is_new = true},
+	[DCX_HOLD] = {"hold", .is_new = true, .hold = "open"},
+	[DCX_CAPTURE] = {"capture", .moves = true, .hold = "captured"},
+	[DCX_RELEASE] = {"release", .hold = "released"},
+	[DCX_EXTEND] = {"extend", .hold = "open"},
+};
+
+/* The movement whose UPDATE of a wallet is under way, or NULL: the trigger writes the rest of it. */
 static DcxMovement *expected = NULL;
 
 /* In which transaction wallets have come last, other than a restore's. */
@@ -52,7 +62,8 @@ dcx_ledger_account(const char *organisation, bool latest, DcxAccount *account)
 					lengthof(columns),
 					columns,
 					values,
-					nulls))
+					nulls,
+					&account->place))
 		return false;
 	account->balance = DatumGetNumeric(values[0]);
 	account->held = DatumGetNumeric(values[1]);
@@ -77,7 +88,8 @@ dcx_ledger_key(const char *organisation, const char *key, bool latest)
 				   lengthof(columns),
 				   columns,
 				   values,
-				   nulls))
+				   nulls,
+				   NULL))
 	{
 		use.entry_id = nulls[0] ? 0 : DatumGetInt64(values[0]);
 		use.hold_id = nulls[1] ? 0 : DatumGetInt64(values[1]);
@@ -98,13 +110,14 @@ dcx_ledger_entry(const char *organisation, int64 entry_id, int ncolumns, const i
 					ncolumns,
 					columns,
 					values,
-					nulls))
+					nulls,
+					NULL))
 		dcx_ledger_gone("wallet_entry", "Entry", entry_id);
 }
 
 bool
 dcx_ledger_hold(int64 hold_id, bool latest, int ncolumns, const int *columns, Datum *values,
-				bool *nulls)
+				bool *nulls, ItemPointer place)
 {
 	Datum key = Int64GetDatum(hold_id);
 
@@ -115,7 +128,8 @@ dcx_ledger_hold(int64 hold_id, bool latest, int ncolumns, const int *columns, Da
 					  ncolumns,
 					  columns,
 					  values,
-					  nulls);
+					  nulls,
+					  place);
 }
 
 void
@@ -140,41 +154,6 @@ who_parameters(DcxParameters *parameters)
 {
 	dcx_parameter_text(parameters, GetUserNameFromId(GetOuterUserId(), false));
 	dcx_parameter_text(parameters, GetUserNameFromId(GetSessionUserId(), false));
-}
-
-static void
-jsonb_parameter(DcxParameters *parameters, Jsonb *value)
-{
-	dcx_parameter(parameters, JSONBOID, PointerGetDatum(value), !value);
-}
-
-/*
- * The beginning of a statement: changes an account, as the common table expression "account". That has
- * no row when the account is no longer as it was before. change_parameters() gives the parameters $1 to
- * $11; a statement's own begin at $12.
- */
-#define CHANGED_ACCOUNT                                                              \
-	"WITH account AS (UPDATE dcx.wallet_account"                                     \
-	"   SET balance = $5, held = $6, next_expiry = $7, expired_until = $8"           \
-	" WHERE organisation = $1 AND balance = $2 AND held = $3 AND expired_until = $4" \
-	" RETURNING organisation, $9::timestamptz AS at, $10::text AS role, $11::text AS session_role)"
-
-static void
-change_parameters(DcxParameters *parameters, const DcxChange *change)
-{
-	const DcxAccount *before = &change->before;
-	const DcxAccount *after = &change->after;
-
-	dcx_parameter_text(parameters, change->organisation);
-	dcx_parameter_numeric(parameters, before->balance);
-	dcx_parameter_numeric(parameters, before->held);
-	dcx_parameter_time(parameters, before->expired_until);
-	dcx_parameter_numeric(parameters, after->balance);
-	dcx_parameter_numeric(parameters, after->held);
-	dcx_parameter_time(parameters, after->next_expiry);
-	dcx_parameter_time(parameters, after->expired_until);
-	dcx_parameter_time(parameters, change->at);
-	who_parameters(parameters);
 }
 
 /* Refuses (27000) an account that has changed since we locked its wallet and read it. */
@@ -205,162 +184,179 @@ dcx_ledger_gone(const char *table, const char *what, int64 id)
 			errhint("Restore all tables of the ledger from one backup."));
 }
 
-int64
-dcx_ledger_insert_hold(Oid owner, const DcxChange *change, const DcxNewHold *hold)
+static bool
+is_same_account(const DcxAccount *a, const DcxAccount *b)
 {
-	static DcxPlan	  plan;
-	static const char sql[] = CHANGED_ACCOUNT
-		", hold AS (INSERT INTO dcx.wallet_hold (organisation, amount, held_at, expires_in,"
-		"     first_expires_at, expires_at, available, idempotency_key, description, details,"
-		"     quote, role, session_role)"
-		"   SELECT organisation, $12, at, $13, $14, $14, $15, $16, $17, $18, $19,"
-		"          role, session_role"
-		"     FROM account RETURNING organisation, hold_id),"
-		" key AS (INSERT INTO dcx.wallet_key (organisation, idempotency_key, hold_id)"
-		"   SELECT organisation, $16, hold_id FROM hold)"
-		" SELECT hold_id FROM hold";
-	DcxParameters parameters = {0};
-	int64		  hold_id = 0;
-	DcxRun		  run;
-
-	change_parameters(&parameters, change);
-	dcx_parameter_numeric(&parameters, hold->amount);
-	dcx_parameter(&parameters, INTERVALOID, IntervalPGetDatum(hold->expires_in), false);
-	dcx_parameter_time(&parameters, hold->expires_at);
-	dcx_parameter_numeric(&parameters, change->available);
-	dcx_parameter_text(&parameters, hold->idempotency_key);
-	dcx_parameter_text(&parameters, hold->description);
-	jsonb_parameter(&parameters, hold->details);
-	jsonb_parameter(&parameters, hold->quote);
-	dcx_run_begin(&run, owner);
-	if (dcx_query_write(&plan, sql, &parameters) == 1)
-		hold_id = dcx_query_int64(0, 1);
-	dcx_run_end(&run);
-	if (hold_id == 0)
-		refuse_changed(change->organisation);
-	return hold_id;
+	return dcx_money_compare(a->balance, b->balance) == 0 &&
+		   dcx_money_compare(a->held, b->held) == 0 && a->expired_until == b->expired_until;
 }
 
-/* Runs a statement that changes an account and one open hold, which is $12. */
+/* Stores an account as it is to be. Another version of its row with the same values will do as well. */
 static void
-update_hold(Oid owner, DcxPlan *plan, const char *sql, DcxParameters *parameters,
-			const DcxChange *change)
+write_account(Oid owner, const DcxChange *change)
 {
-	uint64 updated;
-	DcxRun run;
+	static DcxPlan plan;
+	DcxRow		   row = {.table = DCX_TABLE_ACCOUNT};
+	DcxAccount	   stored = change->before;
 
-	dcx_run_begin(&run, owner);
-	updated = dcx_query_write(plan, sql, parameters);
-	dcx_run_end(&run);
-	if (updated != 1)
+	dcx_row_numeric(&row, DCX_ACCOUNT_BALANCE, change->after.balance);
+	dcx_row_numeric(&row, DCX_ACCOUNT_HELD, change->after.held);
+	dcx_row_time(&row, DCX_ACCOUNT_NEXT_EXPIRY, change->after.next_expiry);
+	dcx_row_time(&row, DCX_ACCOUNT_EXPIRED_UNTIL, change->after.expired_until);
+	while (!dcx_row_update(&row, owner, &stored.place, NULL, &plan))
+	{
+		ItemPointerData tried = stored.place;
+
+		if (!dcx_ledger_account(change->organisation, true, &stored) ||
+			!is_same_account(&stored, &change->before) || ItemPointerEquals(&stored.place, &tried))
+			refuse_changed(change->organisation);
+	}
+}
+
+/* Sets who made an entry or a hold. */
+static void
+set_roles(DcxRow *row, int role, int session_role)
+{
+	dcx_row_text(row, role, GetUserNameFromId(GetOuterUserId(), false));
+	dcx_row_text(row, session_role, GetUserNameFromId(GetSessionUserId(), false));
+}
+
+static void
+insert_hold(Oid owner, DcxMovement *movement)
+{
+	static DcxPlan plan;
+	DcxRow		   row = {.table = DCX_TABLE_HOLD};
+
+	movement->hold_id = dcx_row_next_number(DCX_TABLE_HOLD, owner);
+	dcx_row_int64(&row, DCX_HOLD_HOLD_ID, movement->hold_id);
+	dcx_row_text(&row, DCX_HOLD_ORGANISATION, movement->change.organisation);
+	dcx_row_numeric(&row, DCX_HOLD_AMOUNT, movement->amount);
+	dcx_row_text(&row, DCX_HOLD_STATE, dcx_kinds[movement->kind].hold);
+	dcx_row_time(&row, DCX_HOLD_HELD_AT, movement->change.at);
+	dcx_row_interval(&row, DCX_HOLD_EXPIRES_IN, movement->expires_in);
+	dcx_row_time(&row, DCX_HOLD_FIRST_EXPIRES_AT, movement->expires_at);
+	dcx_row_time(&row, DCX_HOLD_EXPIRES_AT, movement->expires_at);
+	dcx_row_numeric(&row, DCX_HOLD_AVAILABLE, movement->change.available);
+	dcx_row_text(&row, DCX_HOLD_IDEMPOTENCY_KEY, movement->idempotency_key);
+	dcx_row_text(&row, DCX_HOLD_DESCRIPTION, movement->description);
+	dcx_row_jsonb(&row, DCX_HOLD_DETAILS, movement->details);
+	dcx_row_jsonb(&row, DCX_HOLD_QUOTE, movement->quote);
+	set_roles(&row, DCX_HOLD_ROLE, DCX_HOLD_SESSION_ROLE);
+	dcx_row_insert(&row, owner, &plan);
+}
+
+/* Resolves or extends the hold of a movement. */
+static void
+update_hold(Oid owner, const DcxMovement *movement)
+{
+	static DcxPlan	 plans[lengthof(dcx_kinds)];
+	const DcxChange *change = &movement->change;
+	DcxRow			 row = {.table = DCX_TABLE_HOLD};
+
+	switch (movement->kind)
+	{
+		case DCX_CAPTURE:
+			dcx_row_numeric(&row,
+							DCX_HOLD_CAPTURED,
+							dcx_money_subtract(change->before.balance, change->after.balance));
+			dcx_row_int64(&row, DCX_HOLD_ENTRY_ID, movement->entry_id);
+			break;
+		case DCX_RELEASE:
+			dcx_row_numeric(&row, DCX_HOLD_AVAILABLE_THEN, change->available);
+			break;
+		default:
+			dcx_row_time(&row, DCX_HOLD_EXPIRES_AT, movement->expires_at);
+			break;
+	}
+	if (movement->kind != DCX_EXTEND)
+	{
+		dcx_row_text(&row, DCX_HOLD_STATE, dcx_kinds[movement->kind].hold);
+		dcx_row_time(&row, DCX_HOLD_RESOLVED_AT, change->at);
+	}
+	if (!dcx_row_update(&row,
+						owner,
+						&movement->hold_place,
+						dcx_ledger_judge_hold_trigger,
+						&plans[movement->kind]))
 		refuse_changed(change->organisation);
 }
 
-void
-dcx_ledger_release_hold(Oid owner, const DcxChange *change, int64 hold_id)
+static void
+insert_key(Oid owner, const DcxMovement *movement)
 {
 	static DcxPlan plan;
-	DcxParameters  parameters = {0};
+	DcxRow		   row = {.table = DCX_TABLE_KEY};
 
-	change_parameters(&parameters, change);
-	dcx_parameter_int64(&parameters, hold_id);
-	dcx_parameter_numeric(&parameters, change->available);
-	update_hold(owner,
-				&plan,
-				CHANGED_ACCOUNT
-				" UPDATE dcx.wallet_hold h SET state = 'released', resolved_at = at,"
-				"        available_then = $13"
-				"   FROM account WHERE h.hold_id = $12 AND h.state = 'open'",
-				&parameters,
-				change);
+	dcx_row_text(&row, DCX_KEY_ORGANISATION, movement->change.organisation);
+	dcx_row_text(&row, DCX_KEY_IDEMPOTENCY_KEY, movement->idempotency_key);
+	if (movement->entry_id)
+		dcx_row_int64(&row, DCX_KEY_ENTRY_ID, movement->entry_id);
+	else
+		dcx_row_int64(&row, DCX_KEY_HOLD_ID, movement->hold_id);
+	dcx_row_insert(&row, owner, &plan);
 }
 
-void
-dcx_ledger_extend_hold(Oid owner, const DcxChange *change, int64 hold_id, TimestampTz expires_at)
+static void
+insert_entry(Oid owner, const DcxMovement *movement)
 {
-	static DcxPlan plan;
-	DcxParameters  parameters = {0};
+	static DcxPlan	 plan;
+	static DcxPlan	 capture_plan;
+	const DcxChange *change = &movement->change;
+	DcxRow			 row = {.table = DCX_TABLE_ENTRY};
 
-	change_parameters(&parameters, change);
-	dcx_parameter_int64(&parameters, hold_id);
-	dcx_parameter_time(&parameters, expires_at);
-	update_hold(owner,
-				&plan,
-				CHANGED_ACCOUNT " UPDATE dcx.wallet_hold h SET expires_at = $13"
-								"   FROM account WHERE h.hold_id = $12 AND h.state = 'open'",
-				&parameters,
-				change);
+	dcx_row_int64(&row, DCX_ENTRY_ENTRY_ID, movement->entry_id);
+	dcx_row_text(&row, DCX_ENTRY_ORGANISATION, change->organisation);
+	dcx_row_time(&row, DCX_ENTRY_RECORDED_AT, change->at);
+	dcx_row_text(&row, DCX_ENTRY_KIND, dcx_kinds[movement->kind].name);
+	dcx_row_numeric(&row,
+					DCX_ENTRY_AMOUNT,
+					dcx_money_subtract(change->after.balance, change->before.balance));
+	dcx_row_numeric(&row, DCX_ENTRY_BALANCE, change->after.balance);
+	dcx_row_numeric(&row, DCX_ENTRY_AVAILABLE, change->available);
+	if (movement->hold_id)
+		dcx_row_int64(&row, DCX_ENTRY_HOLD_ID, movement->hold_id);
+	dcx_row_text(&row, DCX_ENTRY_IDEMPOTENCY_KEY, movement->idempotency_key);
+	dcx_row_text(&row, DCX_ENTRY_DESCRIPTION, movement->description);
+	dcx_row_jsonb(&row, DCX_ENTRY_DETAILS, movement->details);
+	set_roles(&row, DCX_ENTRY_ROLE, DCX_ENTRY_SESSION_ROLE);
+	dcx_row_insert(&row, owner, movement->hold_id ? &capture_plan : &plan);
 }
 
-/* Writes the entry of our own movement; when that is a capture, marks its hold as captured. */
+/*
+ * Writes what a movement changes besides the wallet. The entry comes last: a trigger on it, such as the outbox of
+ * docs/wallet.md, then sees the whole movement.
+ */
 static void
 write_movement(Oid owner, DcxMovement *movement)
 {
-	static DcxPlan	  plan;
-	static DcxPlan	  capture_plan;
-	static const char sql[] = CHANGED_ACCOUNT
-		", entry AS (INSERT INTO dcx.wallet_entry (organisation, recorded_at, kind, amount,"
-		"     balance, available, idempotency_key, description, details, role, session_role)"
-		"   SELECT organisation, at, $12, $13, $5, $14, $15, $16, $17, role, session_role"
-		"     FROM account RETURNING organisation, entry_id),"
-		" key AS (INSERT INTO dcx.wallet_key (organisation, idempotency_key, entry_id)"
-		"   SELECT organisation, $15, entry_id FROM entry)"
-		" SELECT entry_id FROM entry";
-	static const char capture_sql[] = CHANGED_ACCOUNT
-		", entry AS (INSERT INTO dcx.wallet_entry (organisation, recorded_at, kind, amount,"
-		"     balance, available, hold_id, idempotency_key, description, details,"
-		"     role, session_role)"
-		"   SELECT a.organisation, a.at, $12, $13, $5, $14, h.hold_id, h.idempotency_key,"
-		"          h.description, h.details, a.role, a.session_role"
-		"     FROM account a, dcx.wallet_hold h WHERE h.hold_id = $15 AND h.state = 'open'"
-		"   RETURNING recorded_at, amount, entry_id),"
-		" hold AS (UPDATE dcx.wallet_hold h"
-		"     SET state = 'captured', resolved_at = e.recorded_at, captured = - e.amount,"
-		"         entry_id = e.entry_id"
-		"    FROM entry e WHERE h.hold_id = $15)"
-		" SELECT entry_id FROM entry";
-	DcxParameters parameters = {0};
-	bool		  capture = movement->hold_id != 0;
-	uint64		  written;
-	DcxRun		  run;
+	const DcxKind *kind = &dcx_kinds[movement->kind];
 
-	dcx_run_begin(&run, owner);
-	change_parameters(&parameters, &movement->change);
-	dcx_parameter_text(&parameters, movement->kind);
-	dcx_parameter_numeric(&parameters,
-						  dcx_money_subtract(movement->change.after.balance,
-											 movement->change.before.balance));
-	dcx_parameter_numeric(&parameters, movement->change.available);
-	if (capture)
-		dcx_parameter_int64(&parameters, movement->hold_id);
-	else
-	{
-		dcx_parameter_text(&parameters, movement->idempotency_key);
-		dcx_parameter_text(&parameters, movement->description);
-		jsonb_parameter(&parameters, movement->details);
-	}
-	written =
-		dcx_query_write(capture ? &capture_plan : &plan, capture ? capture_sql : sql, &parameters);
-	if (written == 1)
-		movement->entry_id = dcx_query_int64(0, 1);
-	dcx_run_end(&run);
-	if (written != 1)
-		refuse_changed(movement->change.organisation);
+	write_account(owner, &movement->change);
+	if (kind->moves)
+		movement->entry_id = dcx_row_next_number(DCX_TABLE_ENTRY, owner);
+	if (kind->hold && kind->is_new)
+		insert_hold(owner, movement);
+	else if (kind->hold)
+		update_hold(owner, movement);
+	if (kind->is_new)
+		insert_key(owner, movement);
+	if (kind->moves)
+		insert_entry(owner, movement);
+	CommandCounterIncrement();
 }
 
-void
-dcx_ledger_move(DcxMovement *movement)
+/* Writes the wallet by a statement: its trigger, which comes back through dcx_ledger_record_expected(), does the rest. */
+static void
+move_by_statement(DcxMovement *movement, const DcxWallet *wallet)
 {
 	DcxMovement *outer = expected;
-	DcxWallet	 wallet = {unconstify(char *, movement->change.organisation),
-						   movement->change.after.balance};
 
 	/* A trigger of the platform may call us in turn, and may fail: put back what was expected before. */
 	movement->nest_level = GetCurrentTransactionNestLevel();
 	expected = movement;
 	PG_TRY();
 	{
-		dcx_wallet_write(&wallet);
+		dcx_wallet_write(wallet);
 	}
 	PG_FINALLY();
 	{
@@ -379,6 +375,20 @@ dcx_ledger_move(DcxMovement *movement)
 					  "the row to another organisation, or moved it to another partition.",
 					  dcx_relation_name(dcx_wallet_bound()->relation)),
 			errhint("SELECT * FROM dcx_attach_wallet(...) puts the ledger's trigger back."));
+}
+
+void
+dcx_ledger_move(Oid owner, DcxMovement *movement)
+{
+	DcxWallet wallet = {unconstify(char *, movement->change.organisation),
+						movement->change.after.balance,
+						movement->change.wallet};
+
+	if (dcx_kinds[movement->kind].moves && !dcx_wallet_write_directly(&wallet))
+		move_by_statement(movement, &wallet);
+	else
+		write_movement(owner, movement);
+	ForceSyncCommit();
 }
 
 /* Refuses an account whose balance is NaN or infinite. */

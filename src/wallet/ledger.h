@@ -39,46 +39,63 @@
 /* A row of dcx.wallet_account. */
 typedef struct DcxAccount
 {
-	Numeric		balance; /* what its entries add up to */
-	Numeric		held;	 /* this and the next two: see Expiry above */
-	TimestampTz next_expiry;
-	TimestampTz expired_until;
+	Numeric			balance; /* what its entries add up to */
+	Numeric			held;	 /* this and the next two: see Expiry above */
+	TimestampTz		next_expiry;
+	TimestampTz		expired_until;
+	ItemPointerData place; /* of the version of the row that has these values */
 } DcxAccount;
 
 /* A change of an account. */
 typedef struct DcxChange
 {
-	const char *organisation; /* whose account */
-	DcxAccount	before;		  /* as it is stored; if it is not, nothing is written (27000) */
-	DcxAccount	after;		  /* as it is to be stored */
-	TimestampTz at;			  /* the time of the change */
-	Numeric		available;	  /* what can be spent after it */
+	const char	   *organisation; /* whose account */
+	DcxAccount		before;		  /* as it is stored; if it is not, nothing is written (27000) */
+	DcxAccount		after;		  /* as it is to be stored */
+	TimestampTz		at;			  /* the time of the change */
+	Numeric			available;	  /* what can be spent after it */
+	ItemPointerData wallet;		  /* the place of the wallet's row, as DcxWallet has it */
 } DcxChange;
 
-/* An entry to be written. A capture takes key, description and details from its hold. */
+/* The kinds of movement. Each is a change of an account, with at most one entry, one hold and one key. */
+typedef enum DcxKindId
+{
+	DCX_CREDIT,
+	DCX_DEBIT,
+	DCX_HOLD,
+	DCX_CAPTURE,
+	DCX_RELEASE,
+	DCX_EXTEND
+} DcxKindId;
+
+/* What a kind of movement writes besides the account. */
+typedef struct DcxKind
+{
+	const char *name;	/* as in wallet_entry.kind; the function is called dcx_wallet_<name> */
+	bool		moves;	/* the balance: the wallet is written, and an entry */
+	bool		is_new; /* uses an idempotency key; else the request is told by its hold */
+	const char *hold;	/* the state that its hold then has; NULL: it has no hold */
+} DcxKind;
+
+extern const DcxKind dcx_kinds[];
+
+/* A movement to be written. */
 typedef struct DcxMovement
 {
-	DcxChange	change;
-	const char *kind;			 /* credit, debit or capture */
-	int64		hold_id;		 /* the hold that is captured; else 0 */
-	const char *idempotency_key; /* not of a capture */
-	const char *description;	 /* or NULL; not of a capture */
-	Jsonb	   *details;		 /* or NULL; not of a capture */
+	DcxKindId		kind;
+	DcxChange		change;
+	int64			hold_id;		 /* the hold that is captured, released or extended; else 0 */
+	ItemPointerData hold_place;		 /* of the version of its row that was read under the lock */
+	Numeric			amount;			 /* of a new hold */
+	Interval	   *expires_in;		 /* of a new hold, as the caller gave it */
+	TimestampTz		expires_at;		 /* of a hold that is made or extended */
+	const char	   *idempotency_key; /* the caller's; of a capture: the hold's, as the next two */
+	const char	   *description;	 /* or NULL */
+	Jsonb		   *details;		 /* or NULL */
+	Jsonb		   *quote;			 /* of a new hold: what was priced, and how; or NULL */
 	int	  nest_level; /* of the transaction that writes the wallet; dcx_ledger_move() sets it */
 	int64 entry_id;	  /* of the entry, once it is written; else 0 */
 } DcxMovement;
-
-/* A hold to be written. */
-typedef struct DcxNewHold
-{
-	Numeric		amount;			 /* what is held */
-	Interval   *expires_in;		 /* as the caller gave it */
-	TimestampTz expires_at;		 /* the time of the change plus expires_in */
-	const char *idempotency_key; /* the caller's */
-	const char *description;	 /* or NULL */
-	Jsonb	   *details;		 /* or NULL */
-	Jsonb	   *quote;			 /* what was priced, and how; or NULL */
-} DcxNewHold;
 
 /* What an idempotency key was used for; both are 0 when it was not used. */
 typedef struct DcxKeyUse
@@ -102,11 +119,11 @@ extern bool		 dcx_ledger_account(const char *organisation, bool latest, DcxAccou
 extern DcxKeyUse dcx_ledger_key(const char *organisation, const char *key, bool latest);
 
 /*
- * Reads columns of a hold into the current memory context; columns are numbers as in tables.h. False
- * when there is no such hold.
+ * Reads columns of a hold into the current memory context; columns are numbers as in tables.h. place: as for
+ * dcx_lookup(). False when there is no such hold.
  */
 extern bool dcx_ledger_hold(int64 hold_id, bool latest, int ncolumns, const int *columns,
-							Datum *values, bool *nulls);
+							Datum *values, bool *nulls, ItemPointer place);
 
 /* The same of an entry, under a new snapshot. Refuses (55000) when there is no such entry. */
 extern void dcx_ledger_entry(const char *organisation, int64 entry_id, int ncolumns,
@@ -123,24 +140,18 @@ extern void dcx_ledger_check_snapshot(Oid owner, const char *organisation);
 pg_noreturn extern void dcx_ledger_gone(const char *table, const char *what, int64 id);
 
 /*
- * These write a hold and change the account in the same statement. The first makes a hold and its key,
- * and returns its id; the second releases an open hold; the third gives it another time to expire.
- * 27000 when the account is no longer as change->before, or the hold is no longer open.
+ * Carries out a movement: the wallet is locked, and the account and the hold were read under the lock. This is the only
+ * place where money moves. Sets movement->entry_id, and hold_id of a new hold. The commit will be durable, whatever
+ * synchronous_commit says.
+ *
+ * Where the balance changes, the wallet is written first. If that takes a statement, the ledger's trigger on the wallet
+ * table writes the rest, and it is 55000 when it did not (0A000 when the table is partitioned by the balance). 27000
+ * when the account is no longer as change->before, or the hold no longer as it was read.
  */
-extern int64 dcx_ledger_insert_hold(Oid owner, const DcxChange *change, const DcxNewHold *hold);
-extern void	 dcx_ledger_release_hold(Oid owner, const DcxChange *change, int64 hold_id);
-extern void	 dcx_ledger_extend_hold(Oid owner, const DcxChange *change, int64 hold_id,
-									TimestampTz expires_at);
+extern void dcx_ledger_move(Oid owner, DcxMovement *movement);
 
 /*
- * Moves money: writes the new balance into the wallet, which is locked. The ledger's trigger on the
- * wallet table then writes the entry, and sets movement->entry_id. When it did not, that is 55000, or
- * 0A000 when the table is partitioned by the balance.
- */
-extern void dcx_ledger_move(DcxMovement *movement);
-
-/*
- * For the trigger: writes the entry of the movement under way, if this update of a wallet is the one that
+ * For the trigger: writes the rest of the movement under way, if this update of a wallet is the one that
  * dcx_ledger_move() makes: the same wallet, the same balances, and the same nesting of the transaction.
  * (A trigger of the platform may make the same update in a subtransaction, and roll it back.) Else false.
  */

@@ -40,7 +40,8 @@ typedef struct Guard
 #define BEFORE_DELETES		 (TRIGGER_TYPE_BEFORE | TRIGGER_TYPE_DELETE | TRIGGER_TYPE_TRUNCATE)
 #define BEFORE_UPDATE_OF_ROW (TRIGGER_TYPE_BEFORE | TRIGGER_TYPE_UPDATE | TRIGGER_TYPE_ROW)
 
-#define GUARDS_MAX 2
+#define GUARDS_MAX	  2
+#define RESOLVED_ONCE "resolved_once"
 
 /* A table of the ledger. */
 typedef struct Table
@@ -73,7 +74,7 @@ static const Table tables[] = {
 	   BEFORE_DELETES,
 	   "Holds are kept.",
 	   "dcx_wallet_release() frees what an open hold holds."},
-	  {"resolved_once",
+	  {RESOLVED_ONCE,
 	   "BEFORE UPDATE ON dcx.wallet_hold FOR EACH ROW WHEN (OLD.state <> 'open')",
 	   BEFORE_UPDATE_OF_ROW,
 	   "A hold that is captured, released or expired stays so.",
@@ -152,6 +153,21 @@ dcx_ledger_check(void)
 {
 	for (size_t i = 0; i < lengthof(tables); i++)
 		dcx_shape_check(tables[i].id, dcx_table_relation(tables[i].id));
+}
+
+DcxTriggerUse
+dcx_ledger_judge_hold_trigger(const Trigger *trigger)
+{
+	const char *definition;
+
+	if (trigger->tgtype != BEFORE_UPDATE_OF_ROW || !trigger->tgqual ||
+		strcmp(trigger->tgname, RESOLVED_ONCE) != 0)
+		return DCX_TRIGGER_STOPS;
+	definition = TextDatumGetCString(
+		DirectFunctionCall1(pg_get_triggerdef, ObjectIdGetDatum(trigger->tgoid)));
+	return strstr(definition, " FOR EACH ROW WHEN ((old.state <> 'open'::text)) EXECUTE ") ?
+			   DCX_TRIGGER_REPLACED :
+			   DCX_TRIGGER_STOPS;
 }
 
 static void

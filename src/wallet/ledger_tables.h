@@ -9,6 +9,7 @@
 #define DCX_LEDGER_TABLES_H
 
 #include "src/base/binding.h"
+#include "src/base/direct.h"
 
 /*
  * The owner of the ledger. Refuses one that may not stand for the wallets' owner (42501). No ledger is
@@ -18,6 +19,12 @@ extern Oid dcx_ledger_owner(const DcxBinding *wallets, bool missing_ok);
 
 /* Refuses (55000) a ledger of which a table is missing or is not as we made it. */
 extern void dcx_ledger_check(void);
+
+/*
+ * For updates of dcx.wallet_hold without a statement (direct.h): our own guard would do nothing, since only open holds
+ * are updated. Any other trigger stops.
+ */
+extern DcxTriggerUse dcx_ledger_judge_hold_trigger(const Trigger *trigger);
 
 /*
  * Inside a run, as the caller: makes the tables and guards that are missing. A table or guard function

@@ -8,7 +8,6 @@
  */
 #include "postgres.h"
 
-#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "funcapi.h"
@@ -60,24 +59,15 @@ dcx_movement_replay(FunctionCallInfo fcinfo, const char *organisation, int64 ent
 }
 
 void
-dcx_movement_execute(FunctionCallInfo fcinfo, DcxMovement *movement, const DcxStanding *standing,
-					 Numeric amount, bool out, Numeric freed)
+dcx_movement_execute(FunctionCallInfo fcinfo, Oid owner, DcxMovement *movement)
 {
-	DcxChange *change = &movement->change;
-	Numeric	   moved = out ? dcx_money_subtract(int64_to_numeric(0), amount) : amount;
+	const DcxChange *change = &movement->change;
 
-	*change = dcx_account_change(standing);
-	change->after.balance = dcx_money_add(change->before.balance, moved);
-	if (freed)
-		change->after.held = dcx_money_subtract(change->after.held, freed);
-	change->available = dcx_money_subtract(change->after.balance, change->after.held);
-
-	dcx_ledger_move(movement);
-	ForceSyncCommit();
+	dcx_ledger_move(owner, movement);
 	put_movement(fcinfo,
 				 movement->entry_id,
 				 change->organisation,
-				 moved,
+				 dcx_money_subtract(change->after.balance, change->before.balance),
 				 change->after.balance,
 				 change->available,
 				 false);
@@ -92,7 +82,7 @@ replay_movement(FunctionCallInfo fcinfo, const DcxRequest *request, DcxKeyUse us
 }
 
 static void
-move(FunctionCallInfo fcinfo, const char *kind, bool out)
+move(FunctionCallInfo fcinfo, DcxKindId kind)
 {
 	DcxRequest	request = {0};
 	DcxMovement movement = {.kind = kind};
@@ -100,7 +90,7 @@ move(FunctionCallInfo fcinfo, const char *kind, bool out)
 	DcxKeyUse	use;
 
 	InitMaterializedSRF(fcinfo, 0);
-	request.function = psprintf("dcx_wallet_%s", kind);
+	request.function = psprintf("dcx_wallet_%s", dcx_kinds[kind].name);
 	request.amount = dcx_request_amount(fcinfo, 1);
 	request.key = dcx_request_key(fcinfo, 2);
 	request.description = dcx_request_optional_text(fcinfo, 3);
@@ -121,13 +111,18 @@ move(FunctionCallInfo fcinfo, const char *kind, bool out)
 		replay_movement(fcinfo, &request, standing.use);
 		return;
 	}
-	if (out && dcx_money_compare(standing.available, request.amount) < 0)
+	if (kind == DCX_DEBIT && dcx_money_compare(standing.available, request.amount) < 0)
 		dcx_account_insufficient(&standing, request.amount);
 
+	movement.change =
+		dcx_account_change(&standing,
+						   kind == DCX_DEBIT ? dcx_money_negative(request.amount) : request.amount,
+						   NULL,
+						   DT_NOEND);
 	movement.idempotency_key = request.key;
 	movement.description = request.description;
 	movement.details = request.details;
-	dcx_movement_execute(fcinfo, &movement, &standing, request.amount, out, NULL);
+	dcx_movement_execute(fcinfo, standing.owner, &movement);
 }
 
 /* dcx_wallet_credit(org text, amount numeric, idempotency_key text, description text, details jsonb) */
@@ -135,7 +130,7 @@ PG_FUNCTION_INFO_V1(dcx_wallet_credit);
 Datum
 dcx_wallet_credit(PG_FUNCTION_ARGS)
 {
-	move(fcinfo, "credit", false);
+	move(fcinfo, DCX_CREDIT);
 	return (Datum) 0;
 }
 
@@ -144,6 +139,6 @@ PG_FUNCTION_INFO_V1(dcx_wallet_debit);
 Datum
 dcx_wallet_debit(PG_FUNCTION_ARGS)
 {
-	move(fcinfo, "debit", true);
+	move(fcinfo, DCX_DEBIT);
 	return (Datum) 0;
 }

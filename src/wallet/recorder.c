@@ -10,6 +10,7 @@
 #include "catalog/pg_trigger.h"
 #include "utils/rel.h"
 
+#include "src/base/extension.h"
 #include "src/wallet/recorder.h"
 
 #define ROW_TYPE                                                                         \
@@ -54,4 +55,19 @@ dcx_recorder_is(const TriggerData *trigger, Oid function)
 			first = candidate;
 	}
 	return first && first->tgoid == trigger->tg_trigger->tgoid;
+}
+
+DcxTriggerUse
+dcx_recorder_judge(const Trigger *trigger)
+{
+	int16 keeps_time = TRIGGER_TYPE_ROW | TRIGGER_TYPE_BEFORE | TRIGGER_TYPE_UPDATE;
+
+	if (has_shape(trigger, trigger->tgfoid, ROW_TYPE) &&
+		(trigger->tgenabled == TRIGGER_FIRES_ALWAYS || fires(trigger)) &&
+		dcx_extension_is_ours(trigger->tgfoid, "dcx_wallet_record"))
+		return DCX_TRIGGER_REPLACED;
+	if (has_shape(trigger, trigger->tgfoid, keeps_time) &&
+		dcx_extension_is_ours(trigger->tgfoid, "dcx_set_updated_at"))
+		return DCX_TRIGGER_CALLED;
+	return DCX_TRIGGER_STOPS;
 }

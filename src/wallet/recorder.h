@@ -11,6 +11,8 @@
 
 #include "commands/trigger.h"
 
+#include "src/base/direct.h"
+
 /* The names of attach's triggers. Triggers fire in the order of their names, so these fire first. */
 #define DCX_RECORDER_ROW	  "000_dcx_wallet"
 #define DCX_RECORDER_TRUNCATE "000_dcx_wallet_truncate"
@@ -33,5 +35,12 @@
  * records that fires under the session's session_replication_role.
  */
 extern bool dcx_recorder_is(const TriggerData *trigger, Oid function);
+
+/*
+ * For writing a wallet without a statement (direct.h): a trigger that can record is replaced, since the caller writes
+ * the ledger itself. Where there is none, nothing would record, and that is an error of the statement. The trigger that
+ * keeps "updatedAt" is called. Any other stops.
+ */
+extern DcxTriggerUse dcx_recorder_judge(const Trigger *trigger);
 
 #endif /* DCX_RECORDER_H */

@@ -167,7 +167,7 @@ organisation_of_hold(int64 hold_id)
 
 	/* This refuses a ledger that is not to be trusted, before anything in it is read. */
 	dcx_ledger_owner(dcx_wallet_bound(), false);
-	if (!dcx_ledger_hold(hold_id, false, lengthof(columns), columns, &value, &isnull))
+	if (!dcx_ledger_hold(hold_id, false, lengthof(columns), columns, &value, &isnull, NULL))
 		return NULL;
 	return TextDatumGetCString(value);
 }

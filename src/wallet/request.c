@@ -238,7 +238,7 @@ request_of_hold(int64 hold_id)
 	bool			 nulls[lengthof(columns)];
 	DcxRequest		 request = {.function = "dcx_wallet_hold"};
 
-	if (!dcx_ledger_hold(hold_id, true, lengthof(columns), columns, values, nulls))
+	if (!dcx_ledger_hold(hold_id, true, lengthof(columns), columns, values, nulls, NULL))
 		dcx_ledger_gone("wallet_hold", "Hold", hold_id);
 	request.expires_in = DatumGetIntervalP(values[1]);
 	request.details = nulls[3] ? NULL : DatumGetJsonbP(values[3]);

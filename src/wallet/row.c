@@ -9,6 +9,7 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "access/table.h"
 #include "access/xact.h"
 #include "catalog/pg_class.h"
 #include "fmgr.h"
@@ -21,6 +22,7 @@
 #include "utils/syscache.h"
 
 #include "src/base/compat.h"
+#include "src/base/direct.h"
 #include "src/base/errcodes.h"
 #include "src/base/fresh.h"
 #include "src/base/known.h"
@@ -31,6 +33,7 @@
 #include "src/base/shape.h"
 #include "src/base/text.h"
 #include "src/wallet/balance.h"
+#include "src/wallet/recorder.h"
 #include "src/wallet/row.h"
 #include "src/wallet/wallet.h"
 
@@ -127,7 +130,10 @@ wallet_of_row(Relation relation, TupleTableSlot *row)
 static void
 take_wallet(Relation relation, TupleTableSlot *row, void *argument)
 {
-	*(DcxWallet *) argument = wallet_of_row(relation, row);
+	DcxWallet *wallet = argument;
+
+	*wallet = wallet_of_row(relation, row);
+	wallet->place = row->tts_tid;
 }
 
 static bool
@@ -266,6 +272,29 @@ dcx_wallet_lock(const char *organisation)
 	dcx_balance_check_usable(organisation, wallet.balance);
 	dcx_wallet_check_exact(dcx_wallet_relation(), &wallet);
 	return wallet;
+}
+
+bool
+dcx_wallet_write_directly(const DcxWallet *wallet)
+{
+	static DcxDirect direct = {.event = CMD_UPDATE, .judge = dcx_recorder_judge};
+	DcxDirectResult	 result = DCX_DIRECT_NOT;
+	const bool		 isnull = false;
+	DcxWalletColumn	 column;
+	Relation		 table;
+	Datum			 value;
+
+	if (!ItemPointerIsValid(&wallet->place))
+		return false;
+	dcx_wallet_check_exact(dcx_wallet_relation(), wallet);
+	table = table_open(dcx_wallet_relation(), RowExclusiveLock);
+	if (dcx_wallet_find_balance(dcx_wallet_relation(), &column) &&
+		dcx_direct_is_possible(&direct, table, 1, &column.attnum) && direct.nreplaced > 0 &&
+		dcx_balance_value(table, column.attnum, wallet->balance, &value))
+		result =
+			dcx_direct_update(&direct, table, &wallet->place, 1, &column.attnum, &value, &isnull);
+	table_close(table, NoLock);
+	return result == DCX_DIRECT_WRITTEN;
 }
 
 void

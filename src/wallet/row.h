@@ -31,6 +31,12 @@ extern bool dcx_wallet_is_visible(const char *organisation);
 extern DcxWallet dcx_wallet_lock(const char *organisation);
 
 /*
+ * Writes the balance of a wallet that is locked, if that is possible without a statement. Then the ledger's trigger is
+ * not fired: the caller writes the ledger. False: nothing is written, call dcx_wallet_write().
+ */
+extern bool dcx_wallet_write_directly(const DcxWallet *wallet);
+
+/*
  * Writes the balance of a wallet that is locked, as the table's owner; the table's triggers run. 27000
  * when the row then has another balance: a trigger changed it, or the column cannot hold it.
  */

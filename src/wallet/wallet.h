@@ -8,6 +8,7 @@
 #ifndef DCX_WALLET_H
 #define DCX_WALLET_H
 
+#include "storage/itemptr.h"
 #include "utils/numeric.h"
 #include "utils/relcache.h"
 
@@ -20,6 +21,7 @@ typedef struct DcxWallet
 {
 	char   *organisation; /* the value of its column, as text; NULL: nobody's wallet */
 	Numeric balance; /* the value of its column; may be NULL, NaN or infinite until it is checked */
+	ItemPointerData place; /* of the row, where it was found without a statement; else invalid */
 } DcxWallet;
 
 /* The binding of the wallet table, up to date; ->attached says whether there is one. */
