@@ -24,6 +24,7 @@
 #include "utils/catcache.h"
 #include "utils/jsonb.h"
 #include "utils/lsyscache.h"
+#include "utils/memutils.h"
 #include "utils/syscache.h"
 #include "utils/varlena.h"
 
@@ -197,8 +198,9 @@ seen_encoding(Jsonb *seen)
 	return pg_char_to_encoding(pnstrdup(value.val.string.val, value.val.string.len));
 }
 
-void
-dcx_binding_read(DcxBinding *binding)
+/* Reads the row under the active snapshot. */
+static void
+read_row(DcxBinding *binding, Oid table)
 {
 	static const int columns[] = {DCX_BINDING_RELATION,
 								  DCX_BINDING_COLUMN_NAMES,
@@ -207,52 +209,120 @@ dcx_binding_read(DcxBinding *binding)
 	Datum			 keys[2];
 	Datum			 values[lengthof(columns)];
 	bool			 nulls[lengthof(columns)];
-	DcxSource		 source;
-	DcxStamp		 stamp;
-	bool			 begun;
-	Oid				 table = dcx_binding_table();
+
+	keys[0] = CStringGetTextDatum(binding->catalog);
+	keys[1] = CStringGetTextDatum(binding->part);
+	if (!dcx_lookup(DCX_TABLE_BINDING,
+					table,
+					keys,
+					false,
+					lengthof(columns),
+					columns,
+					values,
+					nulls,
+					NULL))
+		return;
+	if (!nulls[2])
+		check_version(binding->catalog, DatumGetInt32(values[2]));
+	binding->relation = DatumGetObjectId(values[0]);
+	binding->encoding = nulls[3] ? -1 : seen_encoding(DatumGetJsonbP(values[3]));
+	set_columns(binding, table, values[1], nulls[1]);
+	binding->attached = true;
+}
+
+/* Whether who owns the table may have attached what the row names. */
+static void
+check_row(const DcxBinding *binding, Oid table)
+{
+	if (binding->attached)
+		dcx_binding_check_entitled(binding->catalog,
+								   binding->relation,
+								   dcx_relation_owner(table),
+								   "dcx.binding");
+}
+
+/*
+ * What is known of dcx.binding as a whole: all bindings are rows of it, and most calls need several. So it is noted and
+ * checked for all at once. A binding is of a look if it was read while nothing had been written since that look.
+ */
+static struct
+{
+	uint64		  look; /* which look this was; 0: none yet */
+	Oid			  table;
+	DcxSource	  source;
+	DcxStamp	  stamp;
+	MemoryContext context; /* of what was noted */
+} seen;
+
+/* Whether dcx.binding, which becomes locked, has not been written since the last look. */
+static bool
+is_unwritten(Oid table)
+{
+	return seen.table == table && (dcx_stamp_holds(&seen.stamp, &seen.source) ||
+								   dcx_stamp_renew(&seen.stamp, &seen.source));
+}
+
+/* Looks at dcx.binding, which is locked, under the active snapshot. */
+static void
+look_at(Oid table)
+{
+	MemoryContext context =
+		AllocSetContextCreate(CurrentMemoryContext, "dcx bindings", ALLOCSET_SMALL_SIZES);
+	MemoryContext caller;
+	DcxSource	  source = dcx_shape_source(table);
+	DcxStamp	  stamp = dcx_stamp_now(&source);
+
+	caller = MemoryContextSwitchTo(context);
+	dcx_source_note(&source);
+	MemoryContextSwitchTo(caller);
+
+	MemoryContextSetParent(context, TopMemoryContext);
+	if (seen.context)
+		MemoryContextDelete(seen.context);
+	seen.context = context;
+	seen.look++;
+	seen.table = table;
+	seen.source = source;
+	seen.source.relations = &seen.table;
+	seen.stamp = stamp;
+}
+
+void
+dcx_binding_read(DcxBinding *binding)
+{
+	Oid		 table = dcx_binding_table();
+	DcxStamp stamp;
+	bool	 begun;
 
 	binding->stamp.valid = false;
+	if (OidIsValid(table) && is_unwritten(table) && binding->look == seen.look)
+	{
+		dcx_binding_check_table(binding->catalog, table);
+		check_row(binding, table);
+		binding->stamp = dcx_stamp_now(&seen.source);
+		return;
+	}
+
 	binding->attached = false;
+	binding->look = 0;
 	if (!OidIsValid(table))
 		return;
-
 	LockRelationOid(table, AccessShareLock);
 	if (!OidIsValid(dcx_relation_owner(table)))
 		return;
 
 	dcx_binding_check_table(binding->catalog, table);
-	source = dcx_shape_source(table);
 	begun = dcx_fresh_begin_ours(table);
-	stamp = dcx_stamp_now(&source);
-
-	keys[0] = CStringGetTextDatum(binding->catalog);
-	keys[1] = CStringGetTextDatum(binding->part);
-	if (dcx_lookup(DCX_TABLE_BINDING,
-				   table,
-				   keys,
-				   false,
-				   lengthof(columns),
-				   columns,
-				   values,
-				   nulls,
-				   NULL))
-	{
-		if (!nulls[2])
-			check_version(binding->catalog, DatumGetInt32(values[2]));
-		binding->relation = DatumGetObjectId(values[0]);
-		binding->encoding = nulls[3] ? -1 : seen_encoding(DatumGetJsonbP(values[3]));
-		set_columns(binding, table, values[1], nulls[1]);
-		binding->attached = true;
-		dcx_binding_check_entitled(binding->catalog,
-								   binding->relation,
-								   dcx_relation_owner(table),
-								   "dcx.binding");
-	}
+	if (!is_unwritten(table))
+		look_at(table);
+	stamp = dcx_stamp_now(&seen.source);
+	read_row(binding, table);
+	check_row(binding, table);
 	dcx_fresh_end(begun);
 
+	binding->look = seen.look;
 	binding->table = table;
-	binding->source = source;
+	binding->source = seen.source;
 	binding->source.relations = &binding->table;
 	binding->stamp = stamp;
 }

@@ -34,6 +34,7 @@ typedef struct DcxBinding
 	DcxStamp  stamp;		   /* what the read of dcx.binding could see */
 	DcxSource source;		   /* dcx.binding, for the exactness rule */
 	Oid		  table;		   /* likewise: its OID */
+	uint64	  look;			   /* the look at dcx.binding that it is of; 0: of none */
 } DcxBinding;
 
 /* dcx_binding_get() calls it when the row has to be read again. Call that instead. */

@@ -58,6 +58,20 @@
 #define pg_noreturn __attribute__((noreturn))
 #endif
 
+/* Which file a relation is in. These names came with 16. */
+#if PG_VERSION_NUM < 160000
+#define RelFileLocator			   RelFileNode
+#define RelFileLocatorEquals(a, b) RelFileNodeEquals(a, b)
+#define rd_locator				   rd_node
+#endif
+
+/* Whether rows that a snapshot sees may be removed. Until 16 old_snapshot_threshold allowed that. */
+#if PG_VERSION_NUM < 170000
+#define DCX_SNAPSHOTS_EXPIRE (old_snapshot_threshold >= 0)
+#else
+#define DCX_SNAPSHOTS_EXPIRE false
+#endif
+
 /* index_beginscan() has one more parameter since 18, for instrumentation. */
 #if PG_VERSION_NUM >= 180000
 #define dcx_index_beginscan(table, index, snapshot, nkeys) \

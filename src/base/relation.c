@@ -127,6 +127,29 @@ dcx_relation_type_is_number(Oid type)
 	}
 }
 
+bool
+dcx_relation_type_is_plain(Oid type)
+{
+	switch (getBaseType(type))
+	{
+		case TEXTOID:
+		case VARCHAROID:
+		case BPCHAROID:
+		case NAMEOID:
+		case CHAROID:
+		case BOOLOID:
+		case INT2OID:
+		case INT4OID:
+		case INT8OID:
+		case OIDOID:
+		case NUMERICOID:
+		case UUIDOID:
+			return true;
+		default:
+			return false;
+	}
+}
+
 /* An index of a table by which one of its columns of type oid can be looked up; InvalidOid where there is none. */
 static Oid
 oid_index(Relation table, AttrNumber attnum)

@@ -31,6 +31,12 @@ extern char *dcx_relation_columns(Oid relation);
 extern bool dcx_relation_type_is_number(Oid type);
 
 /*
+ * Whether a value of a type, or of a domain over it, always has the same text: whatever the settings are, and without
+ * a look into a catalog, as for the label of an enum.
+ */
+extern bool dcx_relation_type_is_plain(Oid type);
+
+/*
  * Whether it is a table of Citus: its rows are in other tables, on other servers or here, and its own heap is empty.
  * Under a lock on the relation the answer stays true. Without Citus it takes one look into a syscache.
  */

@@ -16,6 +16,7 @@
 #include "storage/lmgr.h"
 #include "utils/rel.h"
 
+#include "src/base/pages.h"
 #include "src/base/relation.h"
 #include "src/base/snapshot.h"
 
@@ -98,7 +99,7 @@ dcx_source_of(const Oid *roots, int nroots)
 	return source;
 }
 
-/* Whether our transaction may have written the source: no writer has a weaker lock than this. */
+/* Whether our transaction holds a lock on the source that a writer needs: no writer has a weaker one than this. */
 static bool
 write_locked(const DcxSource *source)
 {
@@ -106,6 +107,15 @@ write_locked(const DcxSource *source)
 		if (CheckRelationOidLockedByMe(source->relations[i], RowExclusiveLock, true))
 			return true;
 	return false;
+}
+
+/* Whether our transaction may have written the source. Without an xid it has written no table here. */
+static bool
+may_have_written(const DcxSource *source)
+{
+	return (source->kind != DCX_SOURCE_TABLES ||
+			TransactionIdIsValid(GetTopTransactionIdIfAny())) &&
+		   write_locked(source);
 }
 
 uint64
@@ -176,9 +186,40 @@ dcx_stamp_under(Snapshot snapshot, const DcxSource *source)
 	stamp.statement = GetCurrentStatementStartTimestamp();
 	stamp.written = ProcLastRecPtr;
 	stamp.has_xid = TransactionIdIsValid(GetTopTransactionIdIfAny());
-	stamp.write_locked = write_locked(source);
+	stamp.write_locked = may_have_written(source);
 	stamp.serializable = IsolationIsSerializable();
 	return stamp;
+}
+
+/* Whether the rule for unwritten tables can be used for a source now. */
+static bool
+may_use_pages(const DcxSource *source)
+{
+	return source->kind == DCX_SOURCE_TABLES && source->logged && !IsolationIsSerializable() &&
+		   !may_have_written(source);
+}
+
+void
+dcx_source_note(DcxSource *source)
+{
+	source->pages = may_use_pages(source) ?
+						dcx_pages_note(source->relations, source->nrelations, GetActiveSnapshot()) :
+						NULL;
+}
+
+bool
+dcx_stamp_renew(DcxStamp *stamp, const DcxSource *source)
+{
+	if (!stamp->valid || !source->pages || !may_use_pages(source) ||
+		!dcx_pages_unwritten(source->pages,
+							 source->relations,
+							 source->nrelations,
+							 GetActiveSnapshot()))
+		return false;
+	if (source->nrelations > source->nroots && !same_relations(source))
+		return false;
+	*stamp = dcx_stamp_now(source);
+	return true;
 }
 
 static bool

@@ -7,7 +7,8 @@
  *
  * How it is kept: whoever reads takes a stamp (DcxStamp) just before, which notes what the read can see, and
  * keeps it with the value. Before the value is used again, dcx_stamp_holds() compares the stamp with the active
- * snapshot. That is all: no triggers, no invalidation messages, no flags.
+ * snapshot. If it is another snapshot, dcx_stamp_renew() may still find that the tables have not been written. That
+ * is all: no triggers and no flags; and no invalidation messages for rows, only for definitions, under a lock.
  *
  * The one case in which the statement's own snapshot does not do: others have rewritten the relation since, by TRUNCATE
  * for example, and the rows that the snapshot sees are gone. Then what is read is read under a newer snapshot, or the
@@ -37,6 +38,11 @@
  *		   was in an earlier transaction, two more things count: that transaction had no xid at the time, since
  *		   otherwise it may have written the relation after the read; and neither transaction is SERIALIZABLE,
  *		   since each of those must take its own predicate locks by reading.
+ *
+ * UNWRITTEN TABLES. Where that is not true, because somebody has committed something, the value may still be used if
+ * no page of the tables was written since, and what is on them looks the same to both snapshots. The rule and its proof
+ * are in pages.h. It needs tables whose changes are all WAL-logged, and a transaction that is not SERIALIZABLE and
+ * holds no lock on them that a writer needs, neither then nor now.
  *
  * FOREIGN TABLES are read once per transaction: postgres_fdw reads under REPEATABLE READ, so the answer cannot
  * change within a transaction, and the first read is exact for all of it. They are read again only when our own
@@ -76,6 +82,9 @@ typedef struct DcxSource
 	Oid			  roots[DCX_SOURCE_ROOTS];
 	int			  nrelations; /* those and all that inherit from them */
 	Oid			 *relations;
+
+	/* What dcx_source_note() noted of their pages; NULL: nothing. */
+	struct DcxPages *pages;
 } DcxSource;
 
 /* What a read could see. All zero: nothing was read yet. */
@@ -109,6 +118,18 @@ extern DcxStamp dcx_stamp_under(Snapshot snapshot, const DcxSource *source);
 
 /* The same for the active snapshot. */
 extern DcxStamp dcx_stamp_now(const DcxSource *source);
+
+/*
+ * Notes the pages of a source that is about to be read under the active snapshot, if the rule for unwritten tables can
+ * be used. In the current memory context.
+ */
+extern void dcx_source_note(DcxSource *source);
+
+/*
+ * The rule for unwritten tables: may what was read of a source that was noted, and whose stamp does not hold, be used
+ * under the active snapshot? Then the stamp becomes one of now: as if it had just been read again. Locks the tables.
+ */
+extern bool dcx_stamp_renew(DcxStamp *stamp, const DcxSource *source);
 
 /* The rule in full. Call dcx_stamp_holds(). */
 extern bool dcx_stamp_holds_slow(const DcxStamp *stamp, const DcxSource *source);

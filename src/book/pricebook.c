@@ -492,15 +492,24 @@ load_from_afar(Shelf *shelf)
 static DcxPriceBook *
 live_book(Shelf *shelf)
 {
-	if (likely(shelf->current.book && !shelf->current.saved &&
-			   ((is_of(&shelf->current, &shelf->priced) &&
-				 dcx_stamp_holds(&shelf->current.stamp, &shelf->current.source)) ||
-				is_for(&shelf->current, &shelf->priced))))
+	if (likely(shelf->current.book && !shelf->current.saved))
 	{
-		shelf->hits++;
-		if (unlikely(shelf->quick_max_age != dcx_max_price_age))
+		bool of = is_of(&shelf->current, &shelf->priced);
+
+		if (likely((of && dcx_stamp_holds(&shelf->current.stamp, &shelf->current.source)) ||
+				   is_for(&shelf->current, &shelf->priced)))
+		{
+			shelf->hits++;
+			if (unlikely(shelf->quick_max_age != dcx_max_price_age))
+				set_quick(shelf);
+			return shelf->current.book;
+		}
+		if (of && dcx_stamp_renew(&shelf->current.stamp, &shelf->current.source))
+		{
+			shelf->hits++;
 			set_quick(shelf);
-		return shelf->current.book;
+			return shelf->current.book;
+		}
 	}
 
 	if (dcx_catalog_is_near(&shelf->priced))

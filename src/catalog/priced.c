@@ -7,6 +7,7 @@
 #include "access/xact.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
+#include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
 
 #include "src/base/fresh.h"
@@ -193,11 +194,36 @@ dcx_catalog_check_one_owner(DcxCatalogId id, Oid relation, Oid other)
 				errhint("ALTER TABLE ... OWNER TO makes them one role's."));
 }
 
+/* Whether what is read of a relation depends on nothing but its rows: as the text of an enum's label does. */
+static bool
+depends_on_rows(const DcxCatalogPart *part, Oid relation)
+{
+	for (int i = 0; i < part->ncolumns; i++)
+	{
+		AttrNumber attnum = get_attnum(relation, part->columns[i].name);
+
+		if (attnum != InvalidAttrNumber &&
+			(get_attgenerated(relation, attnum) == ATTRIBUTE_GENERATED_VIRTUAL ||
+			 !(part->columns[i].number ?
+				   dcx_relation_type_is_number(get_atttype(relation, attnum)) :
+				   dcx_relation_type_is_plain(get_atttype(relation, attnum)))))
+			return false;
+	}
+	return true;
+}
+
 void
 dcx_catalog_source(const DcxPriced *priced, DcxSource *source, DcxStamp *stamp)
 {
+	bool plain = true;
+
 	for (int i = 1; i < priced->n; i++)
 		dcx_catalog_check_one_owner(priced->id, priced->relations[i], priced->relations[0]);
 	*source = dcx_source_of(priced->relations, priced->n);
 	*stamp = dcx_stamp_now(source);
+	for (int i = 0; i < priced->n; i++)
+		plain = plain && depends_on_rows(&dcx_catalogs[priced->id].parts[priced->parts[i]],
+										 priced->relations[i]);
+	if (plain)
+		dcx_source_note(source);
 }
