@@ -16,6 +16,7 @@
 #include "src/base/money.h"
 #include "src/base/query.h"
 #include "src/base/relation.h"
+#include "src/base/result.h"
 #include "src/base/text.h"
 #include "src/book/bookjson.h"
 #include "src/book/pricebook.h"
@@ -185,7 +186,7 @@ dcx_inventory_costs(PG_FUNCTION_ARGS)
 	uint64		   nrows;
 	DcxPriceBook  *book;
 
-	InitMaterializedSRF(fcinfo, 0);
+	dcx_result_begin(fcinfo);
 	if (PG_ARGISNULL(ARG_CPU_TYPE))
 		return (Datum) 0;
 	cpu_type = PG_GETARG_TEXT_PP(ARG_CPU_TYPE);

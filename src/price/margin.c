@@ -13,6 +13,7 @@
 
 #include "src/base/float8.h"
 #include "src/base/money.h"
+#include "src/base/result.h"
 #include "src/base/text.h"
 #include "src/book/pricebook.h"
 #include "src/price/vm.h"
@@ -88,7 +89,7 @@ dcx_vm_margin_numeric(PG_FUNCTION_ARGS)
 
 	/* As everywhere: the arguments are checked before the catalog is read. */
 	dcx_vm_check_size(cpus, ram_gb, gb);
-	InitMaterializedSRF(fcinfo, 0);
+	dcx_result_begin(fcinfo);
 	rows = dcx_pricebook_rows(DCX_AAS, &nrows);
 	quote = dcx_vm_quote_from(dcx_book_make("catalog", rows, nrows),
 							  PG_GETARG_TEXT_PP(0),

@@ -18,6 +18,7 @@
 
 #include "src/base/errcodes.h"
 #include "src/base/float8.h"
+#include "src/base/result.h"
 #include "src/base/text.h"
 #include "src/book/bookjson.h"
 #include "src/book/pricebook.h"
@@ -408,7 +409,7 @@ put_network_quote(FunctionCallInfo fcinfo, bool by_book)
 	DcxPriceBook   *book;
 	DcxNetworkQuote quote;
 
-	InitMaterializedSRF(fcinfo, 0);
+	dcx_result_begin(fcinfo);
 	book = by_book ? dcx_bookjson_argument(fcinfo, 2) : dcx_pricebook_get(DCX_ENETWORKS);
 	quote = network_quote(book, service, mbps);
 	dcx_quote_put(fcinfo, quote.lines, DCX_NETWORK_LINES);
@@ -609,7 +610,7 @@ network_offers(FunctionCallInfo fcinfo, bool by_book)
 	char		 *provider;
 	DcxPriceBook *book;
 
-	InitMaterializedSRF(fcinfo, 0);
+	dcx_result_begin(fcinfo);
 	if (PG_ARGISNULL(0) || (by_book && PG_ARGISNULL(2)))
 		return (Datum) 0;
 	mbps = mbps_from_numeric(PG_GETARG_NUMERIC(0));

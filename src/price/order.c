@@ -14,6 +14,7 @@
 #include "utils/builtins.h"
 
 #include "src/base/fresh.h"
+#include "src/base/result.h"
 #include "src/base/text.h"
 #include "src/book/bookjson.h"
 #include "src/book/pricebook.h"
@@ -257,7 +258,7 @@ put_order_quote(FunctionCallInfo fcinfo, DcxPriceBook *book)
 {
 	DcxOrderQuote quote;
 
-	InitMaterializedSRF(fcinfo, 0);
+	dcx_result_begin(fcinfo);
 	quote = dcx_order_price(dcx_order_read(PG_GETARG_JSONB_P(0)), book);
 	for (int i = 0; i < quote.nlines; i++)
 		dcx_quote_put_line(fcinfo, i + 1, quote.lines[i].item, &quote.lines[i].line, quote.cost);

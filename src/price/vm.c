@@ -18,6 +18,7 @@
 #include "utils/builtins.h"
 
 #include "src/base/float8.h"
+#include "src/base/result.h"
 #include "src/base/text.h"
 #include "src/book/bookjson.h"
 #include "src/book/pricebook.h"
@@ -270,7 +271,7 @@ put_vm_quote(FunctionCallInfo fcinfo, bool by_book)
 	DcxQuote quote;
 
 	vm_from_numeric(&vm, fcinfo);
-	InitMaterializedSRF(fcinfo, 0);
+	dcx_result_begin(fcinfo);
 	quote = vm_quote(by_book ? dcx_bookjson_argument(fcinfo, 5) : dcx_pricebook_get(DCX_AAS), &vm);
 	dcx_quote_put(fcinfo, quote.lines, DCX_VM_LINES);
 	return (Datum) 0;
@@ -473,7 +474,7 @@ put_template_costs(FunctionCallInfo fcinfo, DcxPriceBook *book)
 	DcxTemplateRow *rows;
 
 	set_types(&vm, PG_GETARG_TEXT_PP(0), PG_GETARG_TEXT_PP(1));
-	InitMaterializedSRF(fcinfo, 0);
+	dcx_result_begin(fcinfo);
 
 	/* The templates before the book: reading them can run code that changes the book. */
 	rows = dcx_products_templates(&nrows);

@@ -29,6 +29,7 @@
 #include "src/base/names.h"
 #include "src/base/query.h"
 #include "src/base/relation.h"
+#include "src/base/result.h"
 #include "src/base/text.h"
 #include "src/wallet/attach_wallet.h"
 #include "src/wallet/ledger.h"
@@ -357,7 +358,7 @@ dcx_attach_wallet(PG_FUNCTION_ARGS)
 	bool			  table;
 	DcxRun			  run;
 
-	InitMaterializedSRF(fcinfo, 0);
+	dcx_result_begin(fcinfo);
 	/* On a standby it could not take its locks; this is a clearer error. */
 	PreventCommandIfReadOnly("dcx_attach_wallet()");
 	if (!OidIsValid(relation))

@@ -20,6 +20,7 @@
 
 #include "src/base/errcodes.h"
 #include "src/base/money.h"
+#include "src/base/result.h"
 #include "src/base/shape.h"
 #include "src/base/text.h"
 #include "src/wallet/hold.h"
@@ -203,7 +204,7 @@ dcx_wallet_hold(PG_FUNCTION_ARGS)
 	DcxRequest request = {.function = "dcx_wallet_hold"};
 	DcxHeld	   held;
 
-	InitMaterializedSRF(fcinfo, 0);
+	dcx_result_begin(fcinfo);
 	request.amount = dcx_request_amount(fcinfo, 1);
 	request.key = dcx_request_key(fcinfo, 2);
 	request.expires_in = dcx_request_expires_in(fcinfo, 3);
@@ -458,7 +459,7 @@ dcx_wallet_capture(PG_FUNCTION_ARGS)
 	DcxStanding standing;
 	Hold		hold;
 
-	InitMaterializedSRF(fcinfo, 0);
+	dcx_result_begin(fcinfo);
 	hold = look_hold(fcinfo, n);
 	if (replay_capture(fcinfo, &hold, amount))
 		return (Datum) 0;
@@ -521,7 +522,7 @@ dcx_wallet_release(PG_FUNCTION_ARGS)
 	DcxHeld		held;
 	Hold		hold;
 
-	InitMaterializedSRF(fcinfo, 0);
+	dcx_result_begin(fcinfo);
 	hold = look_hold(fcinfo, PG_NARGS() - 1);
 	if (replay_release(fcinfo, &hold))
 		return (Datum) 0;
@@ -553,7 +554,7 @@ dcx_wallet_extend(PG_FUNCTION_ARGS)
 	DcxHeld		held;
 	Hold		hold;
 
-	InitMaterializedSRF(fcinfo, 0);
+	dcx_result_begin(fcinfo);
 	hold = look_hold(fcinfo, n);
 	check_unresolved(&hold);
 	standing = lock_hold(&hold);

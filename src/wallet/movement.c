@@ -14,6 +14,7 @@
 #include "utils/builtins.h"
 
 #include "src/base/money.h"
+#include "src/base/result.h"
 #include "src/base/shape.h"
 #include "src/wallet/account.h"
 #include "src/wallet/movement.h"
@@ -89,7 +90,7 @@ move(FunctionCallInfo fcinfo, DcxKindId kind)
 	DcxStanding standing;
 	DcxKeyUse	use;
 
-	InitMaterializedSRF(fcinfo, 0);
+	dcx_result_begin(fcinfo);
 	request.function = psprintf("dcx_wallet_%s", dcx_kinds[kind].name);
 	request.amount = dcx_request_amount(fcinfo, 1);
 	request.key = dcx_request_key(fcinfo, 2);

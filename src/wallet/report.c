@@ -16,6 +16,7 @@
 #include "src/base/errcodes.h"
 #include "src/base/fresh.h"
 #include "src/base/query.h"
+#include "src/base/result.h"
 #include "src/base/shape.h"
 #include "src/base/text.h"
 #include "src/wallet/ledger.h"
@@ -38,7 +39,7 @@ answer(FunctionCallInfo fcinfo, const char *sql, const DcxParameters *parameters
 	Oid	   owner = dcx_ledger_owner(dcx_wallet_bound(), false);
 	DcxRun run;
 
-	InitMaterializedSRF(fcinfo, 0);
+	dcx_result_begin(fcinfo);
 	dcx_run_begin(&run, owner);
 	dcx_query_into((ReturnSetInfo *) fcinfo->resultinfo, sql, parameters);
 	dcx_run_end(&run);
@@ -85,7 +86,7 @@ dcx_wallet_holds(PG_FUNCTION_ARGS)
 
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(2) || PG_ARGISNULL(3))
 	{
-		InitMaterializedSRF(fcinfo, 0);
+		dcx_result_begin(fcinfo);
 		return (Datum) 0;
 	}
 	for (size_t i = 0; i < lengthof(states); i++)

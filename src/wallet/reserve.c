@@ -21,6 +21,7 @@
 #include "src/base/json.h"
 #include "src/base/money.h"
 #include "src/base/relation.h"
+#include "src/base/result.h"
 #include "src/base/text.h"
 #include "src/price/order.h"
 #include "src/wallet/hold.h"
@@ -161,7 +162,7 @@ reserve(FunctionCallInfo fcinfo, const char *function, const char *what, DcxOrde
 	DcxRequest request = {.function = function};
 	DcxHeld	   held;
 
-	InitMaterializedSRF(fcinfo, 0);
+	dcx_result_begin(fcinfo);
 	request.specification = dcx_order_specification(order);
 	request.key = dcx_request_key(fcinfo, key);
 	request.expires_in = dcx_request_expires_in(fcinfo, key + AFTER_KEY_EXPIRES_IN);
