@@ -183,6 +183,89 @@ stress($node, 'plain', 6, 400, \%scripts);
 stress($node, 'partitioned', 6, 250, { %scripts, %leaf_scripts });
 stress($node, 'unlogged', 6, 250, \%scripts);
 
+# Whatever else can be done to a table or its pages. A plain SELECT whose snapshot is older than a rewritten table finds
+# nothing, so readers lock the table first. Prices stand still for a while now and then, while others commit, so that
+# books are used again although snapshots are new; the table kept shows that.
+make_database('pages', "CREATE TABLE aas.products ($columns, other double precision NOT NULL DEFAULT 7)");
+$node->safe_psql('pages', <<'SQL');
+DROP TRIGGER look ON aas.products;
+CREATE TABLE kept (yes boolean);
+INSERT INTO aas.products SELECT 'FILLER_' || n, repeat('x', 200), n FROM generate_series(1, 300) AS n;
+SQL
+my $lock = "LOCK TABLE aas.products IN ACCESS SHARE MODE;\n";
+my $locked = $begin . $lock;
+stress($node, 'pages', 6, 500, {
+	'one@2' => "$random$one",
+	'savepoint@2' => "$random$locked${one}SAVEPOINT s;\n$another$check$back$another$check$end",
+	'fillers@1' => "${random}UPDATE aas.products SET price = :p WHERE code LIKE 'FILLER\\_%' AND random() < 0.2;\n",
+	'come_and_go@1' => <<"SCRIPT",
+$random
+DELETE FROM aas.products WHERE code LIKE 'FILLER\\_%' AND price > :p / 30;
+INSERT INTO aas.products SELECT 'FILLER_' || n, repeat('x', 200), n FROM generate_series(1, 300) AS n
+ON CONFLICT (code) DO UPDATE SET price = excluded.price WHERE products.price < 5;
+SCRIPT
+	'vacuum@2' => "VACUUM aas.products;\n",
+	'freeze@1' => "VACUUM (FREEZE) aas.products;\n",
+	'full@1' => "VACUUM FULL aas.products;\n",
+	'cluster@1' => "CLUSTER aas.products USING products_pkey;\n",
+	'truncate@1' => <<"SCRIPT",
+${random}BEGIN;
+CREATE TEMP TABLE aside ON COMMIT DROP AS SELECT * FROM aas.products;
+TRUNCATE aas.products;
+INSERT INTO aas.products SELECT code, title, price + 1, other FROM aside;
+$end
+SCRIPT
+	'definition@1' => <<"SCRIPT",
+${random}BEGIN;
+ALTER TABLE aas.products RENAME price TO aside;
+ALTER TABLE aas.products RENAME other TO price;
+ALTER TABLE aas.products RENAME aside TO other;
+$end
+SCRIPT
+	'default@1' => <<"SCRIPT",
+${random}BEGIN;
+ALTER TABLE aas.products DROP other, ADD other double precision NOT NULL DEFAULT :q;
+ALTER TABLE aas.products ALTER title TYPE varchar;
+ALTER TABLE aas.products ALTER title TYPE text;
+$end
+SCRIPT
+	'index@1' => "REINDEX TABLE aas.products;\n",
+	'two_phase@1' => <<"SCRIPT",
+${random}BEGIN;
+$lock$one${check}PREPARE TRANSACTION 'stress :client_id';
+$elsewhere
+COMMIT PREPARED 'stress :client_id';
+BEGIN;
+$lock${check}COMMIT;
+SCRIPT
+	# Locks of rows, which others share or update beside them.
+	'rows@2' => "$random${locked}SELECT FROM aas.products WHERE code = ${codes}[:i] FOR UPDATE;\n$check${another}$end",
+	'key_share@3' => "$random${locked}SELECT FROM aas.products WHERE code = ${codes}[:i] FOR KEY SHARE;\n$elsewhere$check$check$end",
+	'bystander@2' => "$random$locked$elsewhere" . $check x 8 . $end,
+	'elsewhere@6' => "$random$elsewhere" x 2,
+	'transaction@6' => "$random$locked" . $check x 5 . $end,
+	'own@2' => "$random$locked${check}SAVEPOINT s;\n$check$one$check$back$check$another$check$end",
+	'cursor@2' => <<"SCRIPT",
+$random${locked}DECLARE c CURSOR FOR SELECT check_price(n), check_price_now(n) FROM generate_series(1, 9) AS n;
+FETCH 1 FROM c;
+${check}FETCH 1 FROM c;
+${elsewhere}FETCH 1 FROM c;
+${check}FETCH 2 FROM c;
+$end
+SCRIPT
+	'kept@8' => <<"SCRIPT",
+$random
+SELECT loads AS before FROM dcx_price_book_stats() \\gset
+$elsewhere
+BEGIN;
+${lock}SELECT price FROM vm;
+COMMIT;
+SELECT loads AS after FROM dcx_price_book_stats() \\gset
+INSERT INTO kept VALUES (:before = :after);
+SCRIPT
+});
+cmp_ok($node->safe_psql('pages', 'SELECT count(*) FROM kept WHERE yes'), '>', 0, 'books were used under other snapshots');
+
 # SERIALIZABLE: whoever raises a price asks first whether the VM is still within a budget. Two raises of different
 # products, which fit alone and not together, cannot both commit. Nothing else here reads the whole table.
 make_database('budget', "CREATE TABLE aas.products ($columns)");
