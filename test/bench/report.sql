@@ -9,6 +9,9 @@ CREATE TEMP TABLE sample (key text, value double precision);
 -- PL/pgSQL priced one row in 50.
 UPDATE sample SET value = 50 * value WHERE key LIKE 'few%';
 
+-- A hold and its capture are two transactions, and are compared with two.
+INSERT INTO sample SELECT key || '_twice', value / 2 FROM sample WHERE key IN ('two_by_hand', 'crowd_by_hand');
+
 -- The rows of the table.
 CREATE TEMP TABLE line (
     n integer GENERATED ALWAYS AS IDENTITY, measured text, peer text, key text PRIMARY KEY, unit text);
@@ -59,10 +62,12 @@ INSERT INTO line (measured, peer, key, unit) VALUES
     ('Debit, 10,000 wallets, 2 clients', 'by hand', 'two_by_hand', 'tps'),
     ('', '... with account row and table of keys', 'two_by_hand_account', 'tps'),
     ('', 'dcx_wallet_debit', 'two_dcx', 'tps'),
+    ('', 'by hand, two debits', 'two_by_hand_twice', 'tps'),
     ('', 'dcx_wallet_hold, dcx_wallet_capture', 'two_capture', 'tps'),
     ('... 16 clients', 'by hand', 'crowd_by_hand', 'tps'),
     ('', '... with account row and table of keys', 'crowd_by_hand_account', 'tps'),
     ('', 'dcx_wallet_debit', 'crowd_dcx', 'tps'),
+    ('', 'by hand, two debits', 'crowd_by_hand_twice', 'tps'),
     ('', 'dcx_wallet_hold, dcx_wallet_capture', 'crowd_capture', 'tps'),
     ('... one hot wallet, 8 clients', 'by hand', 'hot_by_hand', 'tps'),
     ('', '... with account row and table of keys', 'hot_by_hand_account', 'tps'),
@@ -78,7 +83,7 @@ INSERT INTO line (measured, peer, key, unit) VALUES
 -- What they are compared with, and what the ratio to that should be; without a target it is only reported.
 CREATE TEMP TABLE comparison (key text, other text, words text, sense text, target numeric, UNIQUE (key, other));
 INSERT INTO comparison VALUES
-    ('rows_dcx', 'rows_floor', 'floor', '<=', 1.3),
+    ('rows_dcx', 'rows_floor', 'floor', '<=', 1.25),
     ('rows_numeric', 'rows_floor', 'floor', '<=', 3),
     ('rows_book', 'rows_dcx', 'dcx_vm_cost', '<=', 1.5),
     ('rows_book_10000', 'rows_dcx', 'dcx_vm_cost', NULL, NULL),
@@ -92,8 +97,8 @@ INSERT INTO comparison VALUES
     ('local_dcx', 'local_floor', 'floor', '>=', 0.9),
     ('local_saved', 'local_floor', 'floor', '>=', 0.8),
     ('local_saved_10000', 'local_floor', 'floor', '>=', 0.8),
-    ('beside_dcx', 'beside_floor', 'floor', NULL, NULL),
-    ('beside_10000', 'beside_floor', 'floor', NULL, NULL),
+    ('beside_dcx', 'beside_floor', 'floor', '>=', 0.6),
+    ('beside_10000', 'beside_floor', 'floor', '>=', 0.6),
     ('beside_saved', 'beside_floor', 'floor', '>=', 0.8),
     ('beside_saved_10000', 'beside_floor', 'floor', '>=', 0.8),
     ('foreign_dcx', 'foreign_plpgsql', 'PL/pgSQL', '>=', 1.5),
@@ -103,17 +108,17 @@ INSERT INTO comparison VALUES
     ('vm_100000', 'vm_100', '100 products', '<=', 1.2),
     ('product_100000', 'product_100', '100 products', NULL, NULL),
     ('two_by_hand_account', 'two_by_hand', 'by hand', NULL, NULL),
-    ('two_dcx', 'two_by_hand', 'by hand', '>=', 0.8),
+    ('two_dcx', 'two_by_hand', 'by hand', '>=', 0.9),
     ('two_dcx', 'two_by_hand_account', 'with account', NULL, NULL),
-    ('two_capture', 'two_by_hand', 'by hand', '>=', 0.4),
+    ('two_capture', 'two_by_hand_twice', 'by hand, two debits', '>=', 0.9),
     ('two_capture', 'two_by_hand_account', 'with account', NULL, NULL),
     ('crowd_by_hand_account', 'crowd_by_hand', 'by hand', NULL, NULL),
-    ('crowd_dcx', 'crowd_by_hand', 'by hand', '>=', 0.8),
+    ('crowd_dcx', 'crowd_by_hand', 'by hand', '>=', 0.9),
     ('crowd_dcx', 'crowd_by_hand_account', 'with account', NULL, NULL),
-    ('crowd_capture', 'crowd_by_hand', 'by hand', '>=', 0.4),
+    ('crowd_capture', 'crowd_by_hand_twice', 'by hand, two debits', '>=', 0.9),
     ('crowd_capture', 'crowd_by_hand_account', 'with account', NULL, NULL),
     ('hot_by_hand_account', 'hot_by_hand', 'by hand', NULL, NULL),
-    ('hot_dcx', 'hot_by_hand', 'by hand', '>=', 0.8),
+    ('hot_dcx', 'hot_by_hand', 'by hand', '>=', 0.9),
     ('hot_dcx', 'hot_by_hand_account', 'with account', NULL, NULL),
     ('afford_dcx', 'afford_select', 'SELECT', '>=', 0.8),
     ('debit_many', 'debit_few', 'few', '<=', 1.3);
