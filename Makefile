@@ -52,7 +52,7 @@ $(if $(unqualified),$(error $(unqualified): names an object without @extschema@)
 
 # What the environment says is the choice of whoever types it: REGRESS="fixtures attach vm" ISOLATION= make check.
 REGRESS ?= fixtures attach vm bookjson network services pricebook saved large_books history price_history margin inventory outage \
-	wallet ledger movement hold reserve request order call_shapes shown renamed updated_at check check_network privileges shapes known
+	wallet ledger movement hold reserve request twice order call_shapes shown renamed updated_at check check_network privileges shapes known
 REGRESS_OPTS = --inputdir=test
 ISOLATION ?= $(sort $(notdir $(basename $(wildcard test/specs/*_race.spec))))
 ISOLATION_OPTS = --inputdir=test --outputdir=.

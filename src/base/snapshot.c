@@ -162,6 +162,17 @@ same_relations(const DcxSource *source)
 	return same;
 }
 
+bool
+dcx_snapshot_same(Snapshot a, Snapshot b)
+{
+	return a->snapshot_type == SNAPSHOT_MVCC && b->snapshot_type == SNAPSHOT_MVCC &&
+		   a->xmin == b->xmin && a->xmax == b->xmax && a->xcnt == b->xcnt &&
+		   a->subxcnt == b->subxcnt && a->suboverflowed == b->suboverflowed &&
+		   a->takenDuringRecovery == b->takenDuringRecovery && a->curcid == b->curcid &&
+		   memcmp(a->xip, b->xip, sizeof(TransactionId) * a->xcnt) == 0 &&
+		   memcmp(a->subxip, b->subxip, sizeof(TransactionId) * a->subxcnt) == 0;
+}
+
 DcxStamp
 dcx_stamp_now(const DcxSource *source)
 {

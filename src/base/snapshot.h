@@ -145,6 +145,9 @@ dcx_snapshot_running(Snapshot snapshot)
 			   dcx_snapshot_hash(snapshot);
 }
 
+/* Whether two snapshots of this transaction show the same: of others' transactions, and of what ours has written. */
+extern bool dcx_snapshot_same(Snapshot a, Snapshot b);
+
 /* Part 1 of the rule: does the active snapshot see the same transactions as the reading one? */
 static inline bool
 dcx_stamp_same_snapshot(const DcxStamp *stamp)

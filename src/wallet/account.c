@@ -6,8 +6,10 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "fmgr.h"
 #include "utils/builtins.h"
+#include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
 #include "src/base/errcodes.h"
@@ -15,6 +17,7 @@
 #include "src/base/fresh.h"
 #include "src/base/money.h"
 #include "src/base/query.h"
+#include "src/base/snapshot.h"
 #include "src/base/text.h"
 #include "src/wallet/account.h"
 #include "src/wallet/balance.h"
@@ -139,6 +142,19 @@ read_in_step(const DcxStanding *standing, const DcxWallet *wallet)
 					"difference into the ledger, as an external entry."));
 }
 
+/*
+ * Whether a new snapshot shows the same as the active one. Others wrote our organisation's rows only before they
+ * released the lock of its wallet, which we hold: if the new snapshot sees no transaction that the active one does not
+ * see, nobody has. And if our own transaction has written anything since the active snapshot was taken, also in the
+ * statement at hand, the new one is of a later command.
+ */
+static bool
+shows_nothing_new(void)
+{
+	CommandCounterIncrement();
+	return dcx_snapshot_same(GetActiveSnapshot(), GetTransactionSnapshot());
+}
+
 DcxStanding
 dcx_account_lock(const char *organisation, const char *key)
 {
@@ -148,7 +164,9 @@ dcx_account_lock(const char *organisation, const char *key)
 	standing.organisation = wallet.organisation;
 	standing.wallet = wallet.place;
 	standing.owner = dcx_ledger_owner(dcx_wallet_last(), false);
-	if (key)
+	standing.settled = shows_nothing_new();
+	/* The wallet can be spelled otherwise than the caller has looked the key up. */
+	if (key && (!standing.settled || strcmp(organisation, wallet.organisation) != 0))
 		standing.use = dcx_ledger_key(wallet.organisation, key, true);
 	standing.before = read_in_step(&standing, &wallet);
 	standing.now = standing.before;
@@ -179,6 +197,28 @@ dcx_account_insufficient(const DcxStanding *standing, Numeric asked)
 						quote_literal_cstr(standing->organisation)));
 }
 
+/*
+ * When the next hold expires after a change. expires_at: when one does that is made; else infinity. Where nothing was
+ * held before, earlier versions may have left another time.
+ */
+static TimestampTz
+next_expiry(const DcxAccount *before, const DcxAccount *after, TimestampTz expires_at)
+{
+	if (dcx_money_sign(after->held) == 0)
+		return DT_NOEND;
+	return dcx_money_sign(before->held) == 0 ? expires_at : Min(before->next_expiry, expires_at);
+}
+
+DcxChange
+dcx_account_extension(const DcxStanding *standing, Numeric amount, TimestampTz expires_at)
+{
+	DcxChange change = dcx_account_change(standing, NULL, NULL, DT_NOEND);
+
+	if (dcx_money_sign(amount) > 0 && dcx_money_compare(amount, change.after.held) == 0)
+		change.after.next_expiry = expires_at;
+	return change;
+}
+
 DcxChange
 dcx_account_change(const DcxStanding *standing, Numeric balance, Numeric held,
 				   TimestampTz expires_at)
@@ -193,7 +233,7 @@ dcx_account_change(const DcxStanding *standing, Numeric balance, Numeric held,
 		change.after.balance = dcx_money_add(change.after.balance, balance);
 	if (held)
 		change.after.held = dcx_money_add(change.after.held, held);
-	change.after.next_expiry = Min(change.after.next_expiry, expires_at);
+	change.after.next_expiry = next_expiry(&standing->now, &change.after, expires_at);
 	change.available = dcx_money_subtract(change.after.balance, change.after.held);
 	return change;
 }

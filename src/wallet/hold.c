@@ -385,13 +385,14 @@ look_hold(FunctionCallInfo fcinfo, int n)
 	return read_hold(hold_id, organisation, false);
 }
 
-/* Locks the hold's wallet, then reads the hold again. */
+/* Locks the hold's wallet, then reads the hold again if it may have changed. */
 static DcxStanding
 lock_hold(Hold *hold)
 {
 	DcxStanding standing = dcx_account_lock(hold->organisation, NULL);
 
-	*hold = read_hold(hold->hold_id, hold->organisation, true);
+	if (!standing.settled)
+		*hold = read_hold(hold->hold_id, hold->organisation, true);
 	return standing;
 }
 
@@ -570,7 +571,7 @@ dcx_wallet_extend(PG_FUNCTION_ARGS)
 	else
 	{
 		held.expires_at = movement.expires_at = expires_at;
-		movement.change = dcx_account_change(&standing, NULL, NULL, DT_NOEND);
+		movement.change = dcx_account_extension(&standing, hold.amount, expires_at);
 		dcx_ledger_move(standing.owner, &movement);
 	}
 	put_held(fcinfo, &held);

@@ -71,6 +71,46 @@ UPDATE dcx.wallet_account SET expired_until = now() + interval '1 day' WHERE org
 SELECT state, regexp_replace(detail, 'since .*', 'since ...') AS detail FROM test.failure(format('SELECT dcx_wallet_capture(%s)', :h6));
 ROLLBACK;
 
+-- Where nothing is held, nothing expires; and then the first hold that is made decides.
+BEGIN;
+CREATE TEMP VIEW expiry AS SELECT held, next_expiry = 'infinity' AS never, next_expiry = min(expires_at) AS first
+    FROM dcx.wallet_account a LEFT JOIN dcx.wallet_hold h ON h.organisation = a.organisation AND state = 'open' AND amount > 0 AND expires_at > clock_timestamp() WHERE a.organisation = 'org-acme' GROUP BY held, next_expiry;
+SELECT hold_id AS x1 FROM dcx_wallet_hold('org-acme', 10, 'x1') \gset
+TABLE expiry;
+SELECT amount FROM dcx_wallet_capture(:x1, 4);
+TABLE expiry;
+SELECT hold_id AS x2 FROM dcx_wallet_hold('org-acme', 10, 'x2', '1 hour') \gset
+SELECT hold_id AS x3 FROM dcx_wallet_hold('org-acme', 5, 'x3') \gset
+TABLE expiry;
+SELECT amount FROM dcx_wallet_release(:x2);
+TABLE expiry;
+SELECT replayed FROM dcx_wallet_extend(:x3, '2 hours');
+TABLE expiry;
+SELECT amount FROM dcx_wallet_release(:x3);
+TABLE expiry;
+SELECT expires_at AS e4 FROM dcx_wallet_hold('org-acme', 1, 'x4', '100 milliseconds') \gset
+CALL test.wait_until(:'e4');
+SELECT amount FROM dcx_wallet_debit('org-acme', 1, 'x5');
+SELECT held, next_expiry = 'infinity' AS never, expired_until >= :'e4' AS moved_on FROM dcx.wallet_account WHERE organisation = 'org-acme';
+-- Earlier versions left the time of the last hold there.
+UPDATE dcx.wallet_account SET next_expiry = now() + interval '1 minute' WHERE organisation = 'org-acme';
+SELECT * FROM dcx_wallet_audit();
+SELECT hold_id AS x6 FROM dcx_wallet_hold('org-acme', 1, 'x6', '1 hour') \gset
+SELECT held, next_expiry > now() + interval '59 minutes' AS of_the_hold FROM dcx.wallet_account WHERE organisation = 'org-acme';
+-- And they held 0.00, with a time or without.
+UPDATE dcx.wallet_hold SET amount = 0 WHERE hold_id = :x6;
+UPDATE dcx.wallet_account SET held = 0, next_expiry = now() - interval '1 minute' WHERE organisation = 'org-acme';
+SELECT * FROM dcx_wallet_audit();
+SELECT replayed FROM dcx_wallet_extend(:x6, '2 hours');
+TABLE expiry;
+SELECT * FROM dcx_wallet_audit();
+SELECT hold_id AS x7 FROM dcx_wallet_hold('org-acme', 1, 'x7', '3 hours') \gset
+TABLE expiry;
+SELECT amount FROM dcx_wallet_release(:x6);
+TABLE expiry;
+SELECT * FROM dcx_wallet_audit();
+ROLLBACK;
+
 -- Lists.
 SELECT h.idempotency_key, h.amount, h.state, h.captured, h.entry_id IS NOT NULL AS entry, h.resolved_at IS NOT NULL AS resolved, h.description
   FROM dcx_wallet_holds('org-zero', NULL) h;
