@@ -59,7 +59,7 @@ ISOLATION_OPTS = --inputdir=test --outputdir=.
 
 # Only test/cluster sets TAP_TESTS: these start servers of their own, several at a time. The longest come first, so that
 # the last to end is a short one.
-long_tests = $(wildcard $(patsubst %,test/t/%.pl,048_check_aside 022_secrets 049_check_large 056_hangs 045_check \
+long_tests = $(wildcard $(patsubst %,test/t/%.pl,076_direct_writes 077_direct_ledger 048_check_aside 022_secrets 049_check_large 056_hangs 045_check \
 	053_enetworks 043_parallel 041_outage_midway 020_two_clusters 010_exactness_stress 051_clients 027_shapes \
 	012_saved_stress 046_check_schema))
 PROVE_TESTS ?= $(long_tests) $(filter-out $(long_tests),$(wildcard test/t/*.pl))

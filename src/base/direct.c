@@ -231,6 +231,32 @@ is_key_updated(const IndexInfo *info, int ncolumns, const AttrNumber *columns)
 	return false;
 }
 
+/*
+ * Makes an entry of an index as the table's owner, as a statement would: the error of a unique index shows the key only
+ * to those who may read it.
+ */
+static void
+insert_into_index(Relation table, Relation index, IndexInfo *info, TupleTableSlot *row,
+				  const Datum *values, const bool *nulls, bool unchanged)
+{
+	Oid user;
+	int context;
+
+	GetUserIdAndSecContext(&user, &context);
+	SetUserIdAndSecContext(table->rd_rel->relowner,
+						   context | SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
+	index_insert(index,
+				 unconstify(Datum *, values),
+				 unconstify(bool *, nulls),
+				 &row->tts_tid,
+				 table,
+				 info->ii_Unique ? UNIQUE_CHECK_YES : UNIQUE_CHECK_NO,
+				 unchanged,
+				 info);
+	dcx_index_insert_cleanup(index, info);
+	SetUserIdAndSecContext(user, context);
+}
+
 /* Gives a row that was written its entry in an index. update: what the update of the row has said; NULL: an insert. */
 static void
 add_index_entry(Relation table, Oid index_oid, TupleTableSlot *row, const DcxUpdateIndexes *update,
@@ -244,15 +270,13 @@ add_index_entry(Relation table, Oid index_oid, TupleTableSlot *row, const DcxUpd
 	if (info->ii_ReadyForInserts && (!update || dcx_update_reaches_index(*update, index)))
 	{
 		FormIndexDatum(info, row, NULL, values, nulls);
-		index_insert(index,
-					 values,
-					 nulls,
-					 &row->tts_tid,
-					 table,
-					 info->ii_Unique ? UNIQUE_CHECK_YES : UNIQUE_CHECK_NO,
-					 update && !is_key_updated(info, ncolumns, columns),
-					 info);
-		dcx_index_insert_cleanup(index, info);
+		insert_into_index(table,
+						  index,
+						  info,
+						  row,
+						  values,
+						  nulls,
+						  update && !is_key_updated(info, ncolumns, columns));
 	}
 	pfree(info);
 	index_close(index, NoLock);

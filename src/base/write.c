@@ -115,9 +115,6 @@ value_of_default(DcxTableId id, Oid owner)
 		dcx_query_write(NULL, psprintf("SELECT (%s)::bigint", dcx_query_text(0, 1)), &none) == 1)
 		number = dcx_query_int64(0, 1);
 	dcx_run_end(&run);
-	if (number == 0)
-		dcx_shape_refuse(dcx_table_relation(id),
-						 psprintf("Column \"%s\" has no default that gives a number.", name));
 	return number;
 }
 
@@ -127,9 +124,16 @@ dcx_row_next_number(DcxTableId id, Oid owner)
 	Relation table = dcx_table_open(id, dcx_table_relation(id));
 	DcxShape shape = dcx_shape_of(id, table);
 	Oid		 sequence = sequence_of(id, table, shape.attnums[0]);
+	int64	 number;
 
 	table_close(table, NoLock);
-	return OidIsValid(sequence) ? nextval_internal(sequence, false) : value_of_default(id, owner);
+	number = OidIsValid(sequence) ? nextval_internal(sequence, false) : value_of_default(id, owner);
+	/* 0 stands for no number. */
+	if (number == 0)
+		dcx_shape_refuse(dcx_table_relation(id),
+						 psprintf("Column \"%s\" has no default that gives a number.",
+								  dcx_tables[id].columns[0].name));
+	return number;
 }
 
 /* A table of ours that is open for writing, and the columns of a row in it. */
@@ -142,6 +146,20 @@ typedef struct Target
 	bool	   nulls[DCX_TABLE_COLUMNS];
 } Target;
 
+/*
+ * Whether a statement would do something with a column where a row leaves it out, or refuse a NULL in it. The owner may
+ * have given our columns defaults, and may have them NOT NULL.
+ */
+static bool
+needs_statement(Relation table, AttrNumber attnum, CmdType event, const DcxRow *row, int column)
+{
+	Form_pg_attribute attribute = TupleDescAttr(RelationGetDescr(table), attnum - 1);
+
+	if (row->set[column])
+		return row->nulls[column] && attribute->attnotnull;
+	return event == CMD_INSERT && (attribute->atthasdef || attribute->attnotnull);
+}
+
 /* Opens the table of a row, and finds the row's columns in it. False: it needs a statement. */
 static bool
 open_target(Target *target, const DcxRow *row, DcxDirect *direct, CmdType event)
@@ -151,6 +169,7 @@ open_target(Target *target, const DcxRow *row, DcxDirect *direct, CmdType event)
 	DcxShape		shape;
 	AttrNumber		all[DCX_TABLE_COLUMNS];
 	int				nall = 0;
+	bool			directly = true;
 
 	target->table = table_open(relation, RowExclusiveLock);
 	shape = dcx_shape_of(row->table, target->table);
@@ -161,6 +180,8 @@ open_target(Target *target, const DcxRow *row, DcxDirect *direct, CmdType event)
 			continue;
 		if (event == CMD_INSERT || made->columns[i].changes)
 			all[nall++] = shape.attnums[i];
+		if (needs_statement(target->table, shape.attnums[i], event, row, i))
+			directly = false;
 		if (!row->set[i])
 			continue;
 		target->columns[target->n] = shape.attnums[i];
@@ -168,7 +189,7 @@ open_target(Target *target, const DcxRow *row, DcxDirect *direct, CmdType event)
 		target->nulls[target->n++] = row->nulls[i];
 	}
 	direct->event = event;
-	if (dcx_direct_is_possible(direct, target->table, nall, all))
+	if (directly && dcx_direct_is_possible(direct, target->table, nall, all))
 		return true;
 	table_close(target->table, NoLock);
 	return false;
@@ -212,18 +233,24 @@ static void
 insert_by_statement(const DcxRow *row, Oid owner, DcxPlan *plan)
 {
 	DcxParameters parameters = {0};
+	bool		  numbered = dcx_tables[row->table].columns[0].type == INT8OID;
 	char		 *columns;
 	DcxRun		  run;
 
 	dcx_run_begin(&run, owner);
 	columns = list_columns(row, &parameters, false);
 	if (dcx_query_write(plan,
-						psprintf("INSERT INTO dcx.%s (%s) OVERRIDING SYSTEM VALUE VALUES (%s)",
+						psprintf("INSERT INTO dcx.%s (%s) OVERRIDING SYSTEM VALUE VALUES (%s)"
+								 " RETURNING %s",
 								 dcx_tables[row->table].name,
 								 columns,
-								 list_parameters(parameters.n)),
+								 list_parameters(parameters.n),
+								 dcx_tables[row->table].columns[0].name),
 						&parameters) != 1)
 		dcx_shape_refuse(dcx_table_relation(row->table), "A trigger suppresses a new row.");
+	if (numbered && dcx_query_int64(0, 1) != DatumGetInt64(row->values[0]))
+		dcx_shape_refuse(dcx_table_relation(row->table),
+						 "A trigger gives a new row another number.");
 	dcx_run_end(&run);
 }
 
