@@ -355,9 +355,12 @@ BEGIN ATOMIC
         SELECT t, coalesce(t ->> 'name', t ->> 'id') AS name, (t ->> 'vcpus')::numeric AS vcpus, (t ->> 'memory')::numeric AS memory,
                (t ->> 'disk')::numeric AS disk
           FROM jsonb_array_elements(templates) t),
-    was AS (
+    was AS MATERIALIZED (
         SELECT b.key AS code, CASE WHEN jsonb_typeof(b.value -> 'price') = 'number' THEN (b.value ->> 'price')::numeric END AS price
-          FROM jsonb_each(book) b)
+          FROM jsonb_each(book) b),
+    -- Joined twice, to be counted and for the first ten: sorting all takes longer.
+    changed AS NOT MATERIALIZED (
+        SELECT p.code, p.price, w.price AS was_price FROM priced p JOIN was w USING (code) WHERE p.usable AND p.price <> w.price)
     SELECT 'error', code, 'several products have this code', format('%s of them; none can be priced.', count(*)), NULL
       FROM product WHERE code <> '' AND strpos(code, chr(26)) = 0 GROUP BY code HAVING count(*) > 1
     UNION ALL
@@ -368,7 +371,7 @@ BEGIN ATOMIC
                   getdatabaseencoding(), replace(t.value, chr(26), '?')), NULL
       FROM (VALUES ('products', 'code', products), ('categories', 'id', categories), ('terraform_vm_config', 'name', templates)) AS p (part, label, rows),
            jsonb_array_elements(rows) r, jsonb_each_text(r.value) t, LATERAL (SELECT facts -> 'needs' -> 'aas' -> part -> 'columns' -> t.key) AS n (need)
-     WHERE strpos(t.value, chr(26)) > 0 AND need ->> 'number' = 'false'
+     WHERE strpos(rows::text, '\u001a') > 0 AND strpos(t.value, chr(26)) > 0 AND need ->> 'number' = 'false'
     UNION ALL
     SELECT 'error', name, 'the product has no code', format('Its title is %s.', coalesce(p ->> 'title', 'missing')), NULL
       FROM product WHERE coalesce(code, '') = '' AND p ? 'code'
@@ -387,10 +390,10 @@ BEGIN ATOMIC
       FROM priced WHERE usable AND min_scale(price) > 4
     UNION ALL
     SELECT 'warning', name, 'the product has no category', coalesce('There is no category ' || category || '.', 'It names none.'), NULL
-      FROM product WHERE categories IS NOT NULL AND p ? 'categoryId' AND NOT EXISTS (SELECT FROM category c WHERE c.id = product.category)
+      FROM product WHERE categories IS NOT NULL AND p ? 'categoryId' AND (category IN (SELECT id FROM category)) IS NOT TRUE
     UNION ALL
     SELECT 'info', name, 'the category has no product', NULL, NULL
-      FROM category c WHERE products IS NOT NULL AND NOT EXISTS (SELECT FROM product WHERE product.category = c.id)
+      FROM category WHERE products IS NOT NULL AND (id IN (SELECT category FROM product)) IS NOT TRUE
     UNION ALL
     -- A code that several products have is nobody's; one that only differs in case is found as well.
     SELECT 'error', codes, format('there is no %s that can be priced', noun), 'No VM can.', NULL
@@ -411,13 +414,12 @@ BEGIN ATOMIC
        AND products IS NOT NULL
     UNION ALL
     SELECT 'info', 'products', 'prices have changed since the last saved book',
-           format('%s of them: %s%s', count(*),
-                  string_agg(format('%s: %s, was %s', code, price, was_price), '; ' ORDER BY code) FILTER (WHERE n <= 10),
-                  CASE WHEN count(*) > 10 THEN '; ...' ELSE '.' END),
+           format('%s of them: %s%s', n, listed, CASE WHEN n > 10 THEN '; ...' ELSE '.' END),
            format('SELECT * FROM %I.dcx_price_book_save()', facts ->> 'schema')
-      FROM (SELECT p.code, p.price, w.price AS was_price, row_number() OVER (ORDER BY p.code) AS n
-              FROM priced p JOIN was w USING (code) WHERE p.usable AND p.price <> w.price) changed
-    HAVING count(*) > 0;
+      FROM (SELECT count(*) AS n FROM changed) counted,
+           (SELECT string_agg(format('%s: %s, was %s', code, price, was_price), '; ' ORDER BY code, price) AS listed
+              FROM (SELECT * FROM changed ORDER BY code, price LIMIT 10) f) first
+     WHERE n > 0;
 END;
 COMMENT ON FUNCTION @extschema@.dcx_check_catalog(jsonb, jsonb, jsonb, jsonb, jsonb) IS
 'Internal: the area catalog of dcx_check, for products, categories and templates.';
@@ -448,22 +450,26 @@ BEGIN ATOMIC
                (p ->> 'fixed_price')::numeric, (p ->> 'price_per_mbps')::numeric, (p ->> 'cost')::numeric,
                p ?& ARRAY['min_mbps', 'fixed_price', 'price_per_mbps']
           FROM jsonb_array_elements(prices) p),
+    whole AS (
+        SELECT *, low < coalesce(high, 'Infinity') AND coalesce(high, 'Infinity') > 0 AND coalesce(high, 0) <> 'NaN' AS is_range,
+               fixed >= 0 AND fixed < 'Infinity' AND per_mbps >= 0 AND per_mbps < 'Infinity' AS usable
+          FROM band WHERE whole),
     priced AS (
-        SELECT s.id AS service_id, s.name AS service, concat(s.name, ', ', coalesce(b.low::text, 'NULL'), ' to ' || b.high, ' Mbps', CASE WHEN b.high IS NULL THEN ' and above' END) AS name,
-               b.low, coalesce(b.high, 'Infinity') AS high, b.fixed, b.per_mbps, b.cost,
-               b.low < coalesce(b.high, 'Infinity') AND coalesce(b.high, 'Infinity') > 0 AND coalesce(b.high, 0) <> 'NaN' AS is_range,
-               row_number() OVER (PARTITION BY s.id ORDER BY b.low, b.high) AS n
-          FROM band b JOIN service s ON s.id = b.service_id WHERE b.whole),
-    range AS (
-        -- so_far: where the ranges below end
-        SELECT *, max(high) OVER (PARTITION BY service_id ORDER BY low, high, n ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS so_far
-          FROM priced WHERE is_range),
-    was AS (
+        SELECT s.name AS service, concat(s.name, ', ', coalesce(b.low::text, 'NULL'), ' to ' || b.high, ' Mbps', CASE WHEN b.high IS NULL THEN ' and above' END) AS name,
+               b.low, coalesce(b.high, 'Infinity') AS high, b.fixed, b.per_mbps, b.cost, b.is_range, b.usable,
+               -- so_far: where the ranges below end
+               max(coalesce(b.high, 'Infinity')) FILTER (WHERE b.is_range)
+                   OVER (PARTITION BY s.id ORDER BY b.low, b.high ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS so_far
+          FROM whole b JOIN service s ON s.id = b.service_id),
+    was AS MATERIALIZED (
         SELECT s.key AS code, (b ->> 'min_mbps')::numeric AS low,
                CASE WHEN jsonb_typeof(b -> 'fixed_price') = 'number' THEN (b ->> 'fixed_price')::numeric END AS fixed,
                CASE WHEN jsonb_typeof(b -> 'price_per_mbps') = 'number' THEN (b ->> 'price_per_mbps')::numeric END AS per_mbps
           FROM jsonb_each(book) s, jsonb_array_elements(CASE jsonb_typeof(s.value -> 'bands') WHEN 'array' THEN s.value -> 'bands' END) b
-         WHERE jsonb_typeof(b -> 'min_mbps') = 'number')
+         WHERE jsonb_typeof(b -> 'min_mbps') = 'number'),
+    changed AS NOT MATERIALIZED (
+        SELECT p.name, p.fixed, p.per_mbps, w.fixed AS was_fixed, w.per_mbps AS was_per_mbps
+          FROM priced p JOIN was w ON (w.code, w.low) = (p.service, p.low) WHERE p.usable AND (p.fixed, p.per_mbps) <> (w.fixed, w.per_mbps))
     SELECT 'error', code, 'several network services have this code', format('%s of them; none can be priced.', count(*)), NULL
       FROM service WHERE code <> '' AND strpos(code, chr(26)) = 0 GROUP BY code HAVING count(*) > 1
     UNION ALL
@@ -474,7 +480,7 @@ BEGIN ATOMIC
                   getdatabaseencoding(), replace(t.value, chr(26), '?')), NULL
       FROM (VALUES ('network_services', 'code', services), ('providers', 'id', providers), ('bandwidth_prices', 'id', bands), ('prices', 'code', prices)) AS p (part, label, rows),
            jsonb_array_elements(rows) r, jsonb_each_text(r.value) t, LATERAL (SELECT facts -> 'needs' -> 'enetworks' -> part -> 'columns' -> t.key) AS n (need)
-     WHERE strpos(t.value, chr(26)) > 0 AND need ->> 'number' = 'false'
+     WHERE strpos(rows::text, '\u001a') > 0 AND strpos(t.value, chr(26)) > 0 AND need ->> 'number' = 'false'
     UNION ALL
     SELECT 'error', name, 'the network service has no code', format('Its title is %s.', coalesce(title, 'missing')), NULL
       FROM service WHERE coalesce(code, '') = ''
@@ -483,17 +489,17 @@ BEGIN ATOMIC
       FROM priced WHERE is_range IS NOT TRUE
     UNION ALL
     SELECT 'warning', name, 'the band begins below 0', 'No bandwidth is there.', NULL
-      FROM range WHERE low < 0
+      FROM priced WHERE is_range AND low < 0
     UNION ALL
     SELECT 'error', name, format('the %s cannot be used', v.what), coalesce('It is ' || v.price || '.', 'There is none.'), NULL
       FROM priced, LATERAL (VALUES ('fixed price', fixed), ('price per Mbps', per_mbps)) AS v (what, price)
      WHERE (v.price >= 0 AND v.price < 'Infinity') IS NOT TRUE
     UNION ALL
     SELECT 'error', name, 'the band overlaps another one', format('Bandwidths from %s%s cannot be priced.', low, ' to below ' || nullif(least(so_far, high), 'Infinity')), NULL
-      FROM range WHERE so_far > low
+      FROM priced WHERE is_range AND so_far > low
     UNION ALL
     SELECT 'warning', service, 'there is a gap between its bands', format('From %s to below %s Mbps it has no price.', so_far, low), NULL
-      FROM range WHERE so_far < low
+      FROM priced WHERE is_range AND so_far < low
     UNION ALL
     SELECT 'warning', name, 'the band costs nothing', NULL, NULL FROM priced WHERE fixed = 0 AND per_mbps = 0
     UNION ALL
@@ -505,19 +511,19 @@ BEGIN ATOMIC
      WHERE v.price >= 0 AND v.price < 'Infinity' AND min_scale(v.price) > 4
     UNION ALL
     SELECT 'warning', name, 'the network service has no band', 'It cannot be priced.', NULL
-      FROM service s WHERE bands IS NOT NULL AND services IS NOT NULL AND NOT EXISTS (SELECT FROM band b WHERE b.service_id = s.id)
+      FROM service WHERE bands IS NOT NULL AND services IS NOT NULL AND (id IN (SELECT service_id FROM band)) IS NOT TRUE
     UNION ALL
     SELECT 'warning', name, 'the network service has no provider', coalesce('There is no provider ' || provider_id || '.', 'It names none.'), NULL
-      FROM service s WHERE services IS NOT NULL AND providers IS NOT NULL AND NOT EXISTS (SELECT FROM provider p WHERE p.id = s.provider_id)
+      FROM service WHERE services IS NOT NULL AND providers IS NOT NULL AND (provider_id IN (SELECT id FROM provider)) IS NOT TRUE
     UNION ALL
     SELECT 'warning', coalesce(id, 'bandwidth_prices'), 'the band has no network service', coalesce('There is no service ' || service_id || '.', 'It names none.'), NULL
-      FROM band b WHERE services IS NOT NULL AND NOT EXISTS (SELECT FROM service s WHERE s.id = b.service_id)
+      FROM band WHERE services IS NOT NULL AND (service_id IN (SELECT id FROM service)) IS NOT TRUE
     UNION ALL
     SELECT 'info', p.name, 'the provider is not active', format('Not on offer: %s.', string_agg(s.name, ', ' ORDER BY s.name)), NULL
       FROM provider p JOIN service s ON s.provider_id = p.id WHERE p.active IS NOT TRUE GROUP BY p.id, p.name
     UNION ALL
     SELECT 'info', name, 'the provider has no network service', NULL, NULL
-      FROM provider p WHERE services IS NOT NULL AND NOT EXISTS (SELECT FROM service s WHERE s.provider_id = p.id)
+      FROM provider WHERE services IS NOT NULL AND (id IN (SELECT provider_id FROM service)) IS NOT TRUE
     UNION ALL
     SELECT 'warning', 'network services', 'there are far more or fewer than in the last saved book',
            format('%s, and %s at %s.', n, facts -> 'books' -> 'enetworks' ->> 'products', facts -> 'books' -> 'enetworks' ->> 'last_seen_at'), NULL
@@ -526,14 +532,13 @@ BEGIN ATOMIC
        AND coalesce(services, prices) IS NOT NULL
     UNION ALL
     SELECT 'info', 'network services', 'prices have changed since the last saved book',
-           format('%s of them: %s%s', count(*),
-                  string_agg(format('%s: %s and %s per Mbps, were %s and %s', name, fixed, per_mbps, was_fixed, was_per_mbps), '; ' ORDER BY name) FILTER (WHERE n <= 10),
-                  CASE WHEN count(*) > 10 THEN '; ...' ELSE '.' END),
+           format('%s of them: %s%s', n, listed, CASE WHEN n > 10 THEN '; ...' ELSE '.' END),
            format('SELECT * FROM %I.dcx_price_book_save(%L)', facts ->> 'schema', 'enetworks')
-      FROM (SELECT p.name, p.fixed, p.per_mbps, w.fixed AS was_fixed, w.per_mbps AS was_per_mbps, row_number() OVER (ORDER BY p.name) AS n
-              FROM priced p JOIN was w ON (w.code, w.low) = (p.service, p.low) 
-             WHERE (p.fixed, p.per_mbps) <> (w.fixed, w.per_mbps) AND p.fixed >= 0 AND p.fixed < 'Infinity' AND p.per_mbps >= 0 AND p.per_mbps < 'Infinity') changed
-    HAVING count(*) > 0;
+      FROM (SELECT count(*) AS n FROM changed) counted,
+           (SELECT string_agg(format('%s: %s and %s per Mbps, were %s and %s', name, fixed, per_mbps, was_fixed, was_per_mbps), '; '
+                              ORDER BY name, fixed, per_mbps, was_fixed, was_per_mbps) AS listed
+              FROM (SELECT * FROM changed ORDER BY name, fixed, per_mbps, was_fixed, was_per_mbps LIMIT 10) f) first
+     WHERE n > 0;
 END;
 COMMENT ON FUNCTION @extschema@.dcx_check_network(jsonb, jsonb, jsonb, jsonb, jsonb, jsonb) IS
 'Internal: the area catalog of dcx_check, for network services, providers and bands.';

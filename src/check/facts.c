@@ -223,10 +223,11 @@ read_book(DcxSaved *saved)
 		return NULL;
 	dcx_parameter_text(&parameters, saved->catalog);
 	dcx_parameter_int64(&parameters, saved->book_id);
-	return jsonb_read(dcx_relation_owner(saved->table),
-					  "SELECT (to_jsonb(b) - 'book')::text FROM dcx.price_book b"
-					  " WHERE catalog = $1 AND book_id = $2",
-					  &parameters);
+	return jsonb_read(
+		dcx_relation_owner(saved->table),
+		"SELECT to_jsonb(b)::text FROM (SELECT catalog, book_id, first_seen_at, last_seen_at,"
+		"         products FROM dcx.price_book WHERE catalog = $1 AND book_id = $2) b",
+		&parameters);
 }
 
 /* The wallets' relation, and who owns it. */

@@ -1,5 +1,5 @@
-# dcx_check() and its relatives on large databases: thousands of tables on both sides, and a catalog of 100,000
-# products, some of them bad.
+# dcx_check() and its relatives on large databases: thousands of tables on both sides, a catalog of 100,000
+# products, some of them bad, and a network catalog of 40,000 bands.
 use strict;
 use warnings;
 
@@ -109,6 +109,29 @@ SQL
 		ORDER BY 2}, 'another'),
 		"error|several products have this code|1\nerror|the price cannot be used|99961\nwarning|the unit is not 1|99961",
 		'one code for all');
+};
+
+# In MAIN itself: what is slow here is the look at the rows.
+subtest 'many bands of few services, and many categories' => sub {
+	$aas->safe_psql($Dcx::aas_db, <<'SQL');
+INSERT INTO categories (id, name, "updatedAt") SELECT 'n' || i, 'Category ' || i, now() FROM generate_series(1, 20000) i;
+UPDATE products SET code = id, price = 1, cost = 1, unit = 1, "categoryId" = 'n' || 1 + substr(id, 2)::int % 20000 WHERE id LIKE 'n%'
+SQL
+	is(timed(q{SELECT count(*) FROM dcx_check('catalog') WHERE severity <> 'info'}, 'categories'), '0', 'none is missing');
+
+	$super->value($_) for 'CREATE SCHEMA enetworks',
+		'CREATE TABLE enetworks.providers AS SELECT 1 AS id, $$P$$ AS name, true AS active',
+		'CREATE TABLE enetworks.network_services AS SELECT i AS id, $$N$$ || i AS code, 1 AS "providerId" FROM generate_series(1, 10) i',
+		'CREATE TABLE enetworks.bandwidth_prices AS SELECT s AS "serviceId", 10 * i AS "minMbps", nullif(10 * i + 10, 40010) AS "maxMbps",'
+		. ' 1 AS "fixedPrice", i AS "pricePerMbps" FROM generate_series(1, 10) s, generate_series(1, 4000) i',
+		'SELECT count(*) FROM dcx_attach_enetworks()';
+	is(timed(q{SELECT count(*) FROM dcx_check('catalog') WHERE object <> 'products'}, 'bands as saved'), '0', 'nothing to say');
+	$super->value('UPDATE enetworks.bandwidth_prices SET "pricePerMbps" = "pricePerMbps" + 1');
+	is( timed(q{SELECT object, detail LIKE '40000 of them: N1, 10 to 20 Mbps: 1 and 2 per Mbps, were 1 and 1; N1, %; ...'
+			FROM dcx_check('catalog') WHERE object <> 'products'}, 'every price has changed'), 'network services|t', 'the first are named');
+	$super->value('UPDATE enetworks.bandwidth_prices SET "minMbps" = "minMbps" / 2');
+	is( timed(q{SELECT problem, count(*) FROM dcx_check('catalog') WHERE object <> 'products' AND severity = 'error' GROUP BY 1},
+			'bands that overlap'), 'the band overlaps another one|39990', 'each but the first of each service');
 };
 
 $super->close;
