@@ -27,6 +27,10 @@
  */
 #include "postgres.h"
 
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
 #include "access/xact.h"
 #include "funcapi.h"
 #include "utils/builtins.h"
@@ -47,6 +51,9 @@
 
 /* For how many seconds a catalog that could not be reached is not tried again. */
 #define RETRY_AFTER 10
+
+/* A book of this many bytes or more is given back to the operating system when it is freed. */
+#define LARGE_BOOK (1024 * 1024)
 
 int dcx_max_price_age = 0;
 int dcx_on_outage = DCX_ON_OUTAGE_ERROR;
@@ -184,6 +191,24 @@ is_for(const Origin *origin, const DcxPriced *priced)
 		   dcx_stamp_holds(&origin->asked_stamp, &origin->source);
 }
 
+/*
+ * Frees a book. The C library would keep a large one's memory, and put the next book behind it: after a few reads the
+ * process would hold several times what it needs.
+ */
+static void
+free_book(MemoryContext book)
+{
+	bool large = MemoryContextMemAllocated(book, true) >= LARGE_BOOK;
+
+	MemoryContextDelete(book);
+#ifdef __GLIBC__
+	if (large)
+		malloc_trim(0);
+#else
+	(void) large;
+#endif
+}
+
 /* Puts a new book in the place of the old one. Nothing here can fail. */
 static void
 swap_in(Shelf *shelf, const Origin *fresh)
@@ -194,7 +219,7 @@ swap_in(Shelf *shelf, const Origin *fresh)
 	MemoryContextSetParent(fresh->context, TopMemoryContext);
 	shelf->current = *fresh;
 	if (before)
-		MemoryContextDelete(before);
+		free_book(before);
 	shelf->loads++;
 }
 
