@@ -28,6 +28,11 @@
 
 /* Whether a role may execute a function, or use a schema or a foreign server: one check for all kinds of objects since 16. */
 #if PG_VERSION_NUM >= 160000
+#include "catalog/pg_foreign_server.h"
+#include "catalog/pg_namespace.h"
+#include "catalog/pg_proc.h"
+#include "utils/acl.h"
+
 #define dcx_role_may_execute(role, function) \
 	(object_aclcheck(ProcedureRelationId, function, role, ACL_EXECUTE) == ACLCHECK_OK)
 #define dcx_role_may_use(role, schema) \
