@@ -8,6 +8,7 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "catalog/index.h"
 #include "catalog/namespace.h"
 #include "catalog/objectaddress.h"
 #include "catalog/pg_class.h"
@@ -93,7 +94,8 @@ const DcxTable dcx_tables[DCX_TABLES] = {
 			  {"expired_until", TIMESTAMPTZOID, CHANGES, NOT_NULL, .rest = "DEFAULT '-infinity'"}},
 		 1,
 		 {DCX_ACCOUNT_ORGANISATION},
-		 .storage = "fillfactor = 50",
+		 /* Each update is followed by a look at all rows of its page for old versions: so few are better. */
+		 .storage = "fillfactor = 20",
 		 .comment =
 			 "what the entries of an organisation add up to, and what is held. held: the open "
 			 "holds that expire after expired_until; none of them expires before next_expiry",
@@ -147,7 +149,8 @@ const DcxTable dcx_tables[DCX_TABLES] = {
 		  [DCX_HOLD_SESSION_ROLE] = {"session_role", TEXT, NOT_NULL}},
 		 1,
 		 {DCX_HOLD_HOLD_ID},
-		 .indexes = {{"wallet_hold_expiry", "organisation, state, expires_at"},
+		 /* No column in which a hold changes: then a capture needs no index entries (HOT). */
+		 .indexes = {{"wallet_hold_expires", "organisation, expires_at", "wallet_hold_expiry"},
 					 {"wallet_hold_page", "organisation, hold_id"}},
 		 .comment =
 			 "money held for an order. An open hold whose expires_at has passed has expired, "
@@ -377,6 +380,43 @@ may_create_index(void)
 							 NULL) > 0;
 }
 
+/* An index of a table, by its name in our schema; InvalidOid when there is none, or it is another table's. */
+static Oid
+find_index(DcxTableId id, const char *name)
+{
+	Oid index = get_relname_relid(name, get_namespace_oid(SCHEMA, false));
+
+	return OidIsValid(index) && IndexGetRelation(index, true) == dcx_table_relation(id) ?
+			   index :
+			   InvalidOid;
+}
+
+/* Adds an index that a table lacks, and drops the one that it replaces. */
+static void
+add_index(DcxTableId id, const DcxTableIndex *index)
+{
+	bool replaces = index->replaces && OidIsValid(find_index(id, index->replaces));
+
+	if (!OidIsValid(get_relname_relid(index->name, get_namespace_oid(SCHEMA, false))))
+	{
+		if (!may_create_index())
+			return;
+		create_index(id, index);
+		ereport(NOTICE,
+				errmsg("index \"%s\" has been added to table " SCHEMA ".%s",
+					   index->name,
+					   dcx_tables[id].name));
+	}
+	if (!replaces || !OidIsValid(find_index(id, index->name)))
+		return;
+	execute_ddl(psprintf("DROP INDEX " SCHEMA ".%s", index->replaces));
+	ereport(NOTICE,
+			errmsg("index \"%s\" of table " SCHEMA ".%s has been dropped",
+				   index->replaces,
+				   dcx_tables[id].name),
+			errdetail("\"%s\" replaces it.", index->name));
+}
+
 void
 dcx_table_add_indexes(DcxTableId id)
 {
@@ -384,18 +424,7 @@ dcx_table_add_indexes(DcxTableId id)
 
 	dcx_run_begin(&run, dcx_relation_owner(dcx_table_relation(id)));
 	for (int i = 0; i < DCX_TABLE_INDEXES && dcx_tables[id].indexes[i].name; i++)
-	{
-		const DcxTableIndex *index = &dcx_tables[id].indexes[i];
-
-		if (OidIsValid(get_relname_relid(index->name, get_namespace_oid(SCHEMA, false))) ||
-			!may_create_index())
-			continue;
-		create_index(id, index);
-		ereport(NOTICE,
-				errmsg("index \"%s\" has been added to table " SCHEMA ".%s",
-					   index->name,
-					   dcx_tables[id].name));
-	}
+		add_index(id, &dcx_tables[id].indexes[i]);
 	dcx_run_end(&run);
 }
 

@@ -54,7 +54,8 @@ typedef struct DcxTableColumn
 typedef struct DcxTableIndex
 {
 	const char *name;
-	const char *columns; /* as CREATE INDEX takes them */
+	const char *columns;  /* as CREATE INDEX takes them */
+	const char *replaces; /* an index of earlier versions, which attach drops; or NULL */
 } DcxTableIndex;
 
 typedef struct DcxTable

@@ -49,7 +49,7 @@ expire_holds(Oid owner, const char *organisation, DcxAccount *account, Timestamp
 
 	if (likely(account->next_expiry > at))
 		return;
-	/* Earlier versions left the time of the last hold there, and made holds of 0.00. */
+	/* Earlier versions left the time of the last hold there. */
 	if (dcx_money_sign(account->held) == 0)
 	{
 		account->next_expiry = DT_NOEND;
@@ -234,6 +234,9 @@ dcx_account_change(const DcxStanding *standing, Numeric balance, Numeric held,
 	if (held)
 		change.after.held = dcx_money_add(change.after.held, held);
 	change.after.next_expiry = next_expiry(&standing->now, &change.after, expires_at);
+	/* Nothing from before need be looked at again, when a hold expires. */
+	if (dcx_money_sign(change.after.held) == 0)
+		change.after.expired_until = standing->at;
 	change.available = dcx_money_subtract(change.after.balance, change.after.held);
 	return change;
 }

@@ -16,3 +16,18 @@ BEGIN
         PERFORM dcx_wallet_hold((30000 + i)::text, 1, 'expired', '5 seconds');
     END LOOP;
 END $$;
+
+-- Tables and indexes as they are after some use: right after they were filled their pages are full, and an index splits
+-- one at nearly every entry.
+DO $$
+BEGIN
+    FOR i IN 1..20000 LOOP
+        PERFORM dcx_wallet_debit((2001 + i % 8000)::text, 1, 'use ' || i);
+        WITH wallet AS (
+            UPDATE by_hand."OrganisationWallet" SET balance = balance - 1 WHERE "organisationId" = (2001 + i % 8000)::text
+            RETURNING "organisationId" AS organisation, balance)
+        INSERT INTO by_hand.ledger (organisation, kind, amount, balance, idempotency_key, role)
+        SELECT organisation, 'debit', -1, balance, 'use ' || i, session_user FROM wallet;
+    END LOOP;
+END $$;
+VACUUM ANALYZE;
