@@ -35,7 +35,8 @@
  *	   xmin of N. Of the others, of which there may only be a few, it is noted whether R sees them in progress; N has
  *	   to see the same. So a transaction that stays open for hours does not make everybody read again: it keeps xmin
  *	   back, but changes no answer. Subtransactions, prepared transactions and speculative insertions are no special
- *	   cases here. On an all-visible page every row is visible to every snapshot that is in use.
+ *	   cases here. No xid wraps around on a page: freezing it writes the page. On an all-visible page every row is
+ *	   visible to every snapshot that is in use.
  *
  *	   What our own transaction has written is visible by command: then nothing is noted.
  *
