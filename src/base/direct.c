@@ -26,6 +26,7 @@
 #include "nodes/bitmapset.h"
 #include "nodes/execnodes.h"
 #include "utils/acl.h"
+#include "utils/datum.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
@@ -382,6 +383,41 @@ call_triggers(Relation table, TupleTableSlot *old_row, TupleTableSlot *new_row, 
 }
 
 /*
+ * Whether a trigger that was called has changed a column of a foreign key, the table's own or one to it: the verdict
+ * only knows the columns that the caller sets.
+ */
+static bool
+changes_references(Relation table, TupleTableSlot *old_row, TupleTableSlot *new_row)
+{
+	TupleDesc  tupdesc = RelationGetDescr(table);
+	Bitmapset *columns = RelationGetIndexAttrBitmap(table, INDEX_ATTR_BITMAP_KEY);
+	bool	   changes = false;
+	ListCell  *lc;
+
+	foreach(lc, RelationGetFKeyList(table))
+	{
+		ForeignKeyCacheInfo *key = lfirst(lc);
+
+		for (int i = 0; i < key->nkeys; i++)
+			columns = bms_add_member(columns, key->conkey[i] - FirstLowInvalidHeapAttributeNumber);
+	}
+	slot_getallattrs(new_row);
+	for (int i = 0; i < tupdesc->natts && !changes; i++)
+	{
+		Form_pg_attribute attribute = TupleDescAttr(tupdesc, i);
+
+		if (is_in(columns, attribute->attnum))
+			changes = old_row->tts_isnull[i] != new_row->tts_isnull[i] ||
+					  (!old_row->tts_isnull[i] && !datumIsEqual(old_row->tts_values[i],
+																new_row->tts_values[i],
+																attribute->attbyval,
+																attribute->attlen));
+	}
+	bms_free(columns);
+	return changes;
+}
+
+/*
  * Whether an update of this version of a row has to be left to a statement, or would find it changed by our own
  * transaction. WRITTEN: neither.
  */
@@ -460,7 +496,11 @@ dcx_direct_update(DcxDirect *direct, Relation table, const ItemPointerData *plac
 
 		if (direct->ncalled > 0)
 			call_triggers(table, old_row, new_row, ncolumns, columns);
-		result = replace_row(table, place, new_row, ncolumns, columns);
+		if (direct->ncalled > 0 && direct->has_references &&
+			changes_references(table, old_row, new_row))
+			result = DCX_DIRECT_NOT;
+		else
+			result = replace_row(table, place, new_row, ncolumns, columns);
 		ExecDropSingleTupleTableSlot(new_row);
 	}
 	ExecDropSingleTupleTableSlot(old_row);

@@ -80,6 +80,13 @@ SQL
 	'a time of change twice' => table(more => 'modified timestamptz NOT NULL DEFAULT now(), m2 timestamp', after => join ";\n",
 		"CREATE TRIGGER zzz_modified BEFORE UPDATE ON shop.wallets FOR EACH ROW EXECUTE FUNCTION dcx_set_updated_at('modified')",
 		"CREATE TRIGGER zzz_m2 BEFORE UPDATE ON shop.wallets FOR EACH ROW EXECUTE FUNCTION dcx_set_updated_at('m2')"),
+	'a time of change that refers to another table' => "CREATE TABLE shop.times (at timestamptz PRIMARY KEY);\nINSERT INTO shop.times VALUES ('2020-01-01');\n"
+	  . table(more => q{modified timestamptz DEFAULT '2020-01-01' REFERENCES shop.times}, after =>
+		"CREATE TRIGGER zzz_modified BEFORE UPDATE ON shop.wallets FOR EACH ROW EXECUTE FUNCTION dcx_set_updated_at('modified')"),
+	'a time of change that others refer to' => table(more => q{modified timestamptz DEFAULT '2020-01-01', UNIQUE (org, modified)}, after => join ";\n",
+		'CREATE TABLE shop.seen (org text, modified timestamptz, FOREIGN KEY (org, modified) REFERENCES shop.wallets (org, modified))',
+		q{INSERT INTO shop.seen VALUES (%A, '2020-01-01')},
+		"CREATE TRIGGER zzz_modified BEFORE UPDATE ON shop.wallets FOR EACH ROW EXECUTE FUNCTION dcx_set_updated_at('modified')"),
 	# Types.
 	(map { $_ => table(balance => $_) } 'numeric(65,30)', 'numeric(12,2)', 'numeric(12,1)', 'numeric(12,-2)', 'double precision', 'real', 'int', 'bigint', 'smallint'),
 	'a key of type uuid' => {
