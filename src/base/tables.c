@@ -94,8 +94,7 @@ const DcxTable dcx_tables[DCX_TABLES] = {
 			  {"expired_until", TIMESTAMPTZOID, CHANGES, NOT_NULL, .rest = "DEFAULT '-infinity'"}},
 		 1,
 		 {DCX_ACCOUNT_ORGANISATION},
-		 /* Each update is followed by a look at all rows of its page for old versions: so few are better. */
-		 .storage = "fillfactor = 20",
+		 .storage = "fillfactor = 50",
 		 .comment =
 			 "what the entries of an organisation add up to, and what is held. held: the open "
 			 "holds that expire after expired_until; none of them expires before next_expiry",
@@ -149,7 +148,8 @@ const DcxTable dcx_tables[DCX_TABLES] = {
 		  [DCX_HOLD_SESSION_ROLE] = {"session_role", TEXT, NOT_NULL}},
 		 1,
 		 {DCX_HOLD_HOLD_ID},
-		 /* No column in which a hold changes: then a capture needs no index entries (HOT). */
+		 /* Room in the page for a hold's second version, and no index on a column that changes: a capture is HOT. */
+		 .storage = "fillfactor = 70",
 		 .indexes = {{"wallet_hold_expires", "organisation, expires_at", "wallet_hold_expiry"},
 					 {"wallet_hold_page", "organisation, hold_id"}},
 		 .comment =
