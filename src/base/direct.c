@@ -25,6 +25,7 @@
 #include "miscadmin.h"
 #include "nodes/bitmapset.h"
 #include "nodes/execnodes.h"
+#include "storage/bufmgr.h"
 #include "utils/acl.h"
 #include "utils/datum.h"
 #include "utils/lsyscache.h"
@@ -417,6 +418,22 @@ changes_references(Relation table, TupleTableSlot *old_row, TupleTableSlot *new_
 	return changes;
 }
 
+/* Whether our own transaction has updated or deleted this version of a row. */
+static bool
+is_changed_by_us(TupleTableSlot *row)
+{
+	HeapTupleHeader header = ExecFetchSlotHeapTuple(row, false, NULL)->t_data;
+	Buffer			buffer = ((BufferHeapTupleTableSlot *) row)->buffer;
+	TransactionId	xid = InvalidTransactionId;
+
+	/* Another session may be locking the row: that changes two fields of the header. */
+	LockBuffer(buffer, BUFFER_LOCK_SHARE);
+	if (!(header->t_infomask & HEAP_XMAX_INVALID) && !HEAP_XMAX_IS_LOCKED_ONLY(header->t_infomask))
+		xid = HeapTupleHeaderGetUpdateXid(header);
+	LockBuffer(buffer, BUFFER_LOCK_UNLOCK);
+	return TransactionIdIsCurrentTransactionId(xid);
+}
+
 /*
  * Whether an update of this version of a row has to be left to a statement, or would find it changed by our own
  * transaction. WRITTEN: neither.
@@ -426,9 +443,7 @@ look_at_old_row(const DcxDirect *direct, TupleTableSlot *old_row)
 {
 	HeapTupleHeader header = ExecFetchSlotHeapTuple(old_row, false, NULL)->t_data;
 
-	if (!(header->t_infomask & HEAP_XMAX_INVALID) &&
-		!HEAP_XMAX_IS_LOCKED_ONLY(header->t_infomask) &&
-		TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetUpdateXid(header)))
+	if (is_changed_by_us(old_row))
 		return DCX_DIRECT_CHANGED;
 	/* A statement would check its foreign keys: they may not have been checked yet. */
 	if (direct->has_references &&
