@@ -161,36 +161,44 @@ use_of(const DcxDirect *direct, Relation table, const Trigger *trigger, const Bi
 	return direct->judge ? direct->judge(trigger) : DCX_TRIGGER_STOPS;
 }
 
-/* Goes through the triggers that a statement would fire. False: one of them stops. */
+/* Counts the use of a trigger that a statement would fire. False: it stops. */
+static bool
+judge_trigger(DcxDirect *direct, Relation table, const Trigger *trigger, const Bitmapset *set)
+{
+	switch (use_of(direct, table, trigger, set))
+	{
+		case DCX_TRIGGER_STOPS:
+			return false;
+		case DCX_TRIGGER_REPLACED:
+			if (RI_FKey_trigger_type(trigger->tgfoid) == RI_TRIGGER_NONE)
+				direct->nreplaced++;
+			else
+				direct->has_references = true;
+			break;
+		case DCX_TRIGGER_CALLED:
+			direct->ncalled++;
+			break;
+	}
+	return true;
+}
+
+/*
+ * Goes through the triggers that a statement would fire. False: one of them stops. A copy of their descriptions: to
+ * look at one reads catalogs, and then the relation cache may replace its own.
+ */
 static bool
 judge_triggers(DcxDirect *direct, Relation table, const Bitmapset *set)
 {
-	const TriggerDesc *triggers = table->trigdesc;
+	TriggerDesc *triggers = CopyTriggerDesc(table->trigdesc);
+	bool		 possible = true;
 
 	direct->has_references = false;
 	direct->nreplaced = direct->ncalled = 0;
-	for (int i = 0; triggers && i < triggers->numtriggers; i++)
-	{
-		const Trigger *trigger = &triggers->triggers[i];
-
-		if (!is_fired(trigger, direct->event, set))
-			continue;
-		switch (use_of(direct, table, trigger, set))
-		{
-			case DCX_TRIGGER_STOPS:
-				return false;
-			case DCX_TRIGGER_REPLACED:
-				if (RI_FKey_trigger_type(trigger->tgfoid) == RI_TRIGGER_NONE)
-					direct->nreplaced++;
-				else
-					direct->has_references = true;
-				break;
-			case DCX_TRIGGER_CALLED:
-				direct->ncalled++;
-				break;
-		}
-	}
-	return true;
+	for (int i = 0; triggers && i < triggers->numtriggers && possible; i++)
+		if (is_fired(&triggers->triggers[i], direct->event, set))
+			possible = judge_trigger(direct, table, &triggers->triggers[i], set);
+	FreeTriggerDesc(triggers);
+	return possible;
 }
 
 bool
@@ -370,16 +378,18 @@ static void
 call_triggers(Relation table, TupleTableSlot *old_row, TupleTableSlot *new_row, int ncolumns,
 			  const AttrNumber *columns)
 {
-	Bitmapset *set = set_of(ncolumns, columns);
+	TriggerDesc *triggers = CopyTriggerDesc(table->trigdesc);
+	Bitmapset	*set = set_of(ncolumns, columns);
 
-	for (int i = 0; i < table->trigdesc->numtriggers; i++)
+	for (int i = 0; i < triggers->numtriggers; i++)
 	{
-		Trigger *trigger = &table->trigdesc->triggers[i];
+		Trigger *trigger = &triggers->triggers[i];
 
 		if (TRIGGER_FOR_ROW(trigger->tgtype) && TRIGGER_FOR_BEFORE(trigger->tgtype) &&
 			is_fired(trigger, CMD_UPDATE, set))
 			call_trigger(table, trigger, old_row, new_row, set);
 	}
+	FreeTriggerDesc(triggers);
 	bms_free(set);
 }
 
