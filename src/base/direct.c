@@ -2,8 +2,9 @@
  * direct.c
  *		Writes one row without a statement, where nobody could notice the difference.
  *
- * Locks: the table ROW EXCLUSIVE, by the caller; an index that gets an entry ROW EXCLUSIVE, until the end of the
- * transaction. An update that needs no entries (HOT) locks no index: whoever makes or drops one waits for our lock on
+ * Locks: the table ROW EXCLUSIVE, by the caller; an index that gets an entry ACCESS SHARE, as after a lookup, until the
+ * end of the transaction: whoever changes an index locks it ACCESS EXCLUSIVE, or waits for our lock on the table. An
+ * update that needs no entries (HOT) locks no index: whoever makes or drops one waits for our lock on
  * the table, or gives the new row an entry himself.
  *
  * Everything that can lock, and so bring in invalidation messages, comes before the row is formed from the relation
@@ -273,7 +274,7 @@ static void
 add_index_entry(Relation table, Oid index_oid, TupleTableSlot *row, const DcxUpdateIndexes *update,
 				int ncolumns, const AttrNumber *columns)
 {
-	Relation   index = index_open(index_oid, RowExclusiveLock);
+	Relation   index = index_open(index_oid, AccessShareLock);
 	IndexInfo *info = BuildIndexInfo(index);
 	Datum	   values[INDEX_MAX_KEYS];
 	bool	   nulls[INDEX_MAX_KEYS];

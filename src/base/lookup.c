@@ -2,9 +2,9 @@
  * lookup.c
  *		Reads one row by an index, without SPI and the planner.
  *
- * Locks: tables and indexes are locked ACCESS SHARE (a table whose row is locked: ROW SHARE), and stay so until the
- * end of the transaction, as after a statement. The shape of a table is checked under that lock (shape.h), so
- * that what is read here is of the types that we expect.
+ * Locks: tables and indexes are locked ACCESS SHARE (a table whose row is locked: ROW SHARE; whose row is about to be
+ * written: ROW EXCLUSIVE), and stay so until the end of the transaction, as after a statement. The shape of a table is
+ * checked under that lock (shape.h), so that what is read here is of the types that we expect.
  */
 #include "postgres.h"
 
@@ -131,7 +131,8 @@ dcx_lookup(DcxTableId id, Oid relation, const Datum *keys, bool latest, int ncol
 		   const int *columns, Datum *values, bool *nulls, ItemPointer place)
 {
 	int				nkeys = dcx_tables[id].nkeys;
-	Relation		table = dcx_table_open(id, relation);
+	LOCKMODE		mode = latest && place ? RowExclusiveLock : AccessShareLock;
+	Relation		table = dcx_table_open(id, relation, mode);
 	DcxShape		shape = dcx_shape_of(id, table);
 	TupleTableSlot *row = table_slot_create(table, NULL);
 	ScanKeyData		scan_keys[DCX_TABLE_KEY_SIZE];
@@ -187,7 +188,7 @@ bool
 dcx_lookup_last(DcxTableId id, Oid relation, Datum key, int ncolumns, const int *columns,
 				Datum *values, bool *nulls, DcxRowVersion *version)
 {
-	Relation		table = dcx_table_open(id, relation);
+	Relation		table = dcx_table_open(id, relation, AccessShareLock);
 	DcxShape		shape = dcx_shape_of(id, table);
 	TupleTableSlot *row = table_slot_create(table, NULL);
 	ScanKeyData		scan_key;

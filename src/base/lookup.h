@@ -21,7 +21,8 @@
  *
  * latest: under a new snapshot, which also sees what our own transaction has done so far; otherwise under the active
  * snapshot. columns: which columns are read, by their numbers in tables.h. Their values are copied into the current
- * memory context. place: where this version of the row is; or NULL.
+ * memory context. place: where this version of the row is; or NULL. With latest and place the table
+ * is locked ROW EXCLUSIVE, since the row is about to be written.
  *
  * 55000 when the table is not as we made it, or has a value that we cannot have written: its owner, who may be an
  * ordinary role, can have changed it.

@@ -59,9 +59,9 @@ is_kept(DcxTableId id, Oid relation)
 }
 
 Relation
-dcx_table_open(DcxTableId id, Oid relation)
+dcx_table_open(DcxTableId id, Oid relation, LOCKMODE mode)
 {
-	Relation table = OidIsValid(relation) ? try_relation_open(relation, AccessShareLock) : NULL;
+	Relation table = OidIsValid(relation) ? try_relation_open(relation, mode) : NULL;
 
 	if (!table)
 		ereport(ERROR,
@@ -361,7 +361,7 @@ dcx_shape_check(DcxTableId id, Oid relation)
 
 	if (is_kept(id, relation))
 		return;
-	table = dcx_table_open(id, relation);
+	table = dcx_table_open(id, relation, AccessShareLock);
 	dcx_shape_of(id, table);
 	relation_close(table, NoLock);
 }

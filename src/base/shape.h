@@ -17,6 +17,7 @@
 #ifndef DCX_SHAPE_H
 #define DCX_SHAPE_H
 
+#include "storage/lockdefs.h"
 #include "utils/relcache.h"
 
 #include "src/base/compat.h"
@@ -33,8 +34,8 @@ typedef struct DcxShape
 		attnums[DCX_TABLE_COLUMNS]; /* of our columns; 0: an earlier version's table lacks it */
 } DcxShape;
 
-/* Opens a table of ours for reading. 55000 when it is not there, or not any more. */
-extern Relation dcx_table_open(DcxTableId id, Oid relation);
+/* Opens and locks a table of ours. 55000 when it is not there, or not any more. */
+extern Relation dcx_table_open(DcxTableId id, Oid relation, LOCKMODE mode);
 
 /*
  * The shape of a table of ours, which must be locked. 55000 unless it is what we made: a plain, permanent heap

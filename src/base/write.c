@@ -121,7 +121,7 @@ value_of_default(DcxTableId id, Oid owner)
 int64
 dcx_row_next_number(DcxTableId id, Oid owner)
 {
-	Relation table = dcx_table_open(id, dcx_table_relation(id));
+	Relation table = dcx_table_open(id, dcx_table_relation(id), RowExclusiveLock);
 	DcxShape shape = dcx_shape_of(id, table);
 	Oid		 sequence = sequence_of(id, table, shape.attnums[0]);
 	int64	 number;
