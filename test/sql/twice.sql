@@ -118,3 +118,18 @@ SELECT count(*) > 0 AS undone FROM dcx_detach('wallet');
 SET client_min_messages = warning;
 DROP SCHEMA dcx CASCADE;
 UPDATE "OrganisationWallet" SET balance = v.balance FROM (VALUES ('org-acme', 1000), ('org-zero', 0)) v (org, balance) WHERE "organisationId" = v.org;
+
+-- Another spelling of the same organisation, where the column's collation ignores case: the wallet's row says how it is spelled.
+CREATE COLLATION test.any_case (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
+CREATE TABLE test.spelled (org text COLLATE test.any_case PRIMARY KEY, balance numeric NOT NULL);
+INSERT INTO test.spelled VALUES ('acme', 100);
+SELECT relation FROM dcx_attach_wallet('test.spelled', 'org');
+SELECT n, organisation, balance, replayed FROM n, LATERAL dcx_wallet_debit(CASE n WHEN 1 THEN 'acme' WHEN 2 THEN 'ACME' ELSE 'Acme' END, 1, 'spelled') ORDER BY n;
+SELECT n, organisation, available, replayed FROM n, LATERAL dcx_wallet_hold(CASE n WHEN 1 THEN 'ACME' WHEN 2 THEN 'acme' ELSE 'aCME' END, 1, 'held') ORDER BY n;
+SELECT organisation, replayed FROM dcx_wallet_debit('AcmE', 1, 'spelled');
+SELECT organisation, kind, amount, balance FROM dcx.wallet_entry ORDER BY entry_id;
+SELECT * FROM dcx_wallet_audit();
+SELECT count(*) > 0 AS undone FROM dcx_detach('wallet');
+DROP SCHEMA dcx CASCADE;
+DROP TABLE test.spelled;
+DROP COLLATION test.any_case;

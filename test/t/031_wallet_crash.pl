@@ -45,6 +45,15 @@ may_move_money($node, 'app');
 my $app = $node->connstr($Dcx::main_db) . ' user=app';
 is($node->safe_psql($Dcx::main_db, 'SHOW synchronous_commit', connstr => $app), 'off', 'a commit does not wait');
 
+# Rows are written without the executor, which would see to their index entries.
+$node->safe_psql($Dcx::main_db, 'CREATE EXTENSION amcheck');
+my $check = <<'SQL';
+CREATE TEMP TABLE r AS
+SELECT unnest(ARRAY['"OrganisationWallet"', 'dcx.wallet_account', 'dcx.wallet_entry', 'dcx.wallet_hold', 'dcx.wallet_key']::regclass[]) AS r;
+SELECT msg FROM r, verify_heapam(r);
+SELECT count(bt_index_check(indexrelid, true)) > 0 FROM pg_index JOIN r ON indrelid = r;
+SQL
+
 # A wallet of each client, and one of all.
 sub new_wallets
 {
@@ -338,6 +347,7 @@ SQL
 
 		$node->start;
 		is($node->safe_psql($Dcx::main_db, 'SELECT * FROM dcx_wallet_audit()'), '', 'the audit is empty after the restart');
+		is($node->safe_psql($Dcx::main_db, $check), 't', 'rows and index entries are whole');
 
 		my @again = map { [ @{ $requests[$_] }[ 0 .. @{ $before[$_] } + 3 ] ] } 0 .. $clients - 1;
 		@clients = start_clients("$round-again", map { [ map { $_->{again} // $_->{sql} } @$_ ] } @again);
