@@ -234,8 +234,8 @@ dcx_account_change(const DcxStanding *standing, Numeric balance, Numeric held,
 	if (held)
 		change.after.held = dcx_money_add(change.after.held, held);
 	change.after.next_expiry = next_expiry(&standing->now, &change.after, expires_at);
-	/* Nothing from before need be looked at again, when a hold expires. */
-	if (dcx_money_sign(change.after.held) == 0)
+	/* When nothing is held any more, nothing from before need be looked at again. */
+	if (dcx_money_sign(change.after.held) == 0 && dcx_money_sign(change.before.held) != 0)
 		change.after.expired_until = standing->at;
 	change.available = dcx_money_subtract(change.after.balance, change.after.held);
 	return change;

@@ -23,8 +23,8 @@
  *						nothing is held
  *		expired_until	all holds up to this time have been taken out of held
  * A call after next_expiry subtracts what has expired since, and moves expired_until on. So does a call after which
- * nothing is held; then next_expiry is infinity. (Open holds of 0.00, which earlier versions made, count nowhere.) The
- * time of a call is never before expired_until: if the clock goes back, what has expired stays expired.
+ * nothing is held any more; then next_expiry is infinity. (Open holds of 0.00, which earlier versions made, count
+ * nowhere.) The time of a call is never before expired_until: if the clock goes back, what has expired stays expired.
  */
 #ifndef DCX_LEDGER_H
 #define DCX_LEDGER_H
