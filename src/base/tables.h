@@ -8,10 +8,11 @@
  *
  *		1	a row without a version
  *		2	dcx.binding.version was added
+ *		3	of dcx.wallet_hold, index wallet_hold_expires replaces wallet_hold_expiry
  *
- * A later version only ever adds columns that may be NULL. So a library works with tables of an earlier version: a
- * column that is not there yet reads as NULL, until somebody attaches again and it is added. A library refuses (55000)
- * tables of a later version, since it would not write what that version relies on.
+ * A later version only ever adds columns that may be NULL, and has other indexes. So a library works with tables of an
+ * earlier version: a column that is not there yet reads as NULL, until somebody attaches again and it is added. A
+ * library refuses (55000) tables of a later version, since it would not write what that version relies on.
  */
 #ifndef DCX_TABLES_H
 #define DCX_TABLES_H
@@ -19,7 +20,7 @@
 #include "nodes/pg_list.h"
 
 /* The version that this library makes. */
-#define DCX_TABLES_VERSION 2
+#define DCX_TABLES_VERSION 3
 
 /* Our tables, all in schema dcx. */
 typedef enum DcxTableId

@@ -202,16 +202,16 @@ subtest 'a later version is left alone' => sub {
 
 	$session->value("UPDATE dcx.binding SET version = version + 1 WHERE catalog = 'wallet'");
 	my $before = contents($session);
-	fails_with($session, $_, "refused: $_", state => '55000', message => $later, detail => qr/^What was attached as "wallet" is of version 3, /, hint => qr/^Connect again\./)
+	fails_with($session, $_, "refused: $_", state => '55000', message => $later, detail => qr/^What was attached as "wallet" is of version 4, /, hint => qr/^Connect again\./)
 	  for (grep { /wallet/i } @calls), 'SELECT * FROM dcx_attach_wallet()';
 	is(contents($session), $before, 'nothing has changed');
 	is($session->value("SELECT dcx_vm_cost('1GHZ', 1, 2, 'STANDARD', 10)"), '172.00', 'prices do not need the wallets');
 	is(findings($session), 'error|tables of wallet|the tables in schema dcx are of a later version', 'the check names them');
-	$session->value("UPDATE dcx.binding SET version = CASE catalog WHEN 'aas' THEN 3 ELSE 2 END");
+	$session->value("UPDATE dcx.binding SET version = CASE catalog WHEN 'aas' THEN 4 ELSE 3 END");
 	fails_with($session, $_, "refused: $_", state => '55000', message => $later)
 	  for q{SELECT dcx_vm_cost('1GHZ', 1, 2, 'STANDARD', 10)}, 'SELECT * FROM dcx_attach_aas(NULL)', 'SELECT * FROM dcx_price_book_save()';
 	is($session->value("SELECT dcx_wallet_balance('org-acme')"), '1065.25', 'the wallets do not need the prices');
-	$session->value('UPDATE dcx.binding SET version = 2; ALTER TABLE dcx.wallet_entry ADD COLUMN note text');
+	$session->value('UPDATE dcx.binding SET version = 3; ALTER TABLE dcx.wallet_entry ADD COLUMN note text');
 	is($session->value("SELECT amount FROM dcx_wallet_credit('org-acme', 1, 'another')"), '1.00', "a user's own column is his");
 	$session->close;
 };
