@@ -24,6 +24,7 @@
 #include "nodes/makefuncs.h"
 #include "nodes/params.h"
 #include "tcop/utility.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
@@ -443,6 +444,16 @@ dcx_query_jsonb(uint64 row, int column)
 	Datum value = dcx_query_value(row, column, JSONBOID, &isnull);
 
 	return isnull ? NULL : copy_for_caller(DatumGetJsonbP(value));
+}
+
+Datum
+dcx_query_array(uint64 row, int column, Oid type)
+{
+	bool  isnull;
+	Datum value = dcx_query_value(row, column, type, &isnull);
+
+	Assert(!isnull);
+	return PointerGetDatum(copy_for_caller(DatumGetArrayTypeP(value)));
 }
 
 Numeric

@@ -152,6 +152,9 @@ extern TimestampTz dcx_query_time(uint64 row, int column);
 /* The value of a jsonb column in the caller's memory context; NULL for NULL. */
 extern Jsonb *dcx_query_jsonb(uint64 row, int column);
 
+/* The value of a column that is an array of this type and never NULL, in the caller's memory context. */
+extern Datum dcx_query_array(uint64 row, int column, Oid type);
+
 /* The value of a numeric column that must not be NULL, NaN or infinite (55000). */
 extern Numeric dcx_query_amount(uint64 row, int column);
 

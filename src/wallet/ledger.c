@@ -529,25 +529,11 @@ set_next_number(const char *table, const char *column, bool is_new)
 		NULL);
 }
 
-/* The value of an array column, in a memory context that outlives the run. */
-static Datum
-array_column(MemoryContext context, int column, Oid type)
-{
-	bool		  isnull;
-	Datum		  value = dcx_query_value(0, column, type, &isnull);
-	MemoryContext run_context = MemoryContextSwitchTo(context);
-	Datum		  copy = PointerGetDatum(DatumGetArrayTypePCopy(value));
-
-	MemoryContextSwitchTo(run_context);
-	return copy;
-}
-
 int64
 dcx_ledger_reconcile(Oid owner, Datum organisations, Datum balances, const char **kind,
 					 int64 *total)
 {
 	static DcxPlan	 plan;
-	MemoryContext	 context = CurrentMemoryContext;
 	DcxForeignChange change = {.operation = "attach", .sign = 1};
 	DcxParameters	 parameters = {0};
 	int64			 n;
@@ -571,9 +557,9 @@ dcx_ledger_reconcile(Oid owner, Datum organisations, Datum balances, const char 
 		"          FULL JOIN dcx.wallet_account a USING (organisation)) difference"
 		" WHERE is_new OR amount <> 0 OR is_gone",
 		&parameters);
-	change.organisations = array_column(context, 1, TEXTARRAYOID);
-	change.amounts = array_column(context, 2, NUMERICARRAYOID);
-	change.gone = array_column(context, 3, TEXTARRAYOID);
+	change.organisations = dcx_query_array(0, 1, TEXTARRAYOID);
+	change.amounts = dcx_query_array(0, 2, NUMERICARRAYOID);
+	change.gone = dcx_query_array(0, 3, TEXTARRAYOID);
 	n = dcx_query_int64(0, 4);
 	*total = dcx_query_int64(0, 5);
 	if (dcx_query_bool(0, 6))

@@ -5,7 +5,6 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
-#include "utils/array.h"
 #include "utils/builtins.h"
 
 #include "src/base/query.h"
@@ -24,9 +23,6 @@ dcx_wallet_totals(Oid relation, bool only, bool latest, Datum *organisations, Da
 		latest ? dcx_query_write : dcx_query_read;
 	DcxParameters none = {0};
 	char		 *balance = dcx_balance_sql(relation);
-	MemoryContext context = CurrentMemoryContext;
-	MemoryContext run_context;
-	bool		  isnull;
 	DcxRun		  run;
 
 	dcx_run_begin(&run, dcx_relation_owner(relation));
@@ -51,12 +47,8 @@ dcx_wallet_totals(Oid relation, bool only, bool latest, Datum *organisations, Da
 				   only ? "ONLY" : "",
 				   dcx_relation_name(relation)),
 		  &none);
-	run_context = MemoryContextSwitchTo(context);
-	*organisations =
-		PointerGetDatum(DatumGetArrayTypePCopy(dcx_query_value(0, 1, TEXTARRAYOID, &isnull)));
-	*balances =
-		PointerGetDatum(DatumGetArrayTypePCopy(dcx_query_value(0, 2, NUMERICARRAYOID, &isnull)));
-	MemoryContextSwitchTo(run_context);
+	*organisations = dcx_query_array(0, 1, TEXTARRAYOID);
+	*balances = dcx_query_array(0, 2, NUMERICARRAYOID);
 	dcx_run_end(&run);
 }
 
@@ -100,9 +92,7 @@ dcx_wallet_only_in(Datum organisations, Datum tables)
 {
 	static DcxPlan plan;
 	DcxParameters  parameters = {0};
-	MemoryContext  context = CurrentMemoryContext;
 	Datum		   found;
-	bool		   isnull;
 	DcxRun		   run;
 
 	dcx_parameter(&parameters, TEXTARRAYOID, organisations, false);
@@ -118,9 +108,7 @@ dcx_wallet_only_in(Datum organisations, Datum tables)
 			quote_identifier(dcx_wallet_organisation_column()),
 			dcx_relation_name(dcx_wallet_relation())),
 		&parameters);
-	found = dcx_query_value(0, 1, TEXTARRAYOID, &isnull);
-	MemoryContextSwitchTo(context);
-	found = PointerGetDatum(DatumGetArrayTypePCopy(found));
+	found = dcx_query_array(0, 1, TEXTARRAYOID);
 	dcx_run_end(&run);
 	return found;
 }
