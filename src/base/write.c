@@ -171,7 +171,7 @@ open_target(Target *target, const DcxRow *row, DcxDirect *direct, CmdType event)
 	int				nall = 0;
 	bool			directly = true;
 
-	target->table = table_open(relation, RowExclusiveLock);
+	target->table = dcx_table_open(row->table, relation, RowExclusiveLock);
 	shape = dcx_shape_of(row->table, target->table);
 	target->n = 0;
 	for (int i = 0; i < made->ncolumns; i++)

@@ -76,6 +76,8 @@ SQL
 }
 
 swap_while('a price', q{PERFORM api.dcx_product_cost('ONE');});
+# A CHECK: so the wallet is written by a statement, which names it.
+$main->safe_psql('main', 'ALTER TABLE public."OrganisationWallet" ADD CONSTRAINT by_statement CHECK (true)');
 swap_while('a movement', q{PERFORM api.dcx_wallet_credit('org-acme', 1, i || clock_timestamp()::text);});
 
 # What a role waits for while the schema of the extension, which is his, is renamed: a lock on the table.
