@@ -297,7 +297,7 @@ sub by_statements
 # The lines in which two texts differ, as diff shows them.
 sub differences
 {
-	my @files = map { "$PostgreSQL::Test::Utils::tmp_check/$_" } qw(direct statements);
+	my @files = map { "$PostgreSQL::Test::Utils::tmp_check/$_.$$" } qw(direct statements);
 
 	for my $i (0 .. 1)
 	{
